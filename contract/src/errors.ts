@@ -1,0 +1,61 @@
+/** What an error tells beside its code: values a person or program may need; never a secret. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/**
+ * The one error of the house. Branch on `code`, show `message`, look into `details`.
+ *
+ * On the wire: `{ "error": { code, message, details, requestId } }`.
+ */
+export class AppError extends Error {
+  override readonly name = "AppError";
+  readonly code: string;
+  /** The HTTP status that belongs to the code. */
+  readonly status: number;
+  readonly details: ErrorDetails;
+
+  constructor(code: string, status: number, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.status = status;
+    this.details = details;
+  }
+}
+
+/** Says whether something caught is one of ours, with that code if one is given. */
+export function isAppError(caught: unknown, code?: string): caught is AppError {
+  return caught instanceof AppError && (code === undefined || caught.code === code);
+}
+
+type MakeError = ((details?: ErrorDetails, options?: ErrorOptions) => AppError) & { readonly code: string; readonly status: number; readonly message: string };
+
+/**
+ * Declares a noun's errors: `snake_case` name to HTTP status and one or two plain sentences (what happened, what to do, no values in it).
+ *
+ * @returns One maker per entry: `alarmErrors.not_found({ alarmId })` has the code `alarms.not_found`.
+ */
+export function defineErrors<const Table extends Readonly<Record<string, readonly [status: number, message: string]>>>(
+  noun: string,
+  table: Table,
+): { readonly [Name in keyof Table]: MakeError } {
+  const makers: Record<string, MakeError> = {};
+  for (const [name, [status, message]] of Object.entries(table)) {
+    const code = `${noun}.${name}`;
+    const make = (details?: ErrorDetails, options?: ErrorOptions) => new AppError(code, status, message, details, options);
+    makers[name] = Object.assign(make, { code, status, message });
+  }
+  return makers as { readonly [Name in keyof Table]: MakeError };
+}
+
+/** Errors of the HTTP edge itself, that belong to no noun. */
+export const httpErrors = defineErrors("http", {
+  invalid: [400, "The request does not fit what this address expects. The faults are listed under details."],
+  not_found: [404, "There is nothing at this address."],
+  unauthenticated: [401, "You are not signed in, or your session has ended. Sign in and try again."],
+  forbidden: [403, "You are signed in, but your role does not allow this."],
+  foreign_origin: [403, "This request came from another site and was refused."],
+  too_large: [413, "The request is larger than this address accepts."],
+  unsupported_media: [415, "This address takes JSON. Send it with the content type application/json."],
+  too_many_requests: [429, "Too many requests. Wait for the time given in Retry-After and try again."],
+  internal: [500, "Something went wrong inside Roost. The request id leads to the log line."],
+  unavailable: [503, "Roost cannot reach its database at the moment. Nothing was stored; try again in a few seconds."],
+});

@@ -1,0 +1,43 @@
+import { z } from "zod";
+
+/** A UUID v7 as text, made by the application; sorts by the time it was made. */
+export const uuid = z.uuid();
+
+/** The device's own id as it stands on its label: 3 to 64 of `A-Z a-z 0-9 _ -`, kept in lower case, unique per installation. */
+export const deviceId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{3,64}$/, "A device id is 3 to 64 letters, digits, hyphens or underscores.")
+  .toLowerCase()
+  .brand("DeviceId");
+export type DeviceId = z.infer<typeof deviceId>;
+
+export const organisationId = uuid.brand("OrganisationId");
+export type OrganisationId = z.infer<typeof organisationId>;
+
+export const siteId = uuid.brand("SiteId");
+export type SiteId = z.infer<typeof siteId>;
+
+/** A person's id, as the sign-in library makes it. */
+export const personId = z.string().min(1).max(64).brand("PersonId");
+export type PersonId = z.infer<typeof personId>;
+
+export const alarmId = uuid.brand("AlarmId");
+export type AlarmId = z.infer<typeof alarmId>;
+
+export const alarmRuleId = uuid.brand("AlarmRuleId");
+export type AlarmRuleId = z.infer<typeof alarmRuleId>;
+
+export const notificationTargetId = uuid.brand("NotificationTargetId");
+export type NotificationTargetId = z.infer<typeof notificationTargetId>;
+
+export const deliveryId = uuid.brand("DeliveryId");
+export type DeliveryId = z.infer<typeof deliveryId>;
+
+export const apiTokenId = z.string().min(1).max(64).brand("ApiTokenId");
+export type ApiTokenId = z.infer<typeof apiTokenId>;
+
+/**
+ * A metric's name: snake_case by convention, no unit in it; 1 to 64 of `A-Z a-z 0-9 _ . -`, a letter first.
+ * The pattern keeps `__proto__` and its kin out as well.
+ */
+export const metricName = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, "A metric's name starts with a letter and has up to 64 letters, digits, dots, hyphens or underscores.");

@@ -1,0 +1,34 @@
+import { z } from "zod";
+
+/** Every permission there is, `nouns:verb`; kits add theirs as `<kit>:verb`. */
+export const permissions = [
+  "devices:read", "devices:write", "devices:credentials",
+  "telemetry:read", "telemetry:export",
+  "rejects:read",
+  "alarms:read", "alarms:acknowledge", "alarms:configure",
+  "notifications:read", "notifications:configure",
+  "tokens:write",
+  "organisation:read", "organisation:write",
+  "system:read",
+] as const;
+export const permission = z.enum(permissions);
+export type Permission = z.infer<typeof permission>;
+
+/** Who may call a route: anyone, anyone signed in, a device with its own token, or people and tokens that hold a permission. */
+export type Access = "public" | "signedIn" | "device" | Permission;
+
+export const roles = ["viewer", "operator", "admin", "owner"] as const;
+export const role = z.enum(roles);
+export type Role = z.infer<typeof role>;
+
+const viewer: readonly Permission[] = ["devices:read", "telemetry:read", "rejects:read", "alarms:read", "notifications:read", "organisation:read"];
+const operator: readonly Permission[] = [...viewer, "telemetry:export", "alarms:acknowledge"];
+const admin: readonly Permission[] = [...operator, "devices:write", "devices:credentials", "alarms:configure", "notifications:configure", "tokens:write", "system:read"];
+
+/** What each role holds. A higher role holds all of the lower ones. */
+export const rolePermissions: Readonly<Record<Role, readonly Permission[]>> = {
+  viewer,
+  operator,
+  admin,
+  owner: [...admin, "organisation:write"],
+};

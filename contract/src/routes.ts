@@ -1,0 +1,16 @@
+import * as alarms from "./alarms.ts";
+import * as auth from "./auth.ts";
+import * as claim from "./claim.ts";
+import * as devices from "./devices.ts";
+import * as ingest from "./ingest.ts";
+import * as notifications from "./notifications.ts";
+import type { Route } from "./route.ts";
+import * as system from "./system.ts";
+import * as telemetry from "./telemetry.ts";
+
+function routesOf(contract: Record<string, unknown>): Route[] {
+  return Object.values(contract).filter((value): value is Route => typeof value === "object" && value !== null && "operation" in value);
+}
+
+/** Every route of the platform, in the order of the reference. */
+export const routes: readonly Route[] = [auth, devices, claim, telemetry, ingest, alarms, notifications, system].flatMap((contract) => routesOf({ ...contract }));

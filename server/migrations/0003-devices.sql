@@ -1,0 +1,78 @@
+create table devices (
+  id text primary key check (id ~ '^[a-z0-9_-]{3,64}$'),
+  -- Short form of the id for the big tables.
+  key integer generated always as identity unique,
+  organisation_id uuid not null references organisations (id),
+  site_id uuid,
+  name text not null,
+  kind text not null,
+  state text not null default 'waiting' check (state in ('waiting', 'online', 'offline', 'revoked')),
+  state_since timestamptz not null default now(),
+  heartbeat_seconds double precision not null default 60 check (heartbeat_seconds > 0),
+  firmware_version text,
+  attributes jsonb not null default '{}',
+  -- 32 bytes, sealed with the installation's key: the HMAC of a claim cannot be checked against a hash.
+  claim_secret_sealed bytea,
+  created_at timestamptz not null default now(),
+  claimed_at timestamptz,
+  last_seen_at timestamptz,
+  -- The platform's own devices (the canary) are in no list.
+  hidden boolean not null default false
+);
+create index devices_organisation_id_name_idx on devices (organisation_id, name, id);
+
+create table device_credentials (
+  id uuid primary key,
+  device_id text not null references devices (id) on delete cascade,
+  organisation_id uuid not null,
+  -- SHA-256 of 32 random bytes in base64url; a slow hash is for passwords that people choose.
+  secret_hash bytea not null,
+  created_at timestamptz not null default now(),
+  -- Set by a rotation: the old password works until then.
+  expires_at timestamptz,
+  revoked_at timestamptz
+);
+create index device_credentials_device_id_idx on device_credentials (device_id);
+
+-- Answers of claims, kept 300 s so that a retry gets the same one.
+create table claims (
+  device_id text not null,
+  nonce bytea not null,
+  hmac bytea not null,
+  answer_sealed bytea not null,
+  created_at timestamptz not null default now(),
+  primary key (device_id, nonce)
+);
+create index claims_created_at_idx on claims (created_at);
+
+-- Tries per device id, known here or not: the limit must not tell which ids exist.
+create table claim_tries (
+  device_id text not null,
+  tried_at timestamptz not null default now()
+);
+create index claim_tries_device_id_tried_at_idx on claim_tries (device_id, tried_at);
+
+-- Retained messages of the door.
+create table retained_messages (
+  topic text primary key,
+  device_id text not null references devices (id) on delete cascade,
+  organisation_id uuid not null,
+  payload bytea not null,
+  qos smallint not null check (qos in (0, 1)),
+  properties jsonb,
+  stored_at timestamptz not null default now(),
+  expires_at timestamptz
+);
+create index retained_messages_device_id_idx on retained_messages (device_id);
+
+-- What devices tell by their event topic.
+create table device_events (
+  id uuid primary key,
+  organisation_id uuid not null,
+  device_id text not null references devices (id) on delete cascade,
+  type text not null,
+  data jsonb not null,
+  measured_at timestamptz not null,
+  received_at timestamptz not null,
+  unique (device_id, type, measured_at)
+);

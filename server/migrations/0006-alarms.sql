@@ -1,0 +1,47 @@
+create table alarm_rules (
+  id uuid primary key,
+  organisation_id uuid not null references organisations (id),
+  device_id text not null references devices (id) on delete cascade,
+  metric text not null,
+  above double precision,
+  below double precision,
+  hysteresis double precision not null default 0,
+  for_seconds double precision not null default 0,
+  severity text not null check (severity in ('info', 'warning', 'critical')),
+  enabled boolean not null default true,
+  created_at timestamptz not null default now(),
+  check (above is not null or below is not null)
+);
+create index alarm_rules_device_id_idx on alarm_rules (device_id, metric);
+
+create table alarms (
+  id uuid primary key,
+  organisation_id uuid not null references organisations (id),
+  device_id text not null references devices (id) on delete cascade,
+  rule_id uuid references alarm_rules (id) on delete set null,
+  kind text not null check (kind in ('above', 'below', 'offline')),
+  severity text not null check (severity in ('info', 'warning', 'critical')),
+  state text not null check (state in ('raised', 'acknowledged', 'cleared')),
+  metric text,
+  threshold double precision,
+  value double precision,
+  raised_at timestamptz not null,
+  acknowledged_at timestamptz,
+  acknowledged_by text,
+  cleared_at timestamptz
+);
+-- One open alarm per device, metric and direction, whatever the number of servers.
+create unique index alarms_open_key on alarms (device_id, kind, coalesce(metric, ''), coalesce(rule_id, '00000000-0000-0000-0000-000000000000')) where state <> 'cleared';
+create index alarms_organisation_id_raised_at_idx on alarms (organisation_id, raised_at desc, id);
+
+create table alarm_entries (
+  id uuid primary key,
+  organisation_id uuid not null,
+  alarm_id uuid not null references alarms (id) on delete cascade,
+  at timestamptz not null default now(),
+  what text not null check (what in ('raised', 'acknowledged', 'cleared', 'notified', 'notify_failed')),
+  by text,
+  value double precision,
+  detail text
+);
+create index alarm_entries_alarm_id_idx on alarm_entries (alarm_id, at, id);

@@ -1,0 +1,43 @@
+create table notification_targets (
+  id uuid primary key,
+  organisation_id uuid not null references organisations (id),
+  kind text not null check (kind in ('webhook', 'discord')),
+  name text not null,
+  -- Addresses of chats carry their key in the path: sealed at rest, masked in lists.
+  url_sealed bytea not null,
+  address_masked text not null,
+  min_severity text not null check (min_severity in ('info', 'warning', 'critical')),
+  enabled boolean not null default true,
+  created_at timestamptz not null default now()
+);
+create index notification_targets_organisation_id_idx on notification_targets (organisation_id);
+
+create table deliveries (
+  id uuid primary key,
+  organisation_id uuid not null,
+  target_id uuid references notification_targets (id) on delete set null,
+  target_name text not null,
+  alarm_id uuid references alarms (id) on delete set null,
+  -- The fact this tells of; with the target it is told once.
+  event_id uuid,
+  what text not null,
+  body jsonb not null,
+  state text not null check (state in ('waiting', 'delivered', 'failed')),
+  next_try_at timestamptz,
+  created_at timestamptz not null default now(),
+  unique (event_id, target_id)
+);
+create index deliveries_organisation_id_created_at_idx on deliveries (organisation_id, created_at desc, id);
+create index deliveries_next_try_at_idx on deliveries (next_try_at) where state = 'waiting';
+
+create table delivery_attempts (
+  id uuid primary key,
+  organisation_id uuid not null,
+  delivery_id uuid not null references deliveries (id) on delete cascade,
+  at timestamptz not null,
+  outcome text not null check (outcome in ('delivered', 'failed')),
+  status integer,
+  code text,
+  duration_ms double precision not null
+);
+create index delivery_attempts_delivery_id_idx on delivery_attempts (delivery_id, at);

@@ -1,0 +1,123 @@
+import pg from "pg";
+
+import { httpErrors } from "@roost/contract/errors";
+
+import type { Log } from "./log.ts";
+import type { Sql } from "./sql.ts";
+
+/** Something that runs statements: the pool, or an open transaction. */
+export interface Queryable {
+  /** Runs one statement and answers its rows. */
+  query<Row extends object>(statement: Sql): Promise<Row[]>;
+}
+
+/** An open transaction. */
+export interface Transaction extends Queryable {
+  readonly inTransaction: true;
+}
+
+export interface DbOptions {
+  readonly connection: pg.PoolConfig;
+  readonly log: Log;
+  readonly maxConnections?: number;
+  /** How long a statement may take before the caller is told that the database is away; a frozen server answers nobody. */
+  readonly statementTimeoutMs?: number;
+}
+
+/** The one pool of the process. */
+export interface Db extends Queryable {
+  /**
+   * Runs `work` in a transaction: committed when it returns, rolled back when it throws.
+   *
+   * @throws {AppError} `http.unavailable` when the database cannot be reached or does not answer in time.
+   */
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+  /** A connection of its own, outside the pool, without a time limit: for COPY, LISTEN and advisory locks. The caller ends it. */
+  connect(applicationName: string): Promise<pg.Client>;
+  /** For libraries that bring their own SQL. */
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+// int8 counts and sizes fit a double; what does not fit would be altered silently, so it throws.
+pg.types.setTypeParser(20, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError("A bigint of the database does not fit a number.");
+  return value;
+});
+
+/** Opens the pool; nothing is connected until the first statement. */
+export function createDb({ connection, log, maxConnections = 10, statementTimeoutMs = 4_000 }: DbOptions): Db {
+  const shared: pg.PoolConfig = { ...connection, application_name: "roost" };
+  const pool = new pg.Pool({
+    ...shared,
+    max: maxConnections,
+    connectionTimeoutMillis: statementTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    // The server's own limit cannot fire while it is stopped: the client's does.
+    query_timeout: statementTimeoutMs + 500,
+    idleTimeoutMillis: 30_000,
+  });
+  // Without a listener, a restart of the server ends the process.
+  pool.on("error", (error) => log.warn({ err: error }, "a pooled database connection was lost"));
+
+  async function run<Row extends object>(client: pg.Pool | pg.PoolClient, statement: Sql): Promise<Row[]> {
+    const result = await client.query<Row>(statement.text, [...statement.values]).catch(rethrow);
+    return result.rows;
+  }
+
+  return {
+    pool,
+    query: (statement) => run(pool, statement),
+    async transaction(work) {
+      const client = await pool.connect().catch(rethrow);
+      let broken: Error | undefined;
+      const onError = (error: Error) => {
+        broken = error;
+      };
+      client.on("error", onError);
+      try {
+        await client.query("begin").catch(rethrow);
+        const result = await work({ inTransaction: true, query: (statement) => run(client, statement) });
+        await client.query("commit").catch(rethrow);
+        return result;
+      } catch (caught) {
+        await client.query("rollback").catch((error: Error) => {
+          broken = error;
+        });
+        throw caught;
+      } finally {
+        client.off("error", onError);
+        client.release(broken);
+      }
+    },
+    async connect(applicationName) {
+      const client = new pg.Client({ ...connection, application_name: applicationName, connectionTimeoutMillis: statementTimeoutMs });
+      client.on("error", (error) => log.warn({ err: error, applicationName }, "a database connection was lost"));
+      await client.connect().catch(rethrow);
+      return client;
+    },
+    async close() {
+      await pool.end();
+    },
+  };
+}
+
+/** SQLSTATE classes and network codes that mean: the database is away or overloaded, not: the statement is wrong. */
+const awayStates = /^(?:08|57P|53|25006|57014|40001|40P01|55P03)/;
+const awayCodes = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EACCES"]);
+
+/** Says whether a failure means that the database is away for now, so that trying again later is right. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (code === httpErrors.unavailable.code) return true;
+  if (typeof code === "string") return awayCodes.has(code) || awayStates.test(code);
+  // pg gives its own time-outs and lost connections no code, only these sentences.
+  return /timeout|terminated|not queryable|Connection ended/i.test(error.message);
+}
+
+function rethrow(error: unknown): never {
+  if (isDatabaseAway(error)) throw httpErrors.unavailable({}, { cause: error });
+  throw error;
+}

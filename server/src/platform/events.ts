@@ -1,0 +1,166 @@
+import type { Db, Transaction } from "./db.ts";
+import { newId } from "./id.ts";
+import type { Log } from "./log.ts";
+import { sql } from "./sql.ts";
+
+/** A fact: something that became true, with the id of the thing it is about. */
+export interface Fact {
+  readonly id: string;
+  readonly organisationId: string;
+  /** `noun.past`, such as `alarm.raised`. */
+  readonly type: string;
+  readonly nounId: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly at: Date;
+}
+
+/** Writes a fact in the transaction that makes it true. */
+export async function emit(tx: Transaction, fact: { organisationId: string; type: string; nounId: string; data?: Record<string, unknown> }): Promise<void> {
+  await tx.query(sql`
+    insert into events (id, organisation_id, type, noun_id, data)
+    values (${newId()}, ${fact.organisationId}, ${fact.type}, ${fact.nounId}, ${JSON.stringify(fact.data ?? {})})`);
+  await tx.query(sql`select pg_notify('roost_facts', '')`);
+}
+
+/** Handles facts in order. A fact may come twice (after a crash): handle it so that twice is once. */
+export interface FactHandler {
+  /** Names the cursor; stays for ever. */
+  readonly name: string;
+  /** Types it wants; others are passed over. */
+  readonly types: readonly string[];
+  handle(fact: Fact): Promise<void>;
+}
+
+export interface Dispatch {
+  /** Resolves when all facts written before the call were handled; for tests and a clean stop. */
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface EventRow {
+  id: string;
+  organisation_id: string;
+  type: string;
+  noun_id: string;
+  data: Record<string, unknown>;
+  at: Date;
+  xact_id: string;
+}
+
+const pollMs = 1_000;
+const batchRows = 200;
+const retryMs = 1_000;
+
+/**
+ * Hands facts to handlers, each with a cursor of its own that survives restarts. New handlers begin with what comes after them.
+ *
+ * `observe` hears every fact once, in memory only: for streams to browsers.
+ */
+export async function createDispatch({ db, handlers, observe, log }: { db: Db; handlers: readonly FactHandler[]; observe: (fact: Fact) => void; log: Log }): Promise<Dispatch> {
+  const all: readonly (FactHandler & { readonly volatile?: true })[] = [
+    ...handlers,
+    { name: "observers", types: [], volatile: true, handle: async (fact) => observe(fact) },
+  ];
+  let closed = false;
+  const wakers = new Set<() => void>();
+  const wakeAll = () => {
+    for (const wake of wakers) wake();
+  };
+  let listener: Awaited<ReturnType<Db["connect"]>> | undefined;
+
+  async function listen(): Promise<void> {
+    if (closed) return;
+    try {
+      const client = await db.connect("roost-facts");
+      listener = client;
+      client.on("notification", wakeAll);
+      client.on("end", () => {
+        if (!closed) setTimeout(() => void listen(), retryMs).unref();
+      });
+      await client.query("listen roost_facts");
+      wakeAll();
+    } catch (error) {
+      log.warn({ err: error }, "listening for facts failed; polling goes on");
+      if (!closed) setTimeout(() => void listen(), retryMs).unref();
+    }
+  }
+
+  async function startOf(name: string, volatile: boolean): Promise<{ xactId: string; eventId: string }> {
+    const [head] = await db.query<{ xmin: string }>(sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xmin`);
+    const begin = { xactId: head?.xmin ?? "0", eventId: "00000000-0000-0000-0000-000000000000" };
+    if (volatile) return begin;
+    await db.query(sql`insert into event_cursors (handler, xact_id, event_id) values (${name}, ${begin.xactId}::xid8, ${begin.eventId}) on conflict (handler) do nothing`);
+    const [row] = await db.query<{ xact_id: string; event_id: string }>(sql`select c.xact_id::text, c.event_id from event_cursors c where c.handler = ${name}`);
+    return row === undefined ? begin : { xactId: row.xact_id, eventId: row.event_id };
+  }
+
+  async function runHandler(handler: FactHandler & { readonly volatile?: true }, settled: { upTo: number }): Promise<void> {
+    let cursor = await startOf(handler.name, handler.volatile === true);
+    let wake: () => void = () => undefined;
+    const onWake = () => wake();
+    wakers.add(onWake);
+    while (!closed) {
+      const startedAt = performance.now();
+      try {
+        const rows = await db.query<EventRow>(sql`
+          select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text
+          from events e
+          where (e.xact_id, e.id) > (${cursor.xactId}::xid8, ${cursor.eventId}::uuid) and e.xact_id < pg_snapshot_xmin(pg_current_snapshot())
+          order by e.xact_id, e.id limit ${batchRows}`);
+        for (const row of rows) {
+          if (handler.volatile === true || handler.types.includes(row.type)) {
+            await handler.handle({ id: row.id, organisationId: row.organisation_id, type: row.type, nounId: row.noun_id, data: row.data, at: row.at });
+          }
+          cursor = { xactId: row.xact_id, eventId: row.id };
+        }
+        if (rows.length > 0 && handler.volatile !== true) {
+          await db.query(sql`update event_cursors set xact_id = ${cursor.xactId}::xid8, event_id = ${cursor.eventId}, moved_at = now() where handler = ${handler.name}`);
+        }
+        if (rows.length < batchRows) {
+          settled.upTo = startedAt;
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, pollMs);
+            wake = () => {
+              clearTimeout(timer);
+              resolve();
+            };
+          });
+        }
+      } catch (error) {
+        if (closed) return;
+        log.warn({ err: error, handler: handler.name }, "handling facts failed; the same fact is tried again");
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+    wakers.delete(onWake);
+  }
+
+  await listen();
+  const progress = all.map((handler) => ({ handler, settled: { upTo: 0 } }));
+  const loops = progress.map(async ({ handler, settled }) => {
+    while (!closed) {
+      try {
+        await runHandler(handler, settled);
+      } catch (error) {
+        log.warn({ err: error, handler: handler.name }, "a fact handler could not start; trying again");
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+  });
+
+  return {
+    async settle() {
+      const since = performance.now();
+      while (!closed && progress.some(({ settled }) => settled.upTo < since)) {
+        wakeAll();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    async close() {
+      closed = true;
+      wakeAll();
+      await listener?.end().catch(() => undefined);
+      await Promise.all(loops);
+    },
+  };
+}

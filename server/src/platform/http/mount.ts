@@ -1,0 +1,52 @@
+import type { Permission } from "@roost/contract/permissions";
+import type { Access } from "@roost/contract/permissions";
+import type { Route, RouteInput, RouteReply } from "@roost/contract/route";
+
+/** A person or an API token, already authorised for the route at hand, acting in one organisation. */
+export interface PersonCaller {
+  readonly kind: "person" | "token";
+  readonly id: string;
+  /** For records: e-mail of the person, or name of the token. */
+  readonly name: string;
+  readonly organisationId: string;
+  readonly permissions: ReadonlySet<Permission>;
+  /** Aborts within 5 s when the right to be here ends: sign-out, revocation, removal. Streams end with it. */
+  readonly signal: AbortSignal;
+}
+
+/** A device with its own token. */
+export interface DeviceCaller {
+  readonly kind: "device";
+  readonly id: string;
+  readonly deviceKey: number;
+  readonly organisationId: string;
+}
+
+export type CallerOf<A extends Access> = A extends "public" ? undefined : A extends "device" ? DeviceCaller : PersonCaller;
+
+/** What a handler may need of the request besides its checked parts. */
+export interface RequestFacts {
+  readonly requestId: string;
+  readonly correlationId: string;
+  /** Taken from forwarded headers only where a trusted proxy sent them. */
+  readonly remoteAddress: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The body as it came, for routes that check it themselves; up to the route's `maxBodyBytes`. */
+  readonly rawBody: Buffer;
+  /** Aborts when the client has gone, or the caller's right has ended. */
+  readonly signal: AbortSignal;
+  setHeader(name: string, value: string): void;
+}
+
+/** The answer of a route that declares `streams`. */
+export interface StreamReply {
+  readonly body: string | AsyncIterable<string | Uint8Array>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type Handler<R extends Route> = (
+  input: RouteInput<R> & { readonly caller: CallerOf<R["access"]>; readonly request: RequestFacts },
+) => Promise<R["reply"] extends undefined ? (R["streams"] extends string ? StreamReply : void) : RouteReply<R>>;
+
+/** Ties a route of the contract to its handler. The parts were checked and the caller authorised before the handler runs. */
+export type Mount = <R extends Route>(route: R, handler: Handler<R>) => void;

@@ -1,0 +1,93 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
+import pino from "pino";
+import type { DestinationStream, Logger } from "pino";
+
+export type Log = Logger;
+
+export interface LogOptions {
+  readonly level: string;
+  /** Lines for a person at a terminal instead of JSON. */
+  readonly pretty: boolean;
+  /** Where lines go; standard output unless given. */
+  readonly destination?: DestinationStream;
+}
+
+const correlation = new AsyncLocalStorage<string>();
+
+/** Runs `work` so that every line logged in it, however deep, carries the id. */
+export function withCorrelationId<Result>(correlationId: string, work: () => Result): Result {
+  return correlation.run(correlationId, work);
+}
+
+/** The id of the request, message or job at hand. */
+export function correlationId(): string | undefined {
+  return correlation.getStore();
+}
+
+/** Makes the program's log: fields first, constant sentence second, secrets scrubbed at any depth. */
+export function createLog({ level, pretty, destination }: LogOptions): Log {
+  const options: pino.LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }), log: (fields) => scrub(fields) as Record<string, unknown> },
+    serializers: { err: (error: unknown) => scrub(describeError(error)), error: (error: unknown) => scrub(describeError(error)) },
+    hooks: {
+      logMethod(args, method) {
+        const clean = args.map((arg) => (typeof arg === "string" ? scrubText(arg) : arg)) as typeof args;
+        method.apply(this, clean);
+      },
+    },
+    mixin: () => {
+      const id = correlation.getStore();
+      return id === undefined ? {} : { correlationId: id };
+    },
+  };
+  if (destination !== undefined) return pino(options, destination);
+  if (pretty) return pino({ ...options, transport: { target: "pino-pretty", options: { colorize: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" } } });
+  return pino(options);
+}
+
+const secretKey = /pass(?:word|wd|phrase)?$|secret|token|authorization|cookie|api[-_]?key|private[-_]?key|hmac|nonce|credential|setup[-_]?code|^key_?pem$/i;
+const mask = "***";
+
+// Bearer tokens, user:password in addresses, PEM keys, and Roost's own secrets by their prefix, wherever they stand in a text.
+const secretTexts: readonly (readonly [RegExp, string])[] = [
+  [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${mask}`],
+  [/([a-z][a-z0-9+.-]*:\/\/)[^\s/:@]{1,256}:[^\s/@]{1,256}@/gi, `$1${mask}@`],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{0,8192}?-----END [A-Z ]*PRIVATE KEY-----/g, mask],
+  [/\broost_[a-z]{1,12}_[A-Za-z0-9_-]{16,}/g, mask],
+  [/(secret=|token=|password=|code=)[^&\s"']{4,}/gi, `$1${mask}`],
+];
+
+function scrubText(text: string): string {
+  let clean = text;
+  for (const [pattern, replacement] of secretTexts) clean = clean.replace(pattern, replacement);
+  return clean;
+}
+
+/**
+ * Copies a value with every secret masked: by the name of its key at any depth, and by its form inside texts.
+ *
+ * Ends at 8 levels and 200 entries a level, so that logging never costs more than it is worth.
+ */
+export function scrub(value: unknown, depth = 0): unknown {
+  if (typeof value === "string") return scrubText(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth >= 8) return "…";
+  if (value instanceof Date) return value;
+  if (value instanceof Error) return scrub(describeError(value), depth + 1);
+  if (Buffer.isBuffer(value)) return `<${value.length} bytes>`;
+  if (Array.isArray(value)) return value.slice(0, 200).map((item) => scrub(item, depth + 1));
+  const clean: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value).slice(0, 200)) {
+    clean[key] = secretKey.test(key) && item !== undefined && item !== null && typeof item !== "boolean" ? mask : scrub(item, depth + 1);
+  }
+  return clean;
+}
+
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  return { ...error, type: error.name, message: error.message, stack: error.stack, ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }) };
+}
