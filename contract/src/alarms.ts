@@ -72,22 +72,39 @@ export const alarmErrors = defineErrors("alarms", {
 });
 
 export const listAlarms = defineRoute({
-  operation: "listAlarms", method: "GET", path: "/api/v1/alarms", access: "alarms:read",
+  operation: "listAlarms",
+  method: "GET",
+  path: "/api/v1/alarms",
+  access: "alarms:read",
   summary: "Lists alarms, open ones first, then newest first.",
-  query: page.extend({ state: z.enum(["open", "cleared", "all"]).default("open"), deviceId: deviceId.optional(), severity: severity.optional() }),
+  query: page.extend({
+    state: z.enum(["open", "cleared", "all"]).default("open"),
+    deviceId: deviceId.optional(),
+    severity: severity.optional(),
+  }),
   reply: listOf(alarm),
 });
 
 export const getAlarm = defineRoute({
-  operation: "getAlarm", method: "GET", path: "/api/v1/alarms/:alarmId", access: "alarms:read",
+  operation: "getAlarm",
+  method: "GET",
+  path: "/api/v1/alarms/:alarmId",
+  access: "alarms:read",
   summary: "Shows one alarm with all that happened to it, oldest first.",
-  params: z.object({ alarmId }), reply: alarm.extend({ history: z.array(alarmEntry) }), errors: [alarmErrors.not_found],
+  params: z.object({ alarmId }),
+  reply: alarm.extend({ history: z.array(alarmEntry) }),
+  errors: [alarmErrors.not_found],
 });
 
 export const acknowledgeAlarm = defineRoute({
-  operation: "acknowledgeAlarm", method: "POST", path: "/api/v1/alarms/:alarmId/acknowledge", access: "alarms:acknowledge",
+  operation: "acknowledgeAlarm",
+  method: "POST",
+  path: "/api/v1/alarms/:alarmId/acknowledge",
+  access: "alarms:acknowledge",
   summary: "Says: somebody looks after it. Twice is not an error.",
-  params: z.object({ alarmId }), body: z.strictObject({ note: z.string().max(500).optional() }), reply: alarm,
+  params: z.object({ alarmId }),
+  body: z.strictObject({ note: z.string().max(500).optional() }),
+  reply: alarm,
   errors: [alarmErrors.not_found, alarmErrors.already_cleared],
 });
 
@@ -101,24 +118,45 @@ const ruleShape = {
 };
 
 export const listAlarmRules = defineRoute({
-  operation: "listAlarmRules", method: "GET", path: "/api/v1/alarm-rules", access: "alarms:read",
-  summary: "Lists alarm rules by device and metric.", query: page.extend({ deviceId: deviceId.optional() }), reply: listOf(alarmRule),
+  operation: "listAlarmRules",
+  method: "GET",
+  path: "/api/v1/alarm-rules",
+  access: "alarms:read",
+  summary: "Lists alarm rules by device and metric.",
+  query: page.extend({ deviceId: deviceId.optional() }),
+  reply: listOf(alarmRule),
 });
 
 export const addAlarmRule = defineRoute({
-  operation: "addAlarmRule", method: "POST", path: "/api/v1/alarm-rules", access: "alarms:configure",
+  operation: "addAlarmRule",
+  method: "POST",
+  path: "/api/v1/alarm-rules",
+  access: "alarms:configure",
   summary: "Watches a metric of a device against a limit.",
-  body: z.strictObject({ deviceId, metric: metricName, ...ruleShape }), reply: alarmRule, status: 201,
+  body: z.strictObject({ deviceId, metric: metricName, ...ruleShape }),
+  reply: alarmRule,
+  status: 201,
   errors: [alarmErrors.rule_without_limit],
 });
 
 export const changeAlarmRule = defineRoute({
-  operation: "changeAlarmRule", method: "PUT", path: "/api/v1/alarm-rules/:ruleId", access: "alarms:configure",
-  summary: "Replaces a rule's limits.", params: z.object({ ruleId: alarmRuleId }), body: z.strictObject(ruleShape), reply: alarmRule,
+  operation: "changeAlarmRule",
+  method: "PUT",
+  path: "/api/v1/alarm-rules/:ruleId",
+  access: "alarms:configure",
+  summary: "Replaces a rule's limits.",
+  params: z.object({ ruleId: alarmRuleId }),
+  body: z.strictObject(ruleShape),
+  reply: alarmRule,
   errors: [alarmErrors.rule_not_found, alarmErrors.rule_without_limit],
 });
 
 export const removeAlarmRule = defineRoute({
-  operation: "removeAlarmRule", method: "DELETE", path: "/api/v1/alarm-rules/:ruleId", access: "alarms:configure",
-  summary: "Removes a rule; its open alarm is cleared.", params: z.object({ ruleId: alarmRuleId }), errors: [alarmErrors.rule_not_found],
+  operation: "removeAlarmRule",
+  method: "DELETE",
+  path: "/api/v1/alarm-rules/:ruleId",
+  access: "alarms:configure",
+  summary: "Removes a rule; its open alarm is cleared.",
+  params: z.object({ ruleId: alarmRuleId }),
+  errors: [alarmErrors.rule_not_found],
 });

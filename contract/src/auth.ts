@@ -31,56 +31,105 @@ const email = z.email().max(254);
 const password = z.string().min(1).max(256);
 
 export const getSetup = defineRoute({
-  operation: "getSetup", method: "GET", path: "/api/v1/setup", access: "public",
-  summary: "Says whether the first administrator is still to be set.", reply: z.object({ needed: z.boolean() }),
+  operation: "getSetup",
+  method: "GET",
+  path: "/api/v1/setup",
+  access: "public",
+  summary: "Says whether the first administrator is still to be set.",
+  reply: z.object({ needed: z.boolean() }),
 });
 
 export const setUp = defineRoute({
-  operation: "setUp", method: "POST", path: "/api/v1/setup", access: "public",
+  operation: "setUp",
+  method: "POST",
+  path: "/api/v1/setup",
+  access: "public",
   summary: "Makes the first administrator with the one-time code, and signs in. Works once.",
-  body: z.strictObject({ code: z.string().min(1).max(64), email, password, name: z.string().trim().min(1).max(120).optional() }), reply: session, status: 201,
+  body: z.strictObject({ code: z.string().min(1).max(64), email, password, name: z.string().trim().min(1).max(120).optional() }),
+  reply: session,
+  status: 201,
   errors: [authErrors.wrong_setup_code, authErrors.already_set_up, authErrors.weak_password],
 });
 
 export const signIn = defineRoute({
-  operation: "signIn", method: "POST", path: "/api/v1/auth/sign-in", access: "public",
+  operation: "signIn",
+  method: "POST",
+  path: "/api/v1/auth/sign-in",
+  access: "public",
   summary: "Signs in; the session is a cookie that scripts cannot read.",
-  body: z.strictObject({ email, password }), reply: session, errors: [authErrors.wrong_credentials],
+  body: z.strictObject({ email, password }),
+  reply: session,
+  errors: [authErrors.wrong_credentials],
 });
 
 export const login = defineRoute({
-  operation: "login", method: "POST", path: "/api/v1/auth/login", access: "public",
+  operation: "login",
+  method: "POST",
+  path: "/api/v1/auth/login",
+  access: "public",
   summary: "Answers a bearer token for user name (e-mail) and password: for programs and the command line.",
   body: z.strictObject({ username: z.string().max(254), password }),
-  reply: z.object({ access_token: z.string(), token_type: z.literal("Bearer"), expires_at: instant }), errors: [authErrors.wrong_credentials],
+  reply: z.object({ access_token: z.string(), token_type: z.literal("Bearer"), expires_at: instant }),
+  errors: [authErrors.wrong_credentials],
 });
 
 export const signOut = defineRoute({
-  operation: "signOut", method: "POST", path: "/api/v1/auth/sign-out", access: "signedIn", summary: "Ends this session everywhere.",
+  operation: "signOut",
+  method: "POST",
+  path: "/api/v1/auth/sign-out",
+  access: "signedIn",
+  summary: "Ends this session everywhere.",
 });
 
 export const getSession = defineRoute({
-  operation: "getSession", method: "GET", path: "/api/v1/auth/session", access: "signedIn", summary: "Says who is signed in and what they may.", reply: session,
+  operation: "getSession",
+  method: "GET",
+  path: "/api/v1/auth/session",
+  access: "signedIn",
+  summary: "Says who is signed in and what they may.",
+  reply: session,
 });
 
 export const apiToken = z.object({
-  id: apiTokenId, name: z.string(), permissions: z.array(permission), createdAt: instant, expiresAt: instant.optional(), lastUsedAt: instant.optional(),
+  id: apiTokenId,
+  name: z.string(),
+  permissions: z.array(permission),
+  createdAt: instant,
+  expiresAt: instant.optional(),
+  lastUsedAt: instant.optional(),
 });
 export type ApiToken = z.output<typeof apiToken>;
 
 export const listApiTokens = defineRoute({
-  operation: "listApiTokens", method: "GET", path: "/api/v1/api-tokens", access: "tokens:write",
-  summary: "Lists the organisation's API tokens; never their secrets.", reply: z.object({ items: z.array(apiToken) }),
+  operation: "listApiTokens",
+  method: "GET",
+  path: "/api/v1/api-tokens",
+  access: "tokens:write",
+  summary: "Lists the organisation's API tokens; never their secrets.",
+  reply: z.object({ items: z.array(apiToken) }),
 });
 
 export const addApiToken = defineRoute({
-  operation: "addApiToken", method: "POST", path: "/api/v1/api-tokens", access: "tokens:write",
+  operation: "addApiToken",
+  method: "POST",
+  path: "/api/v1/api-tokens",
+  access: "tokens:write",
   summary: "Makes an API token for HTTP, streams and MQTT; its secret is shown once. It cannot hold more than its maker.",
-  body: z.strictObject({ name: z.string().trim().min(1).max(120), permissions: z.array(permission).min(1), expiresInDays: z.number().int().min(1).max(3_650).default(365) }),
-  reply: z.object({ token: apiToken, secret: z.string() }), status: 201,
+  body: z.strictObject({
+    name: z.string().trim().min(1).max(120),
+    permissions: z.array(permission).min(1),
+    expiresInDays: z.number().int().min(1).max(3_650).default(365),
+  }),
+  reply: z.object({ token: apiToken, secret: z.string() }),
+  status: 201,
 });
 
 export const removeApiToken = defineRoute({
-  operation: "removeApiToken", method: "DELETE", path: "/api/v1/api-tokens/:tokenId", access: "tokens:write",
-  summary: "Takes a token away; open streams and MQTT connections of it end within 5 s.", params: z.object({ tokenId: apiTokenId }), errors: [authErrors.token_not_found],
+  operation: "removeApiToken",
+  method: "DELETE",
+  path: "/api/v1/api-tokens/:tokenId",
+  access: "tokens:write",
+  summary: "Takes a token away; open streams and MQTT connections of it end within 5 s.",
+  params: z.object({ tokenId: apiTokenId }),
+  errors: [authErrors.token_not_found],
 });

@@ -14,7 +14,11 @@ export const claimRequest = z.strictObject({
   device_id: deviceId,
   nonce: z.string().regex(/^(?:[0-9a-fA-F]{2}){8,32}$/, "A nonce is 16 to 64 hex digits, an even number of them."),
   hmac_hex: z.string().regex(/^[0-9a-fA-F]{64}$/, "The HMAC is 64 hex digits, in full length."),
-  firmware_version: z.string().max(64).regex(/^[\x20-\x7e]*$/).optional(),
+  firmware_version: z
+    .string()
+    .max(64)
+    .regex(/^[\x20-\x7e]*$/)
+    .optional(),
 });
 export type ClaimRequest = z.output<typeof claimRequest>;
 
@@ -33,8 +37,14 @@ export const claimReply = z.object({
   /** PEM of the installation's own certificate authority: trust this and nothing else. */
   ca_pem: z.string(),
   topics: z.object({
-    telemetry: z.string(), heartbeat: z.string(), event: z.string(), status: z.string(),
-    config: z.string(), config_reported: z.string(), commands: z.string(), command_ack: z.string(),
+    telemetry: z.string(),
+    heartbeat: z.string(),
+    event: z.string(),
+    status: z.string(),
+    config: z.string(),
+    config_reported: z.string(),
+    commands: z.string(),
+    command_ack: z.string(),
   }),
   configuration: z.object({
     version: z.number().int(),
@@ -52,13 +62,22 @@ export const claimErrors = defineErrors("claim", {
 });
 
 export const claimDevice = defineRoute({
-  operation: "claimDevice", method: "POST", path: "/api/v1/devices/claim", access: "public",
+  operation: "claimDevice",
+  method: "POST",
+  path: "/api/v1/devices/claim",
+  access: "public",
   summary: "A device proves its claim secret and gets its MQTT and HTTP credentials.",
-  body: claimRequest, reply: claimReply, maxBodyBytes: 4096,
+  body: claimRequest,
+  reply: claimReply,
+  maxBodyBytes: 4096,
   errors: [claimErrors.refused, claimErrors.nonce_conflict, claimErrors.too_many_tries],
 });
 
 export const getCa = defineRoute({
-  operation: "getCa", method: "GET", path: "/api/v1/ca.pem", access: "public",
-  summary: "The installation's certificate authority, as PEM.", streams: "application/x-pem-file",
+  operation: "getCa",
+  method: "GET",
+  path: "/api/v1/ca.pem",
+  access: "public",
+  summary: "The installation's certificate authority, as PEM.",
+  streams: "application/x-pem-file",
 });

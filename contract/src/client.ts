@@ -4,16 +4,20 @@ import { AppError } from "./errors.ts";
 import type { Route, RouteReply } from "./route.ts";
 
 type In<S> = S extends z.ZodType ? z.input<S> : undefined;
-type PartsOf<R extends Route> = R extends Route<infer P, infer Q, infer B, z.ZodType>
-  ? ([P] extends [z.ZodUndefined] ? { readonly params?: undefined } : { readonly params: In<P> }) &
-      ([Q] extends [z.ZodUndefined] ? { readonly query?: undefined } : { readonly query?: In<Q> }) &
-      ([B] extends [z.ZodUndefined] ? { readonly body?: undefined } : { readonly body: In<B> })
-  : never;
+type PartsOf<R extends Route> =
+  R extends Route<infer P, infer Q, infer B, z.ZodType>
+    ? ([P] extends [z.ZodUndefined] ? { readonly params?: undefined } : { readonly params: In<P> }) &
+        ([Q] extends [z.ZodUndefined] ? { readonly query?: undefined } : { readonly query?: In<Q> }) &
+        ([B] extends [z.ZodUndefined] ? { readonly body?: undefined } : { readonly body: In<B> })
+    : never;
 
 export interface ClientOptions {
   /** Where Roost is, without a slash at the end; empty in the browser. */
   readonly baseUrl: string;
-  readonly fetch: (url: string, init: { method: string; headers: Record<string, string>; body?: string; signal?: AbortSignal }) => Promise<FetchAnswer>;
+  readonly fetch: (
+    url: string,
+    init: { method: string; headers: Record<string, string>; body?: string; signal?: AbortSignal },
+  ) => Promise<FetchAnswer>;
   /** Bearer token, where no cookie is at hand. */
   readonly token?: string;
 }
@@ -25,7 +29,12 @@ interface FetchAnswer {
 }
 
 const wireError = z.object({
-  error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).default({}), requestId: z.string().optional() }),
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    details: z.record(z.string(), z.unknown()).default({}),
+    requestId: z.string().optional(),
+  }),
 });
 
 /** The address of a route with its places and query filled in; parts are given in their wire form. */
@@ -63,7 +72,13 @@ export function createClient({ baseUrl, fetch, token }: ClientOptions) {
       });
       text = await answer.text();
     } catch (cause) {
-      throw new AppError("client.unreachable", 0, "Roost did not answer. Check that it runs and that the address is right.", { baseUrl }, { cause });
+      throw new AppError(
+        "client.unreachable",
+        0,
+        "Roost did not answer. Check that it runs and that the address is right.",
+        { baseUrl },
+        { cause },
+      );
     }
     if (answer.status >= 400) throw readError(answer.status, text);
     if (route.reply === undefined) return undefined as RouteReply<R>;
@@ -73,7 +88,7 @@ export function createClient({ baseUrl, fetch, token }: ClientOptions) {
     } catch (cause) {
       throw unreadable(answer.status, cause);
     }
-    const read = z.safeDecode(route.reply, json as never);
+    const read = z.safeDecode(route.reply, json);
     if (!read.success) throw unreadable(answer.status, read.error);
     return read.data as RouteReply<R>;
   };
@@ -95,5 +110,11 @@ function readError(status: number, text: string): AppError {
 }
 
 function unreadable(status: number, cause: unknown): AppError {
-  return new AppError("client.unreadable", status, "The answer is not one of Roost's. Is a proxy in between, or another program at this address?", { status }, { cause });
+  return new AppError(
+    "client.unreadable",
+    status,
+    "The answer is not one of Roost's. Is a proxy in between, or another program at this address?",
+    { status },
+    { cause },
+  );
 }

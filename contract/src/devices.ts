@@ -4,8 +4,8 @@ import { defineErrors } from "./errors.ts";
 import { deviceId, metricName, organisationId, siteId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
 import { defineRoute } from "./route.ts";
-import { instant } from "./time.ts";
 import { quality } from "./telemetry.ts";
+import { instant } from "./time.ts";
 import { unit } from "./units.ts";
 
 /**
@@ -55,7 +55,12 @@ export const fleetDevice = device.extend({
 });
 export type FleetDevice = z.output<typeof fleetDevice>;
 
-const name = z.string().trim().min(1).max(120).regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters.");
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(120)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters.");
 
 /** Shown once: the secret a device proves itself with, and the label to print. */
 export const claimTicket = z.object({
@@ -78,57 +83,99 @@ export const deviceErrors = defineErrors("devices", {
 const oneDevice = z.object({ deviceId });
 
 export const listDevices = defineRoute({
-  operation: "listDevices", method: "GET", path: "/api/v1/devices", access: "devices:read",
+  operation: "listDevices",
+  method: "GET",
+  path: "/api/v1/devices",
+  access: "devices:read",
   summary: "Lists devices by name, with their newest values and open alarms.",
   query: page.extend({ q: z.string().max(120).optional(), state: deviceState.optional() }),
   reply: listOf(fleetDevice).extend({ counts: z.record(deviceState, z.number().int()) }),
 });
 
 export const getDevice = defineRoute({
-  operation: "getDevice", method: "GET", path: "/api/v1/devices/:deviceId", access: "devices:read",
-  summary: "Shows one device.", params: oneDevice, reply: device, errors: [deviceErrors.not_found],
+  operation: "getDevice",
+  method: "GET",
+  path: "/api/v1/devices/:deviceId",
+  access: "devices:read",
+  summary: "Shows one device.",
+  params: oneDevice,
+  reply: device,
+  errors: [deviceErrors.not_found],
 });
 
 export const addDevice = defineRoute({
-  operation: "addDevice", method: "POST", path: "/api/v1/devices", access: "devices:write",
+  operation: "addDevice",
+  method: "POST",
+  path: "/api/v1/devices",
+  access: "devices:write",
   summary: "Adds a device and answers its claim secret, once.",
   body: z.strictObject({
     id: deviceId.optional(),
     name: name.optional(),
-    kind: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/).default("generic"),
+    kind: z
+      .string()
+      .regex(/^[a-z][a-z0-9_.-]{0,63}$/)
+      .default("generic"),
     heartbeatSeconds: z.number().min(1).max(86_400).default(60),
   }),
-  reply: z.object({ device, ticket: claimTicket }), status: 201, errors: [deviceErrors.already_exists],
+  reply: z.object({ device, ticket: claimTicket }),
+  status: 201,
+  errors: [deviceErrors.already_exists],
 });
 
 export const changeDevice = defineRoute({
-  operation: "changeDevice", method: "PATCH", path: "/api/v1/devices/:deviceId", access: "devices:write",
+  operation: "changeDevice",
+  method: "PATCH",
+  path: "/api/v1/devices/:deviceId",
+  access: "devices:write",
   summary: "Changes a device's name or pace; absent fields stay as they are.",
-  params: oneDevice, body: z.strictObject({ name: name.optional(), heartbeatSeconds: z.number().min(1).max(86_400).optional() }),
-  reply: device, errors: [deviceErrors.not_found],
+  params: oneDevice,
+  body: z.strictObject({ name: name.optional(), heartbeatSeconds: z.number().min(1).max(86_400).optional() }),
+  reply: device,
+  errors: [deviceErrors.not_found],
 });
 
 export const removeDevice = defineRoute({
-  operation: "removeDevice", method: "DELETE", path: "/api/v1/devices/:deviceId", access: "devices:write",
+  operation: "removeDevice",
+  method: "DELETE",
+  path: "/api/v1/devices/:deviceId",
+  access: "devices:write",
   summary: "Removes a device with its credentials and data. `confirm` must repeat the device's id.",
-  params: oneDevice, query: z.object({ confirm: z.string() }), errors: [deviceErrors.not_found, deviceErrors.name_mismatch],
+  params: oneDevice,
+  query: z.object({ confirm: z.string() }),
+  errors: [deviceErrors.not_found, deviceErrors.name_mismatch],
 });
 
 export const renewClaimSecret = defineRoute({
-  operation: "renewClaimSecret", method: "POST", path: "/api/v1/devices/:deviceId/claim-secret", access: "devices:credentials",
+  operation: "renewClaimSecret",
+  method: "POST",
+  path: "/api/v1/devices/:deviceId/claim-secret",
+  access: "devices:credentials",
   summary: "Makes a new claim secret and shows it once; the old one stops working. Live credentials stay.",
-  params: oneDevice, reply: claimTicket, errors: [deviceErrors.not_found],
+  params: oneDevice,
+  reply: claimTicket,
+  errors: [deviceErrors.not_found],
 });
 
 export const rotateCredentials = defineRoute({
-  operation: "rotateCredentials", method: "POST", path: "/api/v1/devices/:deviceId/credentials/rotate", access: "devices:credentials",
+  operation: "rotateCredentials",
+  method: "POST",
+  path: "/api/v1/devices/:deviceId/credentials/rotate",
+  access: "devices:credentials",
   summary: "Makes a new password; the old one works on for the overlap.",
-  params: oneDevice, body: z.strictObject({ overlapSeconds: z.number().int().min(0).max(604_800).default(86_400) }),
-  reply: z.object({ username: z.string(), password: z.string(), oldValidUntil: instant.optional() }), errors: [deviceErrors.not_found],
+  params: oneDevice,
+  body: z.strictObject({ overlapSeconds: z.number().int().min(0).max(604_800).default(86_400) }),
+  reply: z.object({ username: z.string(), password: z.string(), oldValidUntil: instant.optional() }),
+  errors: [deviceErrors.not_found],
 });
 
 export const revokeCredentials = defineRoute({
-  operation: "revokeCredentials", method: "POST", path: "/api/v1/devices/:deviceId/credentials/revoke", access: "devices:credentials",
+  operation: "revokeCredentials",
+  method: "POST",
+  path: "/api/v1/devices/:deviceId/credentials/revoke",
+  access: "devices:credentials",
   summary: "Takes all credentials away at once and cuts the live connection. The device must claim again with a new secret.",
-  params: oneDevice, reply: device, errors: [deviceErrors.not_found],
+  params: oneDevice,
+  reply: device,
+  errors: [deviceErrors.not_found],
 });

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-const text = z.string().max(256).regex(/^[^\p{Cc}\p{Cs}]*$/u);
+const text = z
+  .string()
+  .max(256)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u);
 
 /** What `devices/{id}/heartbeat` carries. Unknown keys are kept out. */
 export const heartbeat = z.object({

@@ -26,7 +26,11 @@ export function isAppError(caught: unknown, code?: string): caught is AppError {
   return caught instanceof AppError && (code === undefined || caught.code === code);
 }
 
-type MakeError = ((details?: ErrorDetails, options?: ErrorOptions) => AppError) & { readonly code: string; readonly status: number; readonly message: string };
+type MakeError = ((details?: ErrorDetails, options?: ErrorOptions) => AppError) & {
+  readonly code: string;
+  readonly status: number;
+  readonly message: string;
+};
 
 /**
  * Declares a noun's errors: `snake_case` name to HTTP status and one or two plain sentences (what happened, what to do, no values in it).

@@ -64,7 +64,10 @@ export const ingestReject = z.object({
 export type IngestReject = z.output<typeof ingestReject>;
 
 export const listRejects = defineRoute({
-  operation: "listRejects", method: "GET", path: "/api/v1/ingest-rejects", access: "rejects:read",
+  operation: "listRejects",
+  method: "GET",
+  path: "/api/v1/ingest-rejects",
+  access: "rejects:read",
   summary: "Lists what was refused and why, newest first.",
   query: page.extend({ deviceId: deviceId.optional(), code: z.string().max(64).optional() }),
   reply: listOf(ingestReject),
@@ -80,10 +83,15 @@ export const ingestReply = z.object({
 export type IngestReply = z.output<typeof ingestReply>;
 
 export const sendTelemetry = defineRoute({
-  operation: "sendTelemetry", method: "POST", path: "/api/v1/devices/:deviceId/telemetry", access: "device",
+  operation: "sendTelemetry",
+  method: "POST",
+  path: "/api/v1/devices/:deviceId/telemetry",
+  access: "device",
   summary: "A device sends a sample or an array of them, with its own token; 200 means stored.",
   // The body is checked by the same decoder as MQTT payloads; this shape is for the reference.
-  params: z.object({ deviceId }), body: z.union([z.record(z.string(), z.unknown()), z.array(z.record(z.string(), z.unknown()))]),
-  reply: ingestReply, maxBodyBytes: ingestLimits.payloadBytes,
+  params: z.object({ deviceId }),
+  body: z.union([z.record(z.string(), z.unknown()), z.array(z.record(z.string(), z.unknown()))]),
+  reply: ingestReply,
+  maxBodyBytes: ingestLimits.payloadBytes,
   errors: [ingestErrors.malformed, ingestErrors.not_a_sample, ingestErrors.too_large, ingestErrors.not_allowed],
 });

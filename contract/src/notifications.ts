@@ -23,7 +23,13 @@ export const notificationTarget = z.object({
 export type NotificationTarget = z.output<typeof notificationTarget>;
 
 /** One try to hand a notice to one target, with its answer. */
-export const deliveryAttempt = z.object({ at: instant, outcome: z.enum(["delivered", "failed"]), status: z.number().int().optional(), code: z.string().optional(), durationMs: z.number() });
+export const deliveryAttempt = z.object({
+  at: instant,
+  outcome: z.enum(["delivered", "failed"]),
+  status: z.number().int().optional(),
+  code: z.string().optional(),
+  durationMs: z.number(),
+});
 
 export const delivery = z.object({
   id: deliveryId,
@@ -40,7 +46,10 @@ export type Delivery = z.output<typeof delivery>;
 
 export const notificationErrors = defineErrors("notifications", {
   target_not_found: [404, "There is no such notification target."],
-  address_refused: [422, "The address is not one that Roost may call: it must be http or https and lead to a public host, unless an administrator listed it."],
+  address_refused: [
+    422,
+    "The address is not one that Roost may call: it must be http or https and lead to a public host, unless an administrator listed it.",
+  ],
 });
 
 export const egressErrors = defineErrors("egress", {
@@ -54,30 +63,54 @@ export const egressErrors = defineErrors("egress", {
 const address = z.url({ protocol: /^https?$/ }).max(2_000);
 
 export const listNotificationTargets = defineRoute({
-  operation: "listNotificationTargets", method: "GET", path: "/api/v1/notification-targets", access: "notifications:read",
-  summary: "Lists where notices go.", query: page, reply: listOf(notificationTarget),
+  operation: "listNotificationTargets",
+  method: "GET",
+  path: "/api/v1/notification-targets",
+  access: "notifications:read",
+  summary: "Lists where notices go.",
+  query: page,
+  reply: listOf(notificationTarget),
 });
 
 export const addNotificationTarget = defineRoute({
-  operation: "addNotificationTarget", method: "POST", path: "/api/v1/notification-targets", access: "notifications:configure",
+  operation: "addNotificationTarget",
+  method: "POST",
+  path: "/api/v1/notification-targets",
+  access: "notifications:configure",
   summary: "Adds a webhook or Discord address that is told of alarms.",
   body: z.strictObject({ kind: targetKind, name: z.string().trim().min(1).max(120), url: address, minSeverity: severity.default("info") }),
-  reply: notificationTarget, status: 201, errors: [notificationErrors.address_refused],
+  reply: notificationTarget,
+  status: 201,
+  errors: [notificationErrors.address_refused],
 });
 
 export const removeNotificationTarget = defineRoute({
-  operation: "removeNotificationTarget", method: "DELETE", path: "/api/v1/notification-targets/:targetId", access: "notifications:configure",
-  summary: "Removes a target; its record of deliveries stays.", params: z.object({ targetId: notificationTargetId }), errors: [notificationErrors.target_not_found],
+  operation: "removeNotificationTarget",
+  method: "DELETE",
+  path: "/api/v1/notification-targets/:targetId",
+  access: "notifications:configure",
+  summary: "Removes a target; its record of deliveries stays.",
+  params: z.object({ targetId: notificationTargetId }),
+  errors: [notificationErrors.target_not_found],
 });
 
 export const testNotificationTarget = defineRoute({
-  operation: "testNotificationTarget", method: "POST", path: "/api/v1/notification-targets/:targetId/test", access: "notifications:configure",
-  summary: "Sends a test notice now and answers what came back.", params: z.object({ targetId: notificationTargetId }), reply: delivery,
+  operation: "testNotificationTarget",
+  method: "POST",
+  path: "/api/v1/notification-targets/:targetId/test",
+  access: "notifications:configure",
+  summary: "Sends a test notice now and answers what came back.",
+  params: z.object({ targetId: notificationTargetId }),
+  reply: delivery,
   errors: [notificationErrors.target_not_found],
 });
 
 export const listDeliveries = defineRoute({
-  operation: "listDeliveries", method: "GET", path: "/api/v1/deliveries", access: "notifications:read",
+  operation: "listDeliveries",
+  method: "GET",
+  path: "/api/v1/deliveries",
+  access: "notifications:read",
   summary: "Lists deliveries with every try and its answer, newest first.",
-  query: page.extend({ alarmId: alarmId.optional(), targetId: notificationTargetId.optional() }), reply: listOf(delivery),
+  query: page.extend({ alarmId: alarmId.optional(), targetId: notificationTargetId.optional() }),
+  reply: listOf(delivery),
 });

@@ -2,13 +2,20 @@ import { z } from "zod";
 
 /** Every permission there is, `nouns:verb`; kits add theirs as `<kit>:verb`. */
 export const permissions = [
-  "devices:read", "devices:write", "devices:credentials",
-  "telemetry:read", "telemetry:export",
+  "devices:read",
+  "devices:write",
+  "devices:credentials",
+  "telemetry:read",
+  "telemetry:export",
   "rejects:read",
-  "alarms:read", "alarms:acknowledge", "alarms:configure",
-  "notifications:read", "notifications:configure",
+  "alarms:read",
+  "alarms:acknowledge",
+  "alarms:configure",
+  "notifications:read",
+  "notifications:configure",
   "tokens:write",
-  "organisation:read", "organisation:write",
+  "organisation:read",
+  "organisation:write",
   "system:read",
 ] as const;
 export const permission = z.enum(permissions);
@@ -21,9 +28,24 @@ export const roles = ["viewer", "operator", "admin", "owner"] as const;
 export const role = z.enum(roles);
 export type Role = z.infer<typeof role>;
 
-const viewer: readonly Permission[] = ["devices:read", "telemetry:read", "rejects:read", "alarms:read", "notifications:read", "organisation:read"];
+const viewer: readonly Permission[] = [
+  "devices:read",
+  "telemetry:read",
+  "rejects:read",
+  "alarms:read",
+  "notifications:read",
+  "organisation:read",
+];
 const operator: readonly Permission[] = [...viewer, "telemetry:export", "alarms:acknowledge"];
-const admin: readonly Permission[] = [...operator, "devices:write", "devices:credentials", "alarms:configure", "notifications:configure", "tokens:write", "system:read"];
+const admin: readonly Permission[] = [
+  ...operator,
+  "devices:write",
+  "devices:credentials",
+  "alarms:configure",
+  "notifications:configure",
+  "tokens:write",
+  "system:read",
+];
 
 /** What each role holds. A higher role holds all of the lower ones. */
 export const rolePermissions: Readonly<Record<Role, readonly Permission[]>> = {

@@ -53,4 +53,3 @@ export interface RouteInput<R extends Route> {
 
 /** What a handler answers and a client gets: the reply in the form the code works with. */
 export type RouteReply<R extends Route> = R extends Route<Shape, Shape, Shape, infer Reply> ? z.output<Reply> : never;
-

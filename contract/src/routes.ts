@@ -13,4 +13,6 @@ function routesOf(contract: Record<string, unknown>): Route[] {
 }
 
 /** Every route of the platform, in the order of the reference. */
-export const routes: readonly Route[] = [auth, devices, claim, telemetry, ingest, alarms, notifications, system].flatMap((contract) => routesOf({ ...contract }));
+export const routes: readonly Route[] = [auth, devices, claim, telemetry, ingest, alarms, notifications, system].flatMap((contract) =>
+  routesOf({ ...contract }),
+);

@@ -4,29 +4,50 @@ import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
 export const getHealth = defineRoute({
-  operation: "getHealth", method: "GET", path: "/health", access: "public", summary: "The process lives. Nothing else is said here.",
+  operation: "getHealth",
+  method: "GET",
+  path: "/health",
+  access: "public",
+  summary: "The process lives. Nothing else is said here.",
   reply: z.object({ status: z.literal("healthy"), timestamp: instant }),
 });
 
 const check = z.object({ name: z.string(), ok: z.boolean(), reason: z.string().optional(), checkedAt: instant.optional() });
 
 export const getDatabaseHealth = defineRoute({
-  operation: "getDatabaseHealth", method: "GET", path: "/health/db", access: "public", summary: "The database answers, and commits are durable; 503 when not.",
+  operation: "getDatabaseHealth",
+  method: "GET",
+  path: "/health/db",
+  access: "public",
+  summary: "The database answers, and commits are durable; 503 when not.",
   reply: z.object({ status: z.enum(["healthy", "unhealthy"]), timestamp: instant, reason: z.string().optional() }),
 });
 
 export const getReady = defineRoute({
-  operation: "getReady", method: "GET", path: "/ready", access: "public",
-  summary: "Ready to take readings, judged by a canary reading that went through the whole pipeline within the last minute; 503 with the reason when not.",
+  operation: "getReady",
+  method: "GET",
+  path: "/ready",
+  access: "public",
+  summary:
+    "Ready to take readings, judged by a canary reading that went through the whole pipeline within the last minute; 503 with the reason when not.",
   reply: z.object({ ready: z.boolean(), timestamp: instant, checks: z.array(check) }),
 });
 
 export const getMetrics = defineRoute({
-  operation: "getMetrics", method: "GET", path: "/metrics", access: "system:read", summary: "Prometheus text. From loopback no sign-in is asked.", streams: "text/plain",
+  operation: "getMetrics",
+  method: "GET",
+  path: "/metrics",
+  access: "system:read",
+  summary: "Prometheus text. From loopback no sign-in is asked.",
+  streams: "text/plain",
 });
 
 export const getStatus = defineRoute({
-  operation: "getStatus", method: "GET", path: "/api/v1/status", access: "devices:read", summary: "The installation at a glance.",
+  operation: "getStatus",
+  method: "GET",
+  path: "/api/v1/status",
+  access: "devices:read",
+  summary: "The installation at a glance.",
   reply: z.object({
     version: z.string(),
     startedAt: instant,
@@ -34,14 +55,24 @@ export const getStatus = defineRoute({
     devices: z.object({ waiting: z.number().int(), online: z.number().int(), offline: z.number().int(), revoked: z.number().int() }),
     openAlarms: z.number().int(),
     /** Since the start. */
-    ingest: z.object({ storedValues: z.number().int(), duplicateValues: z.number().int(), rejected: z.number().int(), messagesPerSecond: z.number() }),
+    ingest: z.object({
+      storedValues: z.number().int(),
+      duplicateValues: z.number().int(),
+      rejected: z.number().int(),
+      messagesPerSecond: z.number(),
+    }),
     connections: z.number().int(),
     databaseBytes: z.number().int(),
   }),
 });
 
 export const getOpenApi = defineRoute({
-  operation: "getOpenApi", method: "GET", path: "/api/openapi.json", access: "public", summary: "This reference as OpenAPI 3.1.", streams: "application/json",
+  operation: "getOpenApi",
+  method: "GET",
+  path: "/api/openapi.json",
+  access: "public",
+  summary: "This reference as OpenAPI 3.1.",
+  streams: "application/json",
 });
 
 /** A fact as the browser hears it: what changed, not how. The page asks again by GET. */
@@ -49,6 +80,10 @@ export const factNotice = z.object({ id: z.string(), type: z.string(), noun: z.s
 export type FactNotice = z.output<typeof factNotice>;
 
 export const streamFacts = defineRoute({
-  operation: "streamFacts", method: "GET", path: "/api/v1/facts/stream", access: "signedIn",
-  summary: "Server-sent events: `fact` (factNotice) as facts become true. Resumes after a cut by Last-Event-ID.", streams: "text/event-stream",
+  operation: "streamFacts",
+  method: "GET",
+  path: "/api/v1/facts/stream",
+  access: "signedIn",
+  summary: "Server-sent events: `fact` (factNotice) as facts become true. Resumes after a cut by Last-Event-ID.",
+  streams: "text/event-stream",
 });

@@ -29,21 +29,32 @@ const oneDevice = z.object({ deviceId });
 export const telemetryErrors = defineErrors("telemetry", {
   unknown_metric: [404, "This device has never sent a metric of that name."],
   range_reversed: [400, "The range ends before it begins."],
-  range_too_fine: [400, "The range holds more points than one answer may carry. Ask for a coarser resolution or a shorter range, or use the CSV export."],
+  range_too_fine: [
+    400,
+    "The range holds more points than one answer may carry. Ask for a coarser resolution or a shorter range, or use the CSV export.",
+  ],
 });
 
 export const listSeries = defineRoute({
-  operation: "listSeries", method: "GET", path: "/api/v1/devices/:deviceId/metrics", access: "telemetry:read",
+  operation: "listSeries",
+  method: "GET",
+  path: "/api/v1/devices/:deviceId/metrics",
+  access: "telemetry:read",
   summary: "Lists the metrics of a device with their newest values, by name.",
-  params: oneDevice, reply: z.object({ items: z.array(series) }),
+  params: oneDevice,
+  reply: z.object({ items: z.array(series) }),
 });
 
 export const changeSeries = defineRoute({
-  operation: "changeSeries", method: "PATCH", path: "/api/v1/devices/:deviceId/metrics/:metric", access: "devices:write",
+  operation: "changeSeries",
+  method: "PATCH",
+  path: "/api/v1/devices/:deviceId/metrics/:metric",
+  access: "devices:write",
   summary: "Sets a metric's unit and limits; absent stays, null removes.",
   params: oneDevice.extend({ metric: metricName }),
   body: z.strictObject({ unit: unit.optional(), min: z.number().nullable().optional(), max: z.number().nullable().optional() }),
-  reply: series, errors: [telemetryErrors.unknown_metric],
+  reply: series,
+  errors: [telemetryErrors.unknown_metric],
 });
 
 /**
@@ -68,7 +79,10 @@ export const points = z.object({
 export type Points = z.output<typeof points>;
 
 export const queryTelemetry = defineRoute({
-  operation: "queryTelemetry", method: "GET", path: "/api/v1/devices/:deviceId/telemetry", access: "telemetry:read",
+  operation: "queryTelemetry",
+  method: "GET",
+  path: "/api/v1/devices/:deviceId/telemetry",
+  access: "telemetry:read",
   summary: "Reads one metric over a range: raw samples, or min, max, average and count per bucket.",
   params: oneDevice,
   query: z.object({
@@ -88,11 +102,15 @@ export const queryTelemetry = defineRoute({
 });
 
 export const exportTelemetry = defineRoute({
-  operation: "exportTelemetry", method: "GET", path: "/api/v1/devices/:deviceId/telemetry.csv", access: "telemetry:export",
+  operation: "exportTelemetry",
+  method: "GET",
+  path: "/api/v1/devices/:deviceId/telemetry.csv",
+  access: "telemetry:export",
   summary: "Streams samples as CSV, oldest first: measured_at, received_at, metric, value, unit, quality.",
   params: oneDevice,
   query: z.object({ metrics: z.string().max(4_000).optional(), from: instant, to: instant, timeZone: timeZone.default("UTC") }),
-  streams: "text/csv", errors: [telemetryErrors.range_reversed],
+  streams: "text/csv",
+  errors: [telemetryErrors.range_reversed],
 });
 
 /** One line of a live stream: a sample of an open chart. */
@@ -100,7 +118,12 @@ export const liveSample = z.object({ metric: metricName, at: z.number(), value: 
 export type LiveSample = z.output<typeof liveSample>;
 
 export const streamTelemetry = defineRoute({
-  operation: "streamTelemetry", method: "GET", path: "/api/v1/devices/:deviceId/telemetry/stream", access: "telemetry:read",
+  operation: "streamTelemetry",
+  method: "GET",
+  path: "/api/v1/devices/:deviceId/telemetry/stream",
+  access: "telemetry:read",
   summary: "Server-sent events: `samples` (an array of liveSample) as they are committed. Resumes after a cut by Last-Event-ID.",
-  params: oneDevice, query: z.object({ metrics: z.string().max(4_000).optional() }), streams: "text/event-stream",
+  params: oneDevice,
+  query: z.object({ metrics: z.string().max(4_000).optional() }),
+  streams: "text/event-stream",
 });

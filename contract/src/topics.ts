@@ -8,14 +8,56 @@ export type DeviceTopic =
 
 /** Said once for people, the reference page and the tests: every topic, who writes it, what it carries. */
 export const topicTable = [
-  { topic: "devices/{id}/telemetry", direction: "up", retained: false, qos: "1", carries: 'One sample `{"temperature":21.5,"timestamp":…,"seq":17}` or an array of them.' },
-  { topic: "devices/{id}/heartbeat", direction: "up", retained: false, qos: "0 or 1", carries: '`{"timestamp","uptime","rssi",…}`: the device is alive.' },
-  { topic: "devices/{id}/event", direction: "up", retained: false, qos: "1", carries: '`{"type","timestamp","data"}`: something happened.' },
-  { topic: "devices/{id}/status", direction: "up", retained: true, qos: "1", carries: '`{"state":"online"|"offline","firmware_version"}`; also the last will.' },
-  { topic: "devices/{id}/commands/{commandId}", direction: "down", retained: false, qos: "1", carries: '`{"name","params","expires_at"}`.' },
-  { topic: "devices/{id}/commands/{commandId}/ack", direction: "up", retained: false, qos: "1", carries: '`{"state":"accepted"|"progress"|"done"|"failed","result","code"}`.' },
+  {
+    topic: "devices/{id}/telemetry",
+    direction: "up",
+    retained: false,
+    qos: "1",
+    carries: 'One sample `{"temperature":21.5,"timestamp":…,"seq":17}` or an array of them.',
+  },
+  {
+    topic: "devices/{id}/heartbeat",
+    direction: "up",
+    retained: false,
+    qos: "0 or 1",
+    carries: '`{"timestamp","uptime","rssi",…}`: the device is alive.',
+  },
+  {
+    topic: "devices/{id}/event",
+    direction: "up",
+    retained: false,
+    qos: "1",
+    carries: '`{"type","timestamp","data"}`: something happened.',
+  },
+  {
+    topic: "devices/{id}/status",
+    direction: "up",
+    retained: true,
+    qos: "1",
+    carries: '`{"state":"online"|"offline","firmware_version"}`; also the last will.',
+  },
+  {
+    topic: "devices/{id}/commands/{commandId}",
+    direction: "down",
+    retained: false,
+    qos: "1",
+    carries: '`{"name","params","expires_at"}`.',
+  },
+  {
+    topic: "devices/{id}/commands/{commandId}/ack",
+    direction: "up",
+    retained: false,
+    qos: "1",
+    carries: '`{"state":"accepted"|"progress"|"done"|"failed","result","code"}`.',
+  },
   { topic: "devices/{id}/config", direction: "down", retained: true, qos: "1", carries: "The configuration wanted, with its version." },
-  { topic: "devices/{id}/config/reported", direction: "up", retained: false, qos: "1", carries: "The configuration in force, with its version." },
+  {
+    topic: "devices/{id}/config/reported",
+    direction: "up",
+    retained: false,
+    qos: "1",
+    carries: "The configuration in force, with its version.",
+  },
   { topic: "devices/{id}/clips/{clipId}", direction: "up", retained: false, qos: "1", carries: "Notice of a clip that HTTP brings." },
 ] as const;
 

@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
 
-import { z } from "zod";
-
 import { AppError } from "@roost/contract/errors";
+import { z } from "zod";
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const list = z
   .string()
   .default("")
-  .transform((text) => text.split(",").map((item) => item.trim()).filter((item) => item !== ""));
+  .transform((text) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== ""),
+  );
 const flag = z.stringbool().default(false);
 
 /** A secret that prints as `***`; `reveal` gives it to the one place that needs it. */
@@ -27,7 +31,10 @@ export class Secret {
     return "***";
   }
 }
-const secret = z.string().min(1).transform((text) => new Secret(text));
+const secret = z
+  .string()
+  .min(1)
+  .transform((text) => new Secret(text));
 
 /** Every variable of the server: default, unit in the name, a sentence each. `X_FILE` is read where X is a secret. */
 export const configSchema = z.object({
@@ -35,24 +42,47 @@ export const configSchema = z.object({
   ROOST_DATABASE_URL: secret.optional().describe("An own PostgreSQL, 15 or newer. Absent: Roost runs one of its own in the data folder."),
   ROOST_HTTP_HOST: z.string().default("127.0.0.1").describe("Address the web server listens on."),
   ROOST_HTTP_PORT: port.default(8080).describe("Port of the web server; 0 takes a free one."),
-  ROOST_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional().describe("Address people use, such as https://roost.example.org; links in messages are made from it alone."),
-  ROOST_PUBLIC_HOSTS: list.describe("Names and addresses devices use to reach this machine, comma separated; they go into the server certificate. This machine's own are added."),
+  ROOST_PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Address people use, such as https://roost.example.org; links in messages are made from it alone."),
+  ROOST_PUBLIC_HOSTS: list.describe(
+    "Names and addresses devices use to reach this machine, comma separated; they go into the server certificate. This machine's own are added.",
+  ),
   ROOST_TRUSTED_PROXIES: list.describe("Addresses of proxies whose forwarded headers are believed, comma separated."),
   ROOST_MQTT_HOST: z.string().default("0.0.0.0").describe("Address the MQTT door listens on, with TLS."),
   ROOST_MQTT_PORT: port.default(8883).describe("Port of the MQTT door with TLS; 0 takes a free one."),
   ROOST_MQTT_PLAIN_PORT: port.optional().describe("Port for MQTT without TLS. Absent: there is none."),
   ROOST_MQTT_PLAIN_HOST: z.string().default("127.0.0.1").describe("Address for MQTT without TLS."),
   ROOST_MQTT_MAX_CONNECTIONS: z.coerce.number().int().positive().default(20_000).describe("Connections the door holds at once."),
-  ROOST_MQTT_MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().positive().default(20_000).describe("Connections from one address at once, once signed in."),
-  ROOST_MQTT_MAX_UNAUTHENTICATED_PER_ADDRESS: z.coerce.number().int().positive().default(100).describe("Connections from one address that have not signed in yet."),
+  ROOST_MQTT_MAX_CONNECTIONS_PER_ADDRESS: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(20_000)
+    .describe("Connections from one address at once, once signed in."),
+  ROOST_MQTT_MAX_UNAUTHENTICATED_PER_ADDRESS: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(100)
+    .describe("Connections from one address that have not signed in yet."),
   ROOST_TLS_CERT_FILE: z.string().optional().describe("An own server certificate chain, PEM, for the door."),
   ROOST_TLS_KEY_FILE: z.string().optional().describe("Its private key, PEM."),
   ROOST_EGRESS_ALLOW: list.describe("Private hosts or networks (CIDR) that outgoing requests may reach, comma separated."),
   ROOST_LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info").describe("Least important lines to log."),
   ROOST_LOG_PRETTY: z.stringbool().optional().describe("Log for a person instead of JSON. Absent: where a terminal is attached."),
-  ROOST_LOCAL_DEVICE: flag.describe("Add this machine as a device at the first start and leave its claim secret in the data folder for the agent."),
-  ROOST_SETUP_CODE: secret.optional().describe("The one-time code of the first administrator. Absent: one is made and shown. At least 16 characters."),
-  ROOST_COMPACT_AFTER_SECONDS: z.coerce.number().positive().default(300).describe("How long samples rest in a hot segment before the segment is closed."),
+  ROOST_LOCAL_DEVICE: flag.describe(
+    "Add this machine as a device at the first start and leave its claim secret in the data folder for the agent.",
+  ),
+  ROOST_SETUP_CODE: secret
+    .optional()
+    .describe("The one-time code of the first administrator. Absent: one is made and shown. At least 16 characters."),
+  ROOST_COMPACT_AFTER_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(300)
+    .describe("How long samples rest in a hot segment before the segment is closed."),
 });
 
 export type Config = Readonly<z.output<typeof configSchema>>;

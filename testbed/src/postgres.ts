@@ -60,7 +60,9 @@ export async function createTestDatabase({ migrated = true }: { migrated?: boole
 }
 
 async function makeTemplate(admin: pg.Client): Promise<string> {
-  const files = readdirSync(migrationsFolder).filter((file) => file.endsWith(".sql")).sort();
+  const files = readdirSync(migrationsFolder)
+    .filter((file) => file.endsWith(".sql"))
+    .sort();
   const texts = files.map((file) => readFileSync(`${migrationsFolder}/${file}`, "utf8"));
   const template = `template_${createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16)}`;
   const { rows } = await admin.query("select 1 from pg_database d where d.datname = $1", [template]);
@@ -69,10 +71,15 @@ async function makeTemplate(admin: pg.Client): Promise<string> {
   await admin.query(`create database ${template}_new`);
   const client = new pg.Client(connectionTo(`${template}_new`));
   await client.connect();
-  await client.query("create table schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())");
+  await client.query(
+    "create table schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())",
+  );
   for (const [index, text] of texts.entries()) {
     await client.query(text);
-    await client.query("insert into schema_migrations (name, sha256) values ($1, $2)", [files[index]?.slice(0, -4), createHash("sha256").update(text).digest("hex")]);
+    await client.query("insert into schema_migrations (name, sha256) values ($1, $2)", [
+      files[index]?.slice(0, -4),
+      createHash("sha256").update(text).digest("hex"),
+    ]);
   }
   await client.end();
   await admin.query(`alter database ${template}_new rename to ${template}`);

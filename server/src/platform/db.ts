@@ -1,6 +1,5 @@
-import pg from "pg";
-
 import { httpErrors } from "@roost/contract/errors";
+import pg from "pg";
 
 import type { Log } from "./log.ts";
 import type { Sql } from "./sql.ts";

@@ -15,7 +15,10 @@ export interface Fact {
 }
 
 /** Writes a fact in the transaction that makes it true. */
-export async function emit(tx: Transaction, fact: { organisationId: string; type: string; nounId: string; data?: Record<string, unknown> }): Promise<void> {
+export async function emit(
+  tx: Transaction,
+  fact: { organisationId: string; type: string; nounId: string; data?: Record<string, unknown> },
+): Promise<void> {
   await tx.query(sql`
     insert into events (id, organisation_id, type, noun_id, data)
     values (${newId()}, ${fact.organisationId}, ${fact.type}, ${fact.nounId}, ${JSON.stringify(fact.data ?? {})})`);
@@ -56,7 +59,17 @@ const retryMs = 1_000;
  *
  * `observe` hears every fact once, in memory only: for streams to browsers.
  */
-export async function createDispatch({ db, handlers, observe, log }: { db: Db; handlers: readonly FactHandler[]; observe: (fact: Fact) => void; log: Log }): Promise<Dispatch> {
+export async function createDispatch({
+  db,
+  handlers,
+  observe,
+  log,
+}: {
+  db: Db;
+  handlers: readonly FactHandler[];
+  observe: (fact: Fact) => void;
+  log: Log;
+}): Promise<Dispatch> {
   const all: readonly (FactHandler & { readonly volatile?: true })[] = [
     ...handlers,
     { name: "observers", types: [], volatile: true, handle: async (fact) => observe(fact) },
@@ -89,8 +102,12 @@ export async function createDispatch({ db, handlers, observe, log }: { db: Db; h
     const [head] = await db.query<{ xmin: string }>(sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xmin`);
     const begin = { xactId: head?.xmin ?? "0", eventId: "00000000-0000-0000-0000-000000000000" };
     if (volatile) return begin;
-    await db.query(sql`insert into event_cursors (handler, xact_id, event_id) values (${name}, ${begin.xactId}::xid8, ${begin.eventId}) on conflict (handler) do nothing`);
-    const [row] = await db.query<{ xact_id: string; event_id: string }>(sql`select c.xact_id::text, c.event_id from event_cursors c where c.handler = ${name}`);
+    await db.query(
+      sql`insert into event_cursors (handler, xact_id, event_id) values (${name}, ${begin.xactId}::xid8, ${begin.eventId}) on conflict (handler) do nothing`,
+    );
+    const [row] = await db.query<{ xact_id: string; event_id: string }>(
+      sql`select c.xact_id::text, c.event_id from event_cursors c where c.handler = ${name}`,
+    );
     return row === undefined ? begin : { xactId: row.xact_id, eventId: row.event_id };
   }
 
@@ -109,12 +126,21 @@ export async function createDispatch({ db, handlers, observe, log }: { db: Db; h
           order by e.xact_id, e.id limit ${batchRows}`);
         for (const row of rows) {
           if (handler.volatile === true || handler.types.includes(row.type)) {
-            await handler.handle({ id: row.id, organisationId: row.organisation_id, type: row.type, nounId: row.noun_id, data: row.data, at: row.at });
+            await handler.handle({
+              id: row.id,
+              organisationId: row.organisation_id,
+              type: row.type,
+              nounId: row.noun_id,
+              data: row.data,
+              at: row.at,
+            });
           }
           cursor = { xactId: row.xact_id, eventId: row.id };
         }
         if (rows.length > 0 && handler.volatile !== true) {
-          await db.query(sql`update event_cursors set xact_id = ${cursor.xactId}::xid8, event_id = ${cursor.eventId}, moved_at = now() where handler = ${handler.name}`);
+          await db.query(
+            sql`update event_cursors set xact_id = ${cursor.xactId}::xid8, event_id = ${cursor.eventId}, moved_at = now() where handler = ${handler.name}`,
+          );
         }
         if (rows.length < batchRows) {
           settled.upTo = startedAt;

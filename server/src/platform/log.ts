@@ -45,11 +45,16 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
     },
   };
   if (destination !== undefined) return pino(options, destination);
-  if (pretty) return pino({ ...options, transport: { target: "pino-pretty", options: { colorize: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" } } });
+  if (pretty)
+    return pino({
+      ...options,
+      transport: { target: "pino-pretty", options: { colorize: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" } },
+    });
   return pino(options);
 }
 
-const secretKey = /pass(?:word|wd|phrase)?$|secret|token|authorization|cookie|api[-_]?key|private[-_]?key|hmac|nonce|credential|setup[-_]?code|^key_?pem$/i;
+const secretKey =
+  /pass(?:word|wd|phrase)?$|secret|token|authorization|cookie|api[-_]?key|private[-_]?key|hmac|nonce|credential|setup[-_]?code|^key_?pem$/i;
 const mask = "***";
 
 // Bearer tokens, user:password in addresses, PEM keys, and Roost's own secrets by their prefix, wherever they stand in a text.
@@ -89,5 +94,11 @@ export function scrub(value: unknown, depth = 0): unknown {
 
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  return { ...error, type: error.name, message: error.message, stack: error.stack, ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }) };
+  return {
+    ...Object.fromEntries(Object.entries(error)),
+    type: error.name,
+    message: error.message,
+    stack: error.stack,
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  };
 }

@@ -1,9 +1,8 @@
 import { fileURLToPath } from "node:url";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createDb } from "./db.ts";
 import { createLog } from "./log.ts";

@@ -32,16 +32,30 @@ export async function migrate(db: Db, migrations: readonly Migration[], log: Log
   const client = await db.connect("roost-migrate");
   try {
     await client.query("select pg_advisory_lock($1)", [advisoryLockKey]);
-    await client.query("create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())");
-    const { rows } = await client.query<{ name: string; sha256: string }>("select m.name, m.sha256 from schema_migrations m order by m.name");
+    await client.query(
+      "create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())",
+    );
+    const { rows } = await client.query<{ name: string; sha256: string }>(
+      "select m.name, m.sha256 from schema_migrations m order by m.name",
+    );
     const known = new Map(migrations.map((migration) => [migration.name, migration]));
     for (const row of rows) {
       const migration = known.get(row.name);
       if (migration === undefined) {
-        throw new AppError("migrate.newer_schema", 500, "The database was used by a newer Roost than this one. Start the newer program, or restore a backup from before it ran.", { migration: row.name });
+        throw new AppError(
+          "migrate.newer_schema",
+          500,
+          "The database was used by a newer Roost than this one. Start the newer program, or restore a backup from before it ran.",
+          { migration: row.name },
+        );
       }
       if (sha256(migration.text) !== row.sha256) {
-        throw new AppError("migrate.changed", 500, "A migration that was applied to this database has been edited since. Migrations are forward only: add a new one.", { migration: row.name });
+        throw new AppError(
+          "migrate.changed",
+          500,
+          "A migration that was applied to this database has been edited since. Migrations are forward only: add a new one.",
+          { migration: row.name },
+        );
       }
     }
     const applied = new Set(rows.map((row) => row.name));
