@@ -1,7 +1,13 @@
 import { z } from "zod";
 
+import { defineErrors } from "./errors.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
+
+export const systemErrors = defineErrors("system", {
+  not_ready: [503, "Roost is not ready to take readings. The reasons stand under details."],
+  database_away: [503, "The database does not answer, or its commits are not durable."],
+});
 
 export const getHealth = defineRoute({
   operation: "getHealth",
@@ -20,7 +26,8 @@ export const getDatabaseHealth = defineRoute({
   path: "/health/db",
   access: "public",
   summary: "The database answers, and commits are durable; 503 when not.",
-  reply: z.object({ status: z.enum(["healthy", "unhealthy"]), timestamp: instant, reason: z.string().optional() }),
+  reply: z.object({ status: z.literal("healthy"), timestamp: instant }),
+  errors: [systemErrors.database_away],
 });
 
 export const getReady = defineRoute({
@@ -30,7 +37,8 @@ export const getReady = defineRoute({
   access: "public",
   summary:
     "Ready to take readings, judged by a canary reading that went through the whole pipeline within the last minute; 503 with the reason when not.",
-  reply: z.object({ ready: z.boolean(), timestamp: instant, checks: z.array(check) }),
+  reply: z.object({ ready: z.literal(true), timestamp: instant, checks: z.array(check) }),
+  errors: [systemErrors.not_ready],
 });
 
 export const getMetrics = defineRoute({

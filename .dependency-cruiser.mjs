@@ -1,0 +1,86 @@
+// Who may import whom. Lowest rank first: a module may import the face of a lower one, never of a higher one.
+const ranks = ["auth", "devices", "telemetry", "alarms", "notifications", "ingest", "readiness"];
+
+const moduleRules = ranks.map((name, rank) => {
+  const allowed = ranks.slice(0, rank);
+  return {
+    name: `rank-of-${name}`,
+    comment: `${name} may know ${allowed.length === 0 ? "no other module" : allowed.join(", ")}; news for higher ranks travels as facts.`,
+    severity: "error",
+    from: { path: `^server/src/modules/${name}/`, pathNot: "\\.svc\\.test\\.ts$" },
+    to: { path: "^server/src/modules/", pathNot: `^server/src/modules/(${[name, ...allowed].join("|")})/` },
+  };
+});
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "contract-knows-zod-only",
+      severity: "error",
+      from: { path: "^contract/src/", pathNot: "\\.test\\.ts$" },
+      to: { pathNot: ["^contract/src/", "^node_modules/zod/", "^contract/node_modules/zod/"] },
+    },
+    {
+      name: "kit-knows-contract-and-itself",
+      severity: "error",
+      from: { path: "^kits/src/([^/]+)/" },
+      to: { pathNot: ["^kits/src/$1/", "^contract/src/", "^node_modules/"] },
+    },
+    { name: "cli-knows-contract-only", severity: "error", from: { path: "^cli/src/" }, to: { path: "^(server|agent|web|kits)/" } },
+    { name: "web-knows-no-server", severity: "error", from: { path: "^web/src/" }, to: { path: "^(server|agent|cli|testbed)/" } },
+    { name: "agent-knows-no-server", severity: "error", from: { path: "^agent/src/" }, to: { path: "^(server|web|cli)/" } },
+    {
+      name: "programs-are-not-imported",
+      severity: "error",
+      from: { path: "^(contract|kits|testbed)/" },
+      to: { path: "^(server|agent|web|cli)/" },
+    },
+    { name: "platform-knows-no-module", severity: "error", from: { path: "^server/src/platform/" }, to: { path: "^server/src/modules/" } },
+    {
+      name: "modules-do-not-know-the-root",
+      severity: "error",
+      from: { path: "^server/src/(modules|platform)/", pathNot: "\\.svc\\.test\\.ts$" },
+      to: { path: "^server/src/(app|main|principals)\\.ts$" },
+    },
+    {
+      name: "faces-only",
+      comment: "Another module is reached by its face, modules/<noun>/<noun>.ts, or by its routes from the composition root.",
+      severity: "error",
+      from: { path: "^server/src/modules/([^/]+)/", pathNot: "\\.svc\\.test\\.ts$" },
+      to: { path: "^server/src/modules/([^/]+)/", pathNot: ["^server/src/modules/$1/", "^server/src/modules/([^/]+)/\\1\\.ts$"] },
+    },
+    {
+      name: "stores-stay-at-home",
+      severity: "error",
+      from: { path: "^server/src/", pathNot: "^server/src/modules/([^/]+)/" },
+      to: { path: "^server/src/modules/[^/]+/[^/]+-store\\.ts$" },
+    },
+    {
+      name: "only-stores-and-platform-know-pg",
+      severity: "error",
+      from: { path: "^server/src/modules/", pathNot: ["-(store|writer)\\.ts$", "\\.svc\\.test\\.ts$"] },
+      to: { path: "node_modules/(pg|pg-copy-streams)/" },
+    },
+    {
+      name: "testbed-is-for-tests",
+      severity: "error",
+      from: { path: "^(contract|kits|server|agent|web|cli)/", pathNot: ["\\.(svc\\.)?test\\.tsx?$"] },
+      to: { path: "^testbed/" },
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^virtual:" } },
+    ...moduleRules,
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: ["/dist/", "^\\.runtime/"] },
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types", "node", "default"],
+      extensions: [".ts", ".tsx", ".js", ".mjs", ".json", ".css"],
+    },
+  },
+};

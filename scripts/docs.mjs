@@ -1,0 +1,101 @@
+// Makes the reference pages out of the contract and the configuration; `--check` compares instead of writing.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+
+import { AppError } from "../contract/src/errors.ts";
+import { routes } from "../contract/src/routes.ts";
+import { topicTable } from "../contract/src/topics.ts";
+import { configSchema } from "../server/src/config.ts";
+
+const cell = (text) => String(text).replaceAll("|", "\\|").replaceAll("\n", " ");
+const table = (head, rows) =>
+  [`| ${head.join(" | ")} |`, `| ${head.map(() => "---").join(" | ")} |`, ...rows.map((row) => `| ${row.map(cell).join(" | ")} |`)].join(
+    "\n",
+  );
+const pages = new Map();
+
+async function errorRows() {
+  const rows = new Map();
+  for (const file of readdirSync(new URL("../contract/src/", import.meta.url))) {
+    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    for (const value of Object.values(await import(`../contract/src/${file}`))) {
+      if (typeof value !== "object" || value === null) continue;
+      for (const make of Object.values(value)) {
+        if (typeof make !== "function" || typeof make.code !== "string" || !(make() instanceof AppError)) continue;
+        rows.set(make.code, [`\`${make.code}\``, make.status, make().message]);
+      }
+    }
+  }
+  return [...rows.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+}
+
+function variableRows(schema) {
+  return Object.entries(schema.shape).map(([name, shape]) => {
+    const empty = shape.safeParse(undefined);
+    const value = empty.success ? empty.data : undefined;
+    const fallback = value === undefined ? "" : Array.isArray(value) && value.length === 0 ? "" : `\`${String(value)}\``;
+    return [`\`${name}\``, fallback, shape.description ?? shape.meta?.()?.description ?? ""];
+  });
+}
+
+pages.set(
+  "docs/reference/errors.md",
+  `# Error codes\n\nGenerated from the contract. On the wire: \`{"error":{"code","message","details","requestId"}}\`. Branch on the code.\n\n${table(["code", "status", "what happened, what to do"], await errorRows())}\n`,
+);
+pages.set(
+  "docs/reference/topics.md",
+  `# MQTT topics\n\nGenerated from the contract. \`{id}\` is the device's own id; a device can write and read nothing else.\n\n${table(
+    ["topic", "direction", "retained", "QoS", "carries"],
+    topicTable.map((row) => [`\`${row.topic}\``, row.direction, row.retained ? "yes" : "no", row.qos, row.carries]),
+  )}\n`,
+);
+pages.set(
+  "docs/reference/routes.md",
+  `# HTTP routes\n\nGenerated from the contract; \`/api/docs\` of a running Roost shows the same with a form to try each.\n\n${table(
+    ["call", "who", "what"],
+    routes.map((route) => [`\`${route.method} ${route.path}\``, route.access, route.summary]),
+  )}\n`,
+);
+pages.set(
+  "docs/reference/config.md",
+  `# Configuration\n\nGenerated. Read from the environment once, at the start. For a secret \`X\`, \`X_FILE\` may name a file that holds it. No variable is required.\n\n## Server\n\n${table(["variable", "default", "meaning"], variableRows(configSchema))}\n`,
+);
+pages.set(
+  ".env.example",
+  `# Generated: every variable of the server with its default. None is required.\n${Object.entries(configSchema.shape)
+    .map(([name, shape]) => {
+      const empty = shape.safeParse(undefined);
+      const value =
+        empty.success && empty.data !== undefined && !(Array.isArray(empty.data) && empty.data.length === 0) ? String(empty.data) : "";
+      return `\n# ${shape.description ?? ""}\n#${name}=${value}`;
+    })
+    .join("\n")}\n`,
+);
+
+for (const extra of ["agent", "limits"]) {
+  const found = await import("./docs-extra.mjs").catch(() => ({ default: {} }));
+  const make = found[extra];
+  if (make === undefined) continue;
+  for (const [file, text] of await make({ table, variableRows })) pages.set(file, text);
+}
+
+const check = process.argv.includes("--check");
+const stale = [];
+for (const [file, text] of pages) {
+  let before = "";
+  try {
+    before = readFileSync(file, "utf8");
+  } catch {
+    // Not there yet.
+  }
+  if (before === text) continue;
+  if (check) stale.push(file);
+  else {
+    mkdirSync(file.includes("/") ? file.slice(0, file.lastIndexOf("/")) : ".", { recursive: true });
+    writeFileSync(file, text);
+    process.stdout.write(`${file} written\n`);
+  }
+}
+for (const file of stale) process.stdout.write(`${file} is out of date: npm run docs\n`);
+process.stdout.write(`${pages.size} pages, ${stale.length} out of date\n`);
+process.exit(stale.length === 0 ? 0 : 1);

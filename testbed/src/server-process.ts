@@ -1,0 +1,115 @@
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const program = fileURLToPath(new URL("../../server/src/main.ts", import.meta.url));
+
+/** What the server says of itself when it is ready. */
+export interface Ready {
+  readonly type: "ready";
+  readonly url: string;
+  readonly mqttPort: number;
+  readonly mqttPlainPort?: number;
+  readonly setupCode?: string;
+  readonly claimFile?: string;
+  readonly databaseSocketDir?: string;
+}
+
+/** A real server in a process of its own, with a data folder of its own. */
+export interface ServerProcess {
+  readonly dataDir: string;
+  readonly ready: Ready;
+  readonly child: ChildProcess;
+  /** Everything it wrote so far. */
+  output(): string;
+  /** Ends the process the hard way and waits until it is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; answers exit code and milliseconds. */
+  terminate(): Promise<{ code: number | null; durationMs: number }>;
+  /** Starts again on the same data folder and the same ports. */
+  restart(): Promise<ServerProcess>;
+}
+
+/** A data folder for one test; an unprivileged PostgreSQL must be able to walk to it. */
+export function createDataDir(): { dataDir: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), "roost-e2e-"));
+  chmodSync(folder, 0o755);
+  return { dataDir: join(folder, "data"), remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/**
+ * Starts the server and waits until it says it is ready.
+ *
+ * @throws with the output when it ends before.
+ */
+export async function startServer({
+  dataDir,
+  env = {},
+}: {
+  dataDir: string;
+  env?: Readonly<Record<string, string>>;
+}): Promise<ServerProcess> {
+  const child = fork(program, {
+    env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      TMPDIR: process.env["TMPDIR"],
+      ROOST_DATA_DIR: dataDir,
+      ROOST_HTTP_PORT: "0",
+      ROOST_MQTT_HOST: "127.0.0.1",
+      ROOST_MQTT_PORT: "0",
+      ROOST_LOG_PRETTY: "false",
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    execArgv: [],
+  });
+  let output = "";
+  child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const gone = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+  const ready = await new Promise<Ready>((resolve, reject) => {
+    const late = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`The server was not ready within 60 s:\n${output.slice(-4_000)}`));
+    }, 60_000);
+    child.on("message", (message: { type?: string }) => {
+      if (message.type !== "ready") return;
+      clearTimeout(late);
+      resolve(message as Ready);
+    });
+    void gone.then((code) => {
+      clearTimeout(late);
+      reject(new Error(`The server ended with ${code}:\n${output.slice(-4_000)}`));
+    });
+  });
+  return {
+    dataDir,
+    ready,
+    child,
+    output: () => output,
+    async kill() {
+      child.kill("SIGKILL");
+      await gone;
+    },
+    async terminate() {
+      const startedMs = performance.now();
+      child.kill("SIGTERM");
+      const code = await gone;
+      return { code, durationMs: performance.now() - startedMs };
+    },
+    restart: () =>
+      startServer({
+        dataDir,
+        env: {
+          ...env,
+          ROOST_HTTP_PORT: new URL(ready.url).port,
+          ROOST_MQTT_PORT: String(ready.mqttPort),
+          ...(ready.mqttPlainPort === undefined ? {} : { ROOST_MQTT_PLAIN_PORT: String(ready.mqttPlainPort) }),
+        },
+      }),
+  };
+}
