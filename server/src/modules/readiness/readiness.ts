@@ -1,0 +1,65 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Db } from "../../platform/db.ts";
+import { sql } from "../../platform/sql.ts";
+import type { Canary } from "./canary.ts";
+
+/** One thing that must be true before readings are welcome. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly reason?: string;
+  readonly checkedAt?: Date;
+}
+
+export interface Verdict {
+  readonly ready: boolean;
+  readonly timestamp: Date;
+  readonly checks: ReadinessCheck[];
+}
+
+// A minute, as promised on the page: the canary flies four times in it.
+const canaryFreshSeconds = 60;
+// Less than the five seconds within which readiness must turn honest when the database freezes.
+const databaseTimeoutMs = 2_000;
+
+/** Says whether Roost is ready to take readings, by what went through it and not by what it believes of itself. */
+export function createReadiness({ db, canary, clock }: { db: Db; canary: Canary; clock: Clock }) {
+  async function checkDatabase(): Promise<ReadinessCheck> {
+    const answer = db
+      .query<{ synchronous_commit: string; fsync: string }>(
+        sql`select current_setting('synchronous_commit') as synchronous_commit, current_setting('fsync') as fsync`,
+      )
+      .then(([row]) => row)
+      .catch(() => undefined);
+    let late: NodeJS.Timeout | undefined;
+    const timeout = new Promise<undefined>((resolve) => {
+      late = setTimeout(resolve, databaseTimeoutMs);
+    });
+    const row = await Promise.race([answer, timeout]);
+    clearTimeout(late);
+    const checkedAt = new Date(clock.nowMs());
+    if (row === undefined) return { name: "database", ok: false, reason: "The database does not answer.", checkedAt };
+    if (row.synchronous_commit !== "on")
+      return { name: "database", ok: false, reason: "Commits are not durable: synchronous_commit is not on.", checkedAt };
+    return { name: "database", ok: true, checkedAt };
+  }
+
+  function checkCanary(): ReadinessCheck {
+    const trip = canary.freshTrip(canaryFreshSeconds);
+    if (trip !== undefined) return { name: "canary", ok: true, checkedAt: trip.at };
+    const last = canary.lastTrip();
+    const reason = `No canary reading came back within the last minute: ${canary.lastFault() ?? "it is overdue"}.`;
+    return { name: "canary", ok: false, reason, ...(last === undefined ? {} : { checkedAt: last.at }) };
+  }
+
+  return {
+    checkDatabase,
+    /** All checks, those that fail with their reason. */
+    async judge(): Promise<Verdict> {
+      const checks = [await checkDatabase(), checkCanary()];
+      return { ready: checks.every((check) => check.ok), timestamp: new Date(clock.nowMs()), checks };
+    },
+  };
+}
+
+export type Readiness = ReturnType<typeof createReadiness>;
