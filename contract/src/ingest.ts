@@ -93,5 +93,6 @@ export const sendTelemetry = defineRoute({
   body: z.union([z.record(z.string(), z.unknown()), z.array(z.record(z.string(), z.unknown()))]),
   reply: ingestReply,
   maxBodyBytes: ingestLimits.payloadBytes,
+  rawBody: true,
   errors: [ingestErrors.malformed, ingestErrors.not_a_sample, ingestErrors.too_large, ingestErrors.not_allowed],
 });

@@ -32,15 +32,23 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly errors?: readonly { readonly code: string; readonly status: number; readonly message: string }[];
   /** Largest request body in bytes; 64 KiB unless said. */
   readonly maxBodyBytes?: number;
+  /** The handler checks the bytes itself: `body` is for the reference only, and the edge neither reads nor refuses what came. */
+  readonly rawBody?: true;
+  /** From loopback, and not by way of a proxy, nobody is asked who they are. */
+  readonly openOnLoopback?: true;
 }
 
-/** Declares a route; see {@link Route}. */
+/** Declares a route; see {@link Route}. Who may and what streams stay known to the compiler, so that a handler is typed by them. */
 export function defineRoute<
   Params extends Shape = z.ZodUndefined,
   Query extends Shape = z.ZodUndefined,
   Body extends Shape = z.ZodUndefined,
   Reply extends Shape = z.ZodUndefined,
->(route: Route<Params, Query, Body, Reply>): Route<Params, Query, Body, Reply> {
+  const Who extends Access = Access,
+  const Media extends string | undefined = undefined,
+>(
+  route: Route<Params, Query, Body, Reply> & { readonly access: Who; readonly streams?: Media },
+): Route<Params, Query, Body, Reply> & { readonly access: Who; readonly streams?: Media } {
   return route;
 }
 

@@ -48,6 +48,7 @@ export const getMetrics = defineRoute({
   access: "system:read",
   summary: "Prometheus text. From loopback no sign-in is asked.",
   streams: "text/plain",
+  openOnLoopback: true,
 });
 
 export const getStatus = defineRoute({

@@ -1,5 +1,4 @@
-import type { Permission } from "@roost/contract/permissions";
-import type { Access } from "@roost/contract/permissions";
+import type { Access, Permission } from "@roost/contract/permissions";
 import type { Route, RouteInput, RouteReply } from "@roost/contract/route";
 
 /** A person or an API token, already authorised for the route at hand, acting in one organisation. */
@@ -36,17 +35,26 @@ export interface RequestFacts {
   /** Aborts when the client has gone, or the caller's right has ended. */
   readonly signal: AbortSignal;
   setHeader(name: string, value: string): void;
+  /** Answers with another status than the route's, its body as ever: 503 of `/ready`. */
+  setStatus(status: number): void;
 }
 
 /** The answer of a route that declares `streams`. */
 export interface StreamReply {
-  readonly body: string | AsyncIterable<string | Uint8Array>;
+  readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What a handler answers: the reply's shape, a stream where the route names a media type, else nothing. */
+export type Answer<R extends Route> = [Extract<R["streams"], string>] extends [never]
+  ? RouteReply<R> extends undefined
+    ? void
+    : RouteReply<R>
+  : StreamReply;
+
 export type Handler<R extends Route> = (
   input: RouteInput<R> & { readonly caller: CallerOf<R["access"]>; readonly request: RequestFacts },
-) => Promise<R["reply"] extends undefined ? (R["streams"] extends string ? StreamReply : void) : RouteReply<R>>;
+) => Promise<Answer<R>>;
 
 /** Ties a route of the contract to its handler. The parts were checked and the caller authorised before the handler runs. */
 export type Mount = <R extends Route>(route: R, handler: Handler<R>) => void;
