@@ -1,0 +1,231 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { afterEach, describe, expect, it } from "vitest";
+
+import { printFigures } from "../src/figures.ts";
+import { Ledger, percentile } from "../src/ledger.ts";
+import { addClaimedDevice, setUpAdministrator } from "../src/people.ts";
+import type { Administrator } from "../src/people.ts";
+import { createDataDir, startServer } from "../src/server-process.ts";
+import type { ServerProcess } from "../src/server-process.ts";
+import { readByApi, readBySql } from "../src/stored-rows.ts";
+
+const long = process.env["ROOST_TEST_LONG"] === "1";
+const clean = { lost: 0, duplicate: 0, phantom: 0, altered: 0 };
+
+interface Stage {
+  server: ServerProcess;
+  readonly administrator: Administrator;
+  readonly ledger: Ledger;
+  readonly deviceIds: readonly string[];
+  end(): Promise<void>;
+}
+
+let stage: Stage | undefined;
+afterEach(async () => {
+  await stage?.end();
+  stage = undefined;
+});
+
+async function setStage(devices: number): Promise<Stage> {
+  const folder = createDataDir();
+  const server = await startServer({ dataDir: folder.dataDir });
+  const administrator = await setUpAdministrator(server);
+  const ledger = new Ledger(join(folder.dataDir, "..", "ledger.log"));
+  const deviceIds: string[] = [];
+  for (let index = 0; index < devices; index += 1) {
+    const { device, credentials } = await addClaimedDevice(server, administrator, `ledger-${index}`);
+    await ledger.join(device.id, credentials);
+    deviceIds.push(device.id);
+  }
+  const made: Stage = {
+    server,
+    administrator,
+    ledger,
+    deviceIds,
+    async end() {
+      await ledger.close();
+      if (made.server.child.exitCode === null && made.server.child.signalCode === null) await made.server.terminate();
+      folder.remove();
+    },
+  };
+  stage = made;
+  return made;
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs: number): Promise<number> {
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < withinMs) {
+    if (await holds()) return performance.now() - startedMs;
+    await pause(20);
+  }
+  throw new Error(`${what}: not within ${withinMs} ms`);
+}
+
+/** The postmaster of a data folder and its children: each has a process group of its own. */
+function postgresPids(server: ServerProcess): number[] {
+  const socketDir = server.ready.databaseSocketDir ?? "";
+  const lock = join(socketDir, ".s.PGSQL.5432.lock");
+  if (!existsSync(lock)) throw new Error("PostgreSQL left no lock file at its socket.");
+  const postmaster = Number(readFileSync(lock, "utf8").split("\n")[0]);
+  const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(postmaster)], { encoding: "utf8" })
+    .trim()
+    .split(/\s+/)
+    .map(Number);
+  return [postmaster, ...children];
+}
+
+function rssMb(server: ServerProcess): number {
+  const text = readFileSync(`/proc/${server.child.pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1]) / 1024;
+}
+
+describe("acknowledged is stored", () => {
+  it("R1: loses nothing over kills of the server during ingest, by SQL and by API", { timeout: 300_000 }, async () => {
+    const cycles = long ? 30 : 10;
+    const startedAt = new Date(Date.now() - 1_000);
+    const set = await setStage(20);
+    set.ledger.start(1_000);
+    const returnsMs: number[] = [];
+    for (let cycle = 0; cycle < cycles; cycle += 1) {
+      await pause(2_000 + Math.random() * (long ? 6_000 : 2_000));
+      await set.server.kill();
+      const killedMs = performance.now();
+      set.server = await set.server.restart();
+      await until("the first acknowledgement after the restart", () => set.ledger.lastAcknowledgedMs > killedMs, 10_000);
+      returnsMs.push(performance.now() - killedMs);
+    }
+    await pause(1_000);
+    set.ledger.stop();
+    await set.ledger.quiet(15_000);
+    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    const byApi = (
+      await Promise.all(
+        set.deviceIds.slice(0, 3).map((id) => readByApi(set.administrator, id, "a", startedAt, new Date(Date.now() + 60_000))),
+      )
+    ).flat();
+    const bySql = (await readBySql(set.server.ready, set.deviceIds.slice(0, 3))).filter((row) => row.metric === "a");
+    printFigures("R1", {
+      kills: cycles,
+      ...verdict,
+      restart_to_puback_max_ms: Math.max(...returnsMs),
+      puback_p99_ms: percentile(set.ledger.latenciesMs, 99),
+    });
+    expect(verdict).toMatchObject(clean);
+    expect(verdict.acknowledged).toBeGreaterThan(cycles * 1_000);
+    expect(byApi.length).toBe(bySql.length);
+  });
+
+  it(
+    "R2: survives a killed backend and an immediate stop of PostgreSQL, and holds acknowledgements meanwhile",
+    { timeout: 300_000 },
+    async () => {
+      const cycles = long ? 10 : 4;
+      const set = await setStage(10);
+      set.ledger.start(500);
+      const backsMs: number[] = [];
+      for (let cycle = 0; cycle < cycles; cycle += 1) {
+        await pause(1_500);
+        const [postmaster, ...children] = postgresPids(set.server);
+        if (cycle % 2 === 0) {
+          const backend = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("roost-ingest")) ?? children.at(-1);
+          process.kill(backend ?? 0, "SIGKILL");
+        } else {
+          process.kill(postmaster ?? 0, "SIGQUIT");
+        }
+        const hurtMs = performance.now();
+        await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > hurtMs + 200, 20_000);
+        backsMs.push(performance.now() - hurtMs);
+        expect(set.server.child.exitCode).toBeNull();
+      }
+      set.ledger.stop();
+      await set.ledger.quiet(15_000);
+      const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+      printFigures("R2", { crashes: cycles, ...verdict, hurt_to_puback_max_ms: Math.max(...backsMs) });
+      expect(verdict).toMatchObject(clean);
+      expect(verdict.acknowledged).toBeGreaterThan(1_000);
+    },
+  );
+
+  it(
+    "R3: a frozen database means back-pressure and an honest readiness, not memory growth or false acknowledgements",
+    { timeout: 300_000 },
+    async () => {
+      const frozenMs = long ? 60_000 : 20_000;
+      const set = await setStage(10);
+      set.ledger.start(500);
+      await until("ready", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 30_000);
+      await pause(2_000);
+      const pids = postgresPids(set.server);
+      const beforeMb = rssMb(set.server);
+      for (const pid of pids) process.kill(pid, "SIGSTOP");
+      const frozenAtMs = performance.now();
+      await pause(500);
+      const acknowledgedAfterFreeze = set.ledger.acknowledged;
+      const honestMs = await until("readiness says 503", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 503, 5_000);
+      expect((await fetch(`${set.server.ready.url}/health`)).status).toBe(200);
+      const askedMs = performance.now();
+      const answer = await fetch(`${set.server.ready.url}/api/v1/devices`, { headers: { cookie: set.administrator.cookie } });
+      const answeredMs = performance.now() - askedMs;
+      await pause(Math.max(0, frozenMs - (performance.now() - frozenAtMs)));
+      const acknowledgedWhileFrozen = set.ledger.acknowledged - acknowledgedAfterFreeze;
+      const grownMb = rssMb(set.server) - beforeMb;
+      for (const pid of pids.toReversed()) process.kill(pid, "SIGCONT");
+      const thawedMs = performance.now();
+      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > thawedMs, 30_000);
+      await until("readiness comes back", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 60_000);
+      set.ledger.stop();
+      await set.ledger.quiet(30_000);
+      const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+      printFigures("R3", {
+        frozen_ms: frozenMs,
+        ...verdict,
+        acknowledged_while_frozen: acknowledgedWhileFrozen,
+        readiness_503_after_ms: honestMs,
+        api_status: answer.status,
+        api_ms: answeredMs,
+        rss_growth_mb: grownMb,
+      });
+      expect(acknowledgedWhileFrozen).toBe(0);
+      expect(answer.status).toBe(503);
+      expect(grownMb).toBeLessThan(150);
+      expect(verdict).toMatchObject(clean);
+    },
+  );
+
+  it("R14: drains on SIGTERM under load, with code 0 and 0x8B for MQTT 5 clients", { timeout: 300_000 }, async () => {
+    const cycles = long ? 10 : 4;
+    const set = await setStage(10);
+    const reasons: number[] = [];
+    const watcher = await addClaimedDevice(set.server, set.administrator, "watcher");
+    const client = await set.ledger.join(watcher.device.id, watcher.credentials);
+    client.on("disconnect", (packet) => reasons.push(packet.reasonCode ?? -1));
+    set.ledger.start(1_000);
+    const stopsMs: number[] = [];
+    for (let cycle = 0; cycle < cycles; cycle += 1) {
+      await pause(1_500);
+      const { code, durationMs } = await set.server.terminate();
+      expect(code).toBe(0);
+      stopsMs.push(durationMs);
+      set.server = await set.server.restart();
+      const backMs = performance.now();
+      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > backMs, 10_000);
+    }
+    set.ledger.stop();
+    await set.ledger.quiet(15_000);
+    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    printFigures("R14", {
+      stops: cycles,
+      ...verdict,
+      stop_max_ms: Math.max(...stopsMs),
+      disconnect_reasons: reasons.map((reason) => `0x${reason.toString(16)}`).join(","),
+    });
+    expect(verdict).toMatchObject(clean);
+    expect(reasons.length).toBe(cycles);
+    expect(new Set(reasons)).toEqual(new Set([0x8b]));
+  });
+});
