@@ -33,7 +33,7 @@ export function createReadiness({ db, canary, clock }: { db: Db; canary: Canary;
       .catch(() => undefined);
     let late: NodeJS.Timeout | undefined;
     const timeout = new Promise<undefined>((resolve) => {
-      late = setTimeout(resolve, databaseTimeoutMs);
+      late = setTimeout(() => resolve(undefined), databaseTimeoutMs);
     });
     const row = await Promise.race([answer, timeout]);
     clearTimeout(late);
