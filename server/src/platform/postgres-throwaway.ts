@@ -8,11 +8,15 @@ import { startEmbeddedPostgres } from "./postgres.ts";
 const durable = process.argv.includes("--durable");
 const folder = mkdtempSync(join(tmpdir(), "roost-pg-"));
 chmodSync(folder, 0o755);
-const postgres = await startEmbeddedPostgres({ dataDir: join(folder, "data"), socketDir: join(folder, "s"), durable });
+const remove = () => rmSync(folder, { recursive: true, force: true });
+const postgres = await startEmbeddedPostgres({ dataDir: join(folder, "pg"), durable }).catch((error: unknown) => {
+  remove();
+  throw error;
+});
 process.stdout.write(`${JSON.stringify({ host: postgres.socketDir, user: "roost", database: "postgres" })}\n`);
 const end = async () => {
   await postgres.stop();
-  rmSync(folder, { recursive: true, force: true });
+  remove();
   process.exit(0);
 };
 process.stdin.resume().on("end", () => void end());
