@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { deviceErrors } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
 import { alarmId, alarmRuleId, deviceId, metricName } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
@@ -69,6 +70,7 @@ export const alarmErrors = defineErrors("alarms", {
   already_cleared: [409, "This alarm is already cleared."],
   rule_not_found: [404, "There is no such alarm rule."],
   rule_without_limit: [400, "A rule needs a limit above, below, or both, and above must be greater than below."],
+  too_many_rules: [409, "This metric has as many rules as one may have. Change or remove one of them instead."],
 });
 
 export const listAlarms = defineRoute({
@@ -136,7 +138,7 @@ export const addAlarmRule = defineRoute({
   body: z.strictObject({ deviceId, metric: metricName, ...ruleShape }),
   reply: alarmRule,
   status: 201,
-  errors: [alarmErrors.rule_without_limit],
+  errors: [alarmErrors.rule_without_limit, alarmErrors.too_many_rules, deviceErrors.not_found],
 });
 
 export const changeAlarmRule = defineRoute({

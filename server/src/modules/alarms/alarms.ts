@@ -1,0 +1,243 @@
+import { alarmErrors } from "@roost/contract/alarms";
+import type { Alarm, AlarmRule, Severity } from "@roost/contract/alarms";
+import { deviceErrors } from "@roost/contract/devices";
+import type { AlarmId, AlarmRuleId } from "@roost/contract/ids";
+import type { Page } from "@roost/contract/paging";
+
+import type { Clock } from "../../platform/clock.ts";
+import { readCursor, writeCursor } from "../../platform/cursor.ts";
+import type { Db, Transaction } from "../../platform/db.ts";
+import { emit } from "../../platform/events.ts";
+import type { Fact, FactHandler } from "../../platform/events.ts";
+import { newId } from "../../platform/id.ts";
+import type { Log } from "../../platform/log.ts";
+import { insertEntry, selectEntries } from "./alarm-entry-store.ts";
+import type { AlarmEntry } from "./alarm-entry-store.ts";
+import * as rules from "./alarm-rule-store.ts";
+import * as store from "./alarm-store.ts";
+import { acknowledge } from "./alarm.ts";
+import { offlineHandler } from "./offline.ts";
+import { createRuleLoader } from "./rule-loader.ts";
+import type { LatestValue } from "./rule-loader.ts";
+import { checkLimits } from "./rule.ts";
+import type { Direction } from "./rule.ts";
+import { createSettlement, tell } from "./settlement.ts";
+import { createWatchBook } from "./watch.ts";
+import type { Watch } from "./watch.ts";
+
+export type { LatestValue } from "./rule-loader.ts";
+export type { Watch } from "./watch.ts";
+
+export interface AlarmDeps {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The newest stored value of a metric: rules are compared with it when they come or change, and at the start. */
+  readonly latestValue: LatestValue;
+}
+
+type RuleFields = Omit<AlarmRule, "id" | "deviceId" | "metric">;
+
+/** Rules one metric may have: each costs time for every value that arrives. */
+const rulesPerMetric = 16;
+
+/**
+ * Watches values against rules, and keeps the alarms.
+ *
+ * Values are judged in memory; what they turn is written by {@link settle}. Call `catchUp` once after facts are being observed and
+ * before the first value is taken.
+ */
+export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
+  // Tells our own facts from those of other servers on the same database.
+  const origin = newId();
+  const book = createWatchBook();
+  const settlement = createSettlement({ db, pending: book.pending, origin, log });
+  const loader = createRuleLoader({ db, book, settlement, latestValue, log });
+
+  async function clearForRule(tx: Transaction, ruleId: string, kinds: readonly Direction[], detail: string, by: string): Promise<void> {
+    const cleared = await store.clearOpen(tx, { ruleId, kinds, at: new Date(clock.nowMs()) });
+    for (const one of cleared) await tell(tx, "cleared", one, { origin, detail, by });
+  }
+
+  async function tellRule(tx: Transaction, organisationId: string, rule: AlarmRule): Promise<void> {
+    const data = { ruleId: rule.id, deviceId: rule.deviceId, metric: rule.metric, origin };
+    await emit(tx, { organisationId, type: "alarm_rule.changed", nounId: rule.id, data });
+  }
+
+  return {
+    /** The live watch of a metric; it costs next to nothing while no rule is there. Kept by ingest for as long as the device lives. */
+    watchFor: (deviceId: string, metric: string): Watch => book.watchOf(deviceId, metric),
+
+    /** Writes what watches found. Never rejects: while the database is away it is kept and tried again. */
+    settle: settlement.settle,
+
+    /**
+     * Loads all rules and compares each with the newest stored value and the open alarms, then writes what follows.
+     *
+     * @throws {AppError} `http.unavailable` while the database is away.
+     */
+    catchUp: loader.loadAll,
+
+    /** Handlers of facts, for the dispatcher. */
+    handlers: [offlineHandler({ db, origin })] satisfies FactHandler[],
+
+    /** Hears every fact, in memory: what other servers changed takes effect here. */
+    observe(fact: Fact): void {
+      if (fact.data["origin"] === origin) return;
+      switch (fact.type) {
+        case "alarm_rule.changed":
+          void loader.reload(fact.nounId);
+          break;
+        case "alarm.raised":
+        case "alarm.cleared": {
+          const { ruleId, kind } = fact.data;
+          if (typeof ruleId === "string" && (kind === "above" || kind === "below")) {
+            book.noteOpen(ruleId, kind, fact.type === "alarm.raised");
+          }
+          break;
+        }
+        case "device.removed":
+          book.forget(fact.nounId);
+          break;
+        default:
+      }
+    },
+
+    async list(
+      organisationId: string,
+      query: Page & { state: "open" | "cleared" | "all"; deviceId?: string | undefined; severity?: Severity | undefined },
+    ): Promise<{ items: Alarm[]; next?: string }> {
+      const items = await store.selectAlarms(db, {
+        organisationId,
+        state: query.state,
+        deviceId: query.deviceId,
+        severity: query.severity,
+        after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["boolean", "instant", "uuid"]),
+        limit: query.limit + 1,
+      });
+      return pageOf(items, query.limit, (last) => [last.state !== "cleared", last.raisedAt, last.id]);
+    },
+
+    /** @throws {AppError} `alarms.not_found` */
+    async get(organisationId: string, alarmId: AlarmId): Promise<Alarm & { history: AlarmEntry[] }> {
+      const alarm = await store.findAlarm(db, organisationId, alarmId);
+      if (alarm === undefined) throw alarmErrors.not_found({ alarmId });
+      return { ...alarm, history: await selectEntries(db, alarmId) };
+    },
+
+    /**
+     * Notes who looks after an alarm; the first one stays on record, twice is not an error.
+     *
+     * @throws {AppError} `alarms.not_found`, `alarms.already_cleared`
+     */
+    async acknowledge(organisationId: string, alarmId: AlarmId, by: string, note?: string): Promise<Alarm> {
+      return db.transaction(async (tx) => {
+        const before = await store.lockAlarm(tx, organisationId, alarmId);
+        if (before === undefined) throw alarmErrors.not_found({ alarmId });
+        const state = acknowledge(before.state);
+        if (state === before.state) return before;
+        const after: Alarm = { ...before, state, acknowledgedAt: new Date(clock.nowMs()), acknowledgedBy: by };
+        await store.saveAcknowledged(tx, after);
+        await insertEntry(tx, { alarmId, what: "acknowledged", by, detail: note });
+        await emit(tx, { organisationId, type: "alarm.acknowledged", nounId: alarmId, data: { ...after, origin } });
+        return after;
+      });
+    },
+
+    async listRules(
+      organisationId: string,
+      query: Page & { deviceId?: string | undefined },
+    ): Promise<{ items: AlarmRule[]; next?: string }> {
+      const items = await rules.selectRules(db, {
+        organisationId,
+        deviceId: query.deviceId,
+        after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["text", "text", "uuid"]),
+        limit: query.limit + 1,
+      });
+      return pageOf(items, query.limit, (last) => [last.deviceId, last.metric, last.id]);
+    },
+
+    /**
+     * Adds a rule; it is in force here when this returns, and compared with the newest stored value.
+     *
+     * @throws {AppError} `alarms.rule_without_limit`, `alarms.too_many_rules`, `devices.not_found`
+     */
+    async addRule(organisationId: string, fields: Omit<AlarmRule, "id">): Promise<AlarmRule> {
+      checkLimits(fields);
+      const rule: AlarmRule = { ...fields, id: newId() as AlarmRuleId };
+      await db.transaction(async (tx) => {
+        if (!(await rules.lockDevice(tx, organisationId, rule.deviceId))) throw deviceErrors.not_found({ deviceId: rule.deviceId });
+        if ((await rules.countRules(tx, rule.deviceId, rule.metric)) >= rulesPerMetric) {
+          throw alarmErrors.too_many_rules({ limit: rulesPerMetric });
+        }
+        await rules.insertRule(tx, organisationId, rule);
+        await tellRule(tx, organisationId, rule);
+      });
+      await loader.reload(rule.id);
+      return rule;
+    },
+
+    /**
+     * Replaces a rule's limits. Switched off, or without the limit it had, its open alarm is cleared; else the newest value decides.
+     *
+     * @throws {AppError} `alarms.rule_not_found`, `alarms.rule_without_limit`
+     */
+    async changeRule(organisationId: string, ruleId: AlarmRuleId, fields: RuleFields, by: string): Promise<AlarmRule> {
+      checkLimits(fields);
+      const rule = await db.transaction(async (tx) => {
+        const before = await rules.lockRule(tx, organisationId, ruleId);
+        if (before === undefined) throw alarmErrors.rule_not_found({ ruleId });
+        const after: AlarmRule = { ...fields, id: before.id, deviceId: before.deviceId, metric: before.metric };
+        await rules.updateRule(tx, after);
+        const gone = (["above", "below"] as const).filter((side) => !after.enabled || after[side] === undefined);
+        await clearForRule(tx, ruleId, gone, after.enabled ? "limit removed" : "rule switched off", by);
+        await tellRule(tx, organisationId, after);
+        return after;
+      });
+      await loader.reload(ruleId);
+      return rule;
+    },
+
+    /**
+     * Removes a rule; its open alarm is cleared.
+     *
+     * @throws {AppError} `alarms.rule_not_found`
+     */
+    async removeRule(organisationId: string, ruleId: AlarmRuleId, by: string): Promise<void> {
+      await db.transaction(async (tx) => {
+        const rule = await rules.lockRule(tx, organisationId, ruleId);
+        if (rule === undefined) throw alarmErrors.rule_not_found({ ruleId });
+        await clearForRule(tx, ruleId, ["above", "below"], "rule removed", by);
+        await rules.deleteRule(tx, ruleId);
+        await tellRule(tx, organisationId, rule);
+      });
+      await loader.reload(ruleId);
+    },
+
+    /** Open alarms per device, for the fleet page; devices without one are absent. */
+    openCounts: (deviceIds: readonly string[]): Promise<Map<string, number>> => store.countOpenByDevice(db, deviceIds),
+
+    /** Open alarms of an organisation. */
+    openCount: (organisationId: string): Promise<number> => store.countOpen(db, organisationId),
+
+    /** Puts a try to tell somebody into the alarm's history, in the transaction that records the try. */
+    async recordNotice(tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string): Promise<void> {
+      await insertEntry(tx, { alarmId, what, detail });
+    },
+
+    /** Writes what is pending and stops trying; what cannot be written now is found again by `catchUp` at the next start. */
+    close: async (): Promise<void> => settlement.close(),
+  };
+}
+
+export type Alarms = ReturnType<typeof createAlarms>;
+
+function pageOf<Item>(
+  items: Item[],
+  limit: number,
+  key: (last: Item) => readonly (string | boolean | Date)[],
+): { items: Item[]; next?: string } {
+  const shown = items.slice(0, limit);
+  const last = shown.at(-1);
+  return items.length > limit && last !== undefined ? { items: shown, next: writeCursor(key(last)) } : { items: shown };
+}
