@@ -1,8 +1,13 @@
 // Runs the import rules and makes sure that the gate looked at every source file: one that saw nothing would pass.
 import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
 
-import { cruise } from "dependency-cruiser";
-import extractOptions from "dependency-cruiser/config-utl/extract-depcruise-options";
+// dependency-cruiser asks the parser for TypeScript without JSX; a page would not parse. So the parser is told first, the cruiser loads it after.
+const swc = createRequire(import.meta.url)("@swc/core");
+const parseFileSync = swc.parseFileSync.bind(swc);
+swc.parseFileSync = (path, options) => parseFileSync(path, { ...options, tsx: path.endsWith(".tsx") });
+const { cruise } = await import("dependency-cruiser");
+const { default: extractOptions } = await import("dependency-cruiser/config-utl/extract-depcruise-options");
 
 const roots = ["contract", "kits", "server", "agent", "web", "cli", "testbed"];
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", ...roots], { encoding: "utf8" })
