@@ -1,0 +1,34 @@
+import type { CommittedMessage } from "./series.ts";
+
+/** A listener of one device's committed messages. It must not throw and must not wait. */
+export type LiveListener = (message: CommittedMessage) => void;
+
+/** Hands committed messages to those who watch the device just now. Free for devices nobody watches. */
+export function createLiveHub() {
+  const byDevice = new Map<number, Set<LiveListener>>();
+  return {
+    /** Call after the commit. */
+    publish(messages: readonly CommittedMessage[]): void {
+      if (byDevice.size === 0) return;
+      for (const message of messages) {
+        const listeners = byDevice.get(message.deviceKey);
+        if (listeners === undefined) continue;
+        for (const listener of listeners) listener(message);
+      }
+    },
+    /** @returns What ends the listening. */
+    listen(deviceKey: number, listener: LiveListener): () => void {
+      let listeners = byDevice.get(deviceKey);
+      if (listeners === undefined) byDevice.set(deviceKey, (listeners = new Set()));
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0 && byDevice.get(deviceKey) === listeners) byDevice.delete(deviceKey);
+      };
+    },
+    /** Devices that are watched now. */
+    watched: (): number => byDevice.size,
+  };
+}
+
+export type LiveHub = ReturnType<typeof createLiveHub>;

@@ -1,0 +1,77 @@
+import { changeSeries, exportTelemetry, listSeries, queryTelemetry, streamTelemetry } from "@roost/contract/telemetry";
+import type { Series } from "@roost/contract/telemetry";
+
+import type { Mount } from "../../platform/http/mount.ts";
+import { qualityOf } from "./series.ts";
+import type { SeriesWithLatest, Telemetry } from "./telemetry.ts";
+
+/** What telemetry asks of devices: one device of an organisation. @throws {AppError} `devices.not_found` */
+export interface DeviceLookup {
+  get(organisationId: string, deviceId: string): Promise<{ readonly key: number; readonly id: string }>;
+}
+
+function toSeries({ series, latest }: SeriesWithLatest): Series {
+  return {
+    metric: series.metric,
+    unit: series.unit,
+    kind: series.kind,
+    ...(series.min === undefined ? {} : { min: series.min }),
+    ...(series.max === undefined ? {} : { max: series.max }),
+    ...(latest === undefined
+      ? {}
+      : {
+          latest: {
+            value: latest.value,
+            measuredAt: new Date(latest.measuredAtUs / 1_000),
+            receivedAt: new Date(latest.receivedAtUs / 1_000),
+            quality: qualityOf(latest.quality),
+          },
+        }),
+  };
+}
+
+function namesIn(list: string | undefined): string[] | undefined {
+  const names = (list ?? "").split(",").map((name) => name.trim());
+  const given = names.filter((name) => name !== "");
+  return given.length === 0 ? undefined : given;
+}
+
+/** Ties the routes of telemetry to its face. */
+export function mountTelemetry(mount: Mount, telemetry: Telemetry, devices: DeviceLookup): void {
+  mount(listSeries, async ({ params, caller }) => {
+    const device = await devices.get(caller.organisationId, params.deviceId);
+    return { items: (await telemetry.listSeries(device.key)).map(toSeries) };
+  });
+  mount(changeSeries, async ({ params, body, caller }) => {
+    const device = await devices.get(caller.organisationId, params.deviceId);
+    const changed = await telemetry.changeSeries(device.key, device.id, params.metric, body);
+    return toSeries({ series: changed, latest: undefined });
+  });
+  mount(queryTelemetry, async ({ params, query, caller }) => {
+    const device = await devices.get(caller.organisationId, params.deviceId);
+    return telemetry.query({ deviceKey: device.key, ...query });
+  });
+  mount(exportTelemetry, async ({ params, query, caller }) => {
+    const device = await devices.get(caller.organisationId, params.deviceId);
+    const body = telemetry.exportCsv({
+      deviceKey: device.key,
+      metrics: namesIn(query.metrics),
+      from: query.from,
+      to: query.to,
+      timeZone: query.timeZone,
+    });
+    return { body, headers: { "content-disposition": `attachment; filename="${device.id}.csv"` } };
+  });
+  mount(streamTelemetry, async ({ params, query, caller, request }) => {
+    const device = await devices.get(caller.organisationId, params.deviceId);
+    const lastEventId = request.headers["last-event-id"];
+    const signal = AbortSignal.any([request.signal, caller.signal]);
+    const body = telemetry.stream({
+      deviceKey: device.key,
+      metrics: namesIn(query.metrics),
+      lastEventId: Array.isArray(lastEventId) ? lastEventId[0] : lastEventId,
+      signal,
+    });
+    return { body, headers: { "cache-control": "no-store", "x-accel-buffering": "no" } };
+  });
+}
