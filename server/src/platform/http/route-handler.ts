@@ -1,0 +1,167 @@
+import { httpErrors } from "@roost/contract/errors";
+import type { Route } from "@roost/contract/route";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+
+import { withCorrelationId } from "../log.ts";
+import type { Log } from "../log.ts";
+import type { Throttle } from "../throttle.ts";
+import { authorise, refuseForeignOrigin } from "./access.ts";
+import type { Authentication, CredentialRequest } from "./access.ts";
+import type { Forwarded } from "./forwarded.ts";
+import { isStorable, parseJsonBody } from "./json-body.ts";
+import type { Handler, RequestFacts, StreamReply } from "./mount.ts";
+import { streamUntil } from "./streaming.ts";
+
+export interface RouteHandlerOptions {
+  readonly authentication: Authentication;
+  readonly forwarded: Forwarded;
+  readonly publicOrigin: string | undefined;
+  /** Bound per client address, by operation where it has one of its own. */
+  readonly throttleOf: (route: Route) => Throttle;
+  /** Aborts when the server closes. */
+  readonly closing: AbortSignal;
+  /** How long a handler may think before the client is told to come back. */
+  readonly deadlineMs: number;
+  readonly log: Log;
+}
+
+/** Who a request is, beside Fastify's own; set when it arrives. */
+export interface Identity {
+  readonly requestId: string;
+  readonly correlationId: string;
+  readonly remoteAddress: string;
+}
+
+/** Turns a route of the contract and its handler into Fastify's form: throttle, origin, access, parts, handler, reply. */
+export function routeHandler<R extends Route>(route: R, handler: Handler<R>, options: RouteHandlerOptions) {
+  const throttle = options.throttleOf(route);
+  return async (request: FastifyRequest, reply: FastifyReply, identity: Identity): Promise<void> => {
+    await withCorrelationId(identity.correlationId, async () => {
+      const waitSeconds = throttle.take(throttleKey(identity.remoteAddress));
+      if (waitSeconds > 0) {
+        void reply.header("retry-after", String(waitSeconds));
+        throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
+      }
+      refuseForeignOrigin(request.raw, options.forwarded, options.publicOrigin);
+      const credentials: CredentialRequest = {
+        headers: request.headers,
+        remoteAddress: identity.remoteAddress,
+        addHeader: (name, value) => void reply.header(name, value),
+      };
+      const caller = await inTime(
+        authorise(route, options.authentication, credentials, () => options.forwarded.isDirectLoopback(request.raw)),
+        options,
+      );
+      const parts = decodeParts(route, request);
+      let status = route.status ?? (route.reply === undefined && route.streams === undefined ? 204 : 200);
+      let signal: AbortSignal | undefined;
+      const ends = () => (signal ??= endOf(reply, options.closing, caller !== undefined && "signal" in caller ? caller.signal : undefined));
+      const facts: RequestFacts = {
+        ...identity,
+        headers: request.headers,
+        rawBody: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+        get signal() {
+          return ends();
+        },
+        setHeader: (name, value) => void reply.header(name, value),
+        setStatus: (other) => {
+          status = other;
+        },
+      };
+      // The types were tied together by `mount`; here only the shapes of the contract are known.
+      const run = handler as unknown as (input: object) => Promise<unknown>;
+      const answer = await inTime(run({ ...parts, caller, request: facts }), options);
+      if (route.streams !== undefined) {
+        const held = caller !== undefined && "hold" in caller ? caller.hold() : undefined;
+        if (held !== undefined) reply.raw.once("close", held);
+        await sendStream(reply.code(status), route.streams, answer as StreamReply, ends());
+      } else if (route.reply === undefined) {
+        await reply.code(status).send();
+      } else {
+        const text = JSON.stringify(z.encode(route.reply, answer));
+        await reply.code(status).type("application/json; charset=utf-8").send(text);
+      }
+    });
+  };
+}
+
+interface Fault {
+  readonly path: string;
+  readonly message: string;
+}
+
+function decodeParts(route: Route, request: FastifyRequest): object {
+  const faults: Fault[] = [];
+  const decode = (schema: z.ZodType | undefined, value: unknown, place: string) => {
+    if (schema === undefined) return undefined;
+    const read = z.safeDecode(schema, value);
+    if (read.success) return read.data;
+    for (const issue of read.error.issues) faults.push({ path: [place, ...issue.path].join("."), message: issue.message });
+    return undefined;
+  };
+  for (const [name, value] of [...Object.entries(request.params as object), ...Object.entries(request.query as object)]) {
+    if ([value].flat().some((text) => typeof text === "string" && !isStorable(text)))
+      faults.push({ path: name, message: "A text holds a NUL or a lone surrogate." });
+  }
+  if (faults.length > 0) throw httpErrors.invalid({ faults });
+  const params = decode(route.params, { ...(request.params as object) }, "params");
+  const query = decode(route.query, { ...(request.query as object) }, "query");
+  let body: unknown;
+  if (route.body !== undefined && route.rawBody !== true) {
+    if (!isJson(request.headers["content-type"])) throw httpErrors.unsupported_media();
+    body = decode(route.body, parseJsonBody(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)), "body");
+  }
+  if (faults.length > 0) throw httpErrors.invalid({ faults: faults.slice(0, 50) });
+  return { params, query, body };
+}
+
+function isJson(contentType: string | undefined): boolean {
+  return /^application\/json\s*(?:;|$)/i.test(contentType ?? "");
+}
+
+function endOf(reply: FastifyReply, closing: AbortSignal, right: AbortSignal | undefined): AbortSignal {
+  const gone = new AbortController();
+  if (reply.raw.destroyed) gone.abort();
+  reply.raw.once("close", () => gone.abort());
+  return AbortSignal.any([gone.signal, closing, ...(right === undefined ? [] : [right])]);
+}
+
+async function sendStream(reply: FastifyReply, media: string, { body, headers = {} }: StreamReply, signal: AbortSignal): Promise<void> {
+  const isText = media.startsWith("text/") || media === "application/json";
+  void reply.type(isText ? `${media}; charset=utf-8` : media);
+  if (media === "text/event-stream") void reply.headers({ "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" });
+  void reply.headers(headers);
+  if (typeof body === "string" || body instanceof Uint8Array) await reply.send(typeof body === "string" ? body : Buffer.from(body));
+  else await reply.send(streamUntil(body, signal, media === "text/event-stream" ? ":\n\n" : undefined));
+}
+
+/** Answers 503 in time although a frozen database answers nobody; what comes later is heard, so that it is no unhandled rejection. */
+async function inTime<Result>(work: Promise<Result>, { deadlineMs, log }: { deadlineMs: number; log: Log }): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  let late = false;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      late = true;
+      reject(httpErrors.unavailable());
+    }, deadlineMs);
+  });
+  work.catch((error: unknown) => {
+    if (late) log.debug({ err: error }, "a handler failed after its deadline");
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** One household or cloud tenant holds a whole /64 of IPv6: it counts as one. */
+function throttleKey(address: string): string {
+  if (!address.includes(":")) return address;
+  const [left = "", right] = address.split("::");
+  const head = left === "" ? [] : left.split(":");
+  const tail = right === undefined || right === "" ? [] : right.split(":");
+  const zeros = right === undefined ? [] : Array<string>(Math.max(0, 8 - head.length - tail.length)).fill("0");
+  return [...head, ...zeros, ...tail].slice(0, 4).join(":");
+}
