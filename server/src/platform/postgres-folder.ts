@@ -123,7 +123,8 @@ export async function makeCluster(options: {
   for (const name of await readdir(home)) {
     if (!name.startsWith("data.new-")) continue;
     log.warn({ folder: join(home, name) }, "the making of the database's folder was cut off; beginning anew");
-    await rm(join(home, name), { recursive: true, force: true });
+    // Its initdb may live a moment longer than whoever started it.
+    await rm(join(home, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
   const maker = namedAccount(account);
   const making = await mkdtemp(join(home, "data.new-"));

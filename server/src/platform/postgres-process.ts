@@ -15,7 +15,7 @@ export interface Postmaster {
   readonly pid: number;
   /** Settles when it is gone, with how it ended and its last words. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly words: string }>;
-  /** Fast shutdown; immediate after `patienceMs`, then the kernel's. Nothing committed is lost by any of them. */
+  /** Fast shutdown of the postmaster and all it started; immediate after `patienceMs`, then the kernel's. No commit is lost by any of them. */
   stop(patienceMs: number): Promise<void>;
 }
 
@@ -26,12 +26,14 @@ export interface Postmaster {
  */
 export async function startPostmaster(options: {
   readonly program: string;
-  readonly args: readonly string[];
+  readonly data: string;
+  readonly settings: Readonly<Record<string, string>>;
   readonly account: Account;
   readonly parentDeathSignal: boolean;
   readonly log: Log;
 }): Promise<Postmaster> {
-  const { program, args, account, parentDeathSignal, log } = options;
+  const { program, data, settings, account, parentDeathSignal, log } = options;
+  const args = ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   const stepDown = account.switched ? [`--reuid=${account.uid}`, `--regid=${account.gid}`, "--clear-groups"] : [];
   const [command, prefix] = parentDeathSignal ? ["setpriv", [...stepDown, "--pdeathsig", "INT", program]] : [program, []];
   const child = spawn(command, [...prefix, ...args], {
@@ -57,17 +59,18 @@ export async function startPostmaster(options: {
   });
   const outcome = await Promise.race([ready, ended]);
   if (outcome !== undefined || child.pid === undefined) throw postgresErrors.did_not_start({ ...outcome });
-  return { pid: child.pid, ended, stop: (patienceMs) => stopChild(child, ended, patienceMs) };
+  return { pid: child.pid, ended, stop: (patienceMs) => stopChild(child, data, ended, patienceMs) };
 }
 
-async function stopChild(child: ChildProcess, ended: Promise<unknown>, patienceMs: number): Promise<void> {
+async function stopChild(child: ChildProcess, data: string, ended: Promise<unknown>, patienceMs: number): Promise<void> {
   for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
     child.kill(signal);
-    // One that was frozen hears nothing until it is woken.
-    child.kill("SIGCONT");
-    if (await settlesWithin(ended, signal === "SIGINT" ? patienceMs : 3_000)) return;
+    // The frozen hear nothing until they are woken, and the postmaster waits for its own.
+    for (const pid of await processesOn(data)) send(pid, "SIGCONT");
+    if (await settlesWithin(ended, signal === "SIGINT" ? patienceMs : 3_000)) break;
   }
   await ended;
+  for (const pid of await processesOn(data)) send(pid, "SIGKILL");
 }
 
 async function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
@@ -91,6 +94,12 @@ function logLine(log: Log, line: string): void {
   else log.debug(fields, "postgresql says");
 }
 
+const stopSteps = [
+  ["SIGINT", 15_000],
+  ["SIGQUIT", 3_000],
+  ["SIGKILL", 3_000],
+] as const;
+
 /**
  * Ends what an earlier Roost left running on the cluster and clears its lock files; with the folder's lock in hand nobody else can
  * own it. A process id is never believed by itself: it may be a zombie's, or by now another program's.
@@ -98,23 +107,19 @@ function logLine(log: Log, line: string): void {
  * @throws {AppError} `postgres.stale` when something there will not end.
  */
 export async function clearStale(data: string, socketFolder: string, log: Log): Promise<void> {
+  // Without /proc there is no way to be sure whose id it is: PostgreSQL's own check of its lock file decides.
+  if (process.platform !== "linux") return;
   const pidFile = join(data, "postmaster.pid");
   const text = await readFile(pidFile, "utf8").catch(() => "");
   const named = Number(text.split("\n")[0]);
-  if (process.platform !== "linux") {
-    // Without /proc there is no way to be sure whose id it is: PostgreSQL's own check of its lock file decides.
-    return;
-  }
   let left = await processesOn(data);
   if (left.length > 0) {
     log.warn({ folder: data, pids: left }, "stopping a postgresql that an earlier start left running");
-    const postmaster = left.includes(named) ? [named] : left;
-    for (const [signal, limitMs] of [
-      ["SIGINT", 15_000],
-      ["SIGQUIT", 3_000],
-      ["SIGKILL", 3_000],
-    ] as const) {
-      for (const pid of signal === "SIGINT" ? postmaster : left) send(pid, signal);
+    for (const [signal, limitMs] of stopSteps) {
+      // The order to shut down is the postmaster's to pass on.
+      const told = signal === "SIGINT" && left.includes(named) ? [named] : left;
+      for (const pid of told) send(pid, signal);
+      for (const pid of left) send(pid, "SIGCONT");
       left = await goneWithin(data, limitMs);
       if (left.length === 0) break;
     }
@@ -127,7 +132,6 @@ export async function clearStale(data: string, socketFolder: string, log: Log): 
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
-    process.kill(pid, "SIGCONT");
   } catch {
     // Gone, or not ours to end: the next look tells which.
   }
@@ -142,8 +146,9 @@ async function goneWithin(data: string, limitMs: number): Promise<number[]> {
   }
 }
 
-/** PostgreSQL processes at work in the folder: each has it as its working directory from its first moment to its last. */
+/** PostgreSQL processes at work in the folder: each has it as its working directory from its first moment to its last. Linux only. */
 async function processesOn(data: string): Promise<number[]> {
+  if (process.platform !== "linux") return [];
   const folder = await realpath(data);
   const found: number[] = [];
   for (const name of await readdir("/proc")) {

@@ -92,14 +92,13 @@ async function prepare(options: EmbeddedPostgresOptions, folder: string, durable
   const disk = await statfs(place.home);
   const machine = { memoryBytes: totalmem(), diskFreeBytes: disk.bavail * disk.bsize };
   const settings = { ...postgresSettings(machine, durable), ...options.settings, unix_socket_directories: socketDir };
-  const args = ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   const parentDeathSignal = hasParentDeathSignal();
   return {
     place,
     socketDir,
     async start() {
       await clearStale(data, socketDir, log);
-      return startPostmaster({ program: binaries.postgres, args, account, parentDeathSignal, log });
+      return startPostmaster({ program: binaries.postgres, data, settings, account, parentDeathSignal, log });
     },
   };
 }
