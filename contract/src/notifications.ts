@@ -57,6 +57,7 @@ export const egressErrors = defineErrors("egress", {
   bad_url: [422, "The address is not a plain http or https URL."],
   too_many_redirects: [502, "The other side redirected more than three times."],
   too_slow: [504, "The other side did not answer in time."],
+  bad_certificate: [502, "The other side's certificate is not valid for its name, so nothing was sent."],
   unreachable: [502, "The other side could not be reached."],
 });
 
