@@ -9,6 +9,8 @@ create table devices (
   state text not null default 'waiting' check (state in ('waiting', 'online', 'offline', 'revoked')),
   state_since timestamptz not null default now(),
   heartbeat_seconds double precision not null default 60 check (heartbeat_seconds > 0),
+  -- The pace the device was seen to keep, where it is slower than its setting; null until that is known.
+  pace_seconds double precision check (pace_seconds > 0),
   firmware_version text,
   attributes jsonb not null default '{}',
   -- 32 bytes, sealed with the installation's key: the HMAC of a claim cannot be checked against a hash.
@@ -19,7 +21,7 @@ create table devices (
   -- The platform's own devices (the canary) are in no list.
   hidden boolean not null default false
 );
-create index devices_organisation_id_name_idx on devices (organisation_id, name, id);
+create index devices_organisation_id_name_idx on devices (organisation_id, lower(name), id);
 
 create table device_credentials (
   id uuid primary key,
@@ -33,13 +35,17 @@ create table device_credentials (
   revoked_at timestamptz
 );
 create index device_credentials_device_id_idx on device_credentials (device_id);
+create unique index device_credentials_secret_hash_key on device_credentials (secret_hash);
 
--- Answers of claims, kept 300 s so that a retry gets the same one.
+-- Claims that succeeded. The answer is kept 300 s so that a retry gets the same one; the nonce stays for as long as the
+-- claim secret does, or a recorded claim could be played again.
 create table claims (
-  device_id text not null,
+  device_id text not null references devices (id) on delete cascade,
   nonce bytea not null,
   hmac bytea not null,
-  answer_sealed bytea not null,
+  firmware_version text,
+  credential_id uuid not null,
+  answer_sealed bytea,
   created_at timestamptz not null default now(),
   primary key (device_id, nonce)
 );

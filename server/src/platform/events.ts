@@ -25,6 +25,20 @@ export async function emit(
   await tx.query(sql`select pg_notify('roost_facts', '')`);
 }
 
+/** Writes many facts in one statement, in the transaction that makes them true: a storm of devices is no storm of statements. */
+export async function emitAll(
+  tx: Transaction,
+  facts: readonly { organisationId: string; type: string; nounId: string; data?: Record<string, unknown> }[],
+): Promise<void> {
+  if (facts.length === 0) return;
+  await tx.query(sql`
+    insert into events (id, organisation_id, type, noun_id, data)
+    select n.* from unnest(${facts.map(() => newId())}::uuid[], ${facts.map((fact) => fact.organisationId)}::uuid[],
+      ${facts.map((fact) => fact.type)}::text[], ${facts.map((fact) => fact.nounId)}::text[],
+      ${facts.map((fact) => JSON.stringify(fact.data ?? {}))}::jsonb[]) as n`);
+  await tx.query(sql`select pg_notify('roost_facts', '')`);
+}
+
 /** Handles facts in order. A fact may come twice (after a crash): handle it so that twice is once. */
 export interface FactHandler {
   /** Names the cursor; stays for ever. */

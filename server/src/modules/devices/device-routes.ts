@@ -1,0 +1,64 @@
+import { claimDevice, getCa } from "@roost/contract/claim";
+import {
+  addDevice,
+  changeDevice,
+  getDevice,
+  listDevices,
+  removeDevice,
+  renewClaimSecret,
+  revokeCredentials,
+  rotateCredentials,
+} from "@roost/contract/devices";
+import type { LatestValue } from "@roost/contract/devices";
+
+import type { Mount } from "../../platform/http/mount.ts";
+import type { Devices } from "./devices.ts";
+
+/** What the fleet page shows of nouns of higher rank; the composition root hands it in. */
+export interface FleetReads {
+  /** Newest values by device key, by metric's name, at most `perDevice` of each. */
+  latestOf(deviceKeys: readonly number[], perDevice: number): Promise<ReadonlyMap<number, readonly LatestValue[]>>;
+  /** Open alarms by device id; no entry means none. */
+  openCounts(deviceIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}
+
+const metricsPerRow = 4;
+
+/** Ties the routes of devices and claims to the face. */
+export function mountDevices(mount: Mount, devices: Devices, { latestOf, openCounts }: FleetReads): void {
+  mount(listDevices, async ({ caller, query }) => {
+    const page = await devices.list(caller.organisationId, query);
+    const keys = page.items.flatMap((device) => devices.find(device.id)?.key ?? []);
+    const [latest, alarms] = await Promise.all([latestOf(keys, metricsPerRow), openCounts(page.items.map((device) => device.id))]);
+    return {
+      ...page,
+      items: page.items.map((device) => {
+        const key = devices.find(device.id)?.key;
+        return {
+          ...device,
+          openAlarms: alarms.get(device.id) ?? 0,
+          latest: [...(key === undefined ? [] : (latest.get(key) ?? []))],
+        };
+      }),
+    };
+  });
+  mount(getDevice, async ({ caller, params }) => devices.get(caller.organisationId, params.deviceId));
+  mount(addDevice, async ({ caller, body }) => devices.add(caller.organisationId, body));
+  mount(changeDevice, async ({ caller, params, body }) => devices.change(caller.organisationId, params.deviceId, body));
+  mount(removeDevice, async ({ caller, params, query }) => devices.remove(caller.organisationId, params.deviceId, query.confirm));
+  mount(renewClaimSecret, async ({ caller, params }) => devices.renewClaimSecret(caller.organisationId, params.deviceId));
+  mount(rotateCredentials, async ({ caller, params, body }) =>
+    devices.rotateCredentials(caller.organisationId, params.deviceId, body.overlapSeconds),
+  );
+  mount(revokeCredentials, async ({ caller, params }) => devices.revokeCredentials(caller.organisationId, params.deviceId));
+
+  mount(claimDevice, async ({ body, request }) => {
+    const { host } = request.headers;
+    const { answer, repeated } = await devices.claim(body, typeof host === "string" ? host : undefined);
+    // The answer carries a password: no cache on the way may keep it.
+    request.setHeader("cache-control", "no-store");
+    if (repeated) request.setHeader("x-idempotent-request", "true");
+    return answer;
+  });
+  mount(getCa, async () => ({ body: devices.caPem(), headers: { "content-disposition": 'attachment; filename="roost-ca.pem"' } }));
+}

@@ -1,0 +1,326 @@
+import { randomBytes } from "node:crypto";
+
+import type { ClaimRequest } from "@roost/contract/claim";
+import { deviceErrors } from "@roost/contract/devices";
+import type { ClaimTicket, Device, DeviceState } from "@roost/contract/devices";
+import type { DeviceId } from "@roost/contract/ids";
+
+import type { Clock } from "../../platform/clock.ts";
+import { readCursor, writeCursor } from "../../platform/cursor.ts";
+import type { Db, Transaction } from "../../platform/db.ts";
+import { emit } from "../../platform/events.ts";
+import type { FactHandler } from "../../platform/events.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Seal } from "../../platform/seal.ts";
+import { pruneClaims } from "./claim-store.ts";
+import { claimSecretPurpose, createClaims } from "./claims.ts";
+import type { ClaimOutcome } from "./claims.ts";
+import { endCredentials, expireCredentials, findCredentialDevice, insertCredential, pruneCredentials } from "./credential-store.ts";
+import { hashSecret, looksLikeDeviceSecret, makeDeviceSecret } from "./credential.ts";
+import { makeDeviceId } from "./device-name.ts";
+import {
+  countDevices,
+  deleteDevice,
+  findDevice,
+  insertDevice,
+  listDevicePage,
+  loadRegistryRows,
+  lockDevice,
+  setClaimSecret,
+  setRevoked,
+  updateDevice,
+} from "./device-store.ts";
+import { claimUriOf, labelSvg } from "./label.ts";
+import { createPresence } from "./presence-watch.ts";
+import type { Reach } from "./reach.ts";
+import { createRegistry } from "./registry.ts";
+import type { DeviceAccess, DeviceIdentity } from "./registry.ts";
+import { insertDeviceEvents, loadAttributes, mergeAttributes } from "./report-store.ts";
+import { loadRetained, retain } from "./retained-store.ts";
+
+export type { ClaimOutcome } from "./claims.ts";
+export type { Presence } from "./presence-watch.ts";
+export type { Reach } from "./reach.ts";
+export type { DeviceAccess, DeviceIdentity } from "./registry.ts";
+export type { AttributesRow, DeviceEventRow } from "./report-store.ts";
+export type { RetainRow, RetainedMessage } from "./retained-store.ts";
+
+export interface DevicesDeps {
+  readonly db: Db;
+  readonly seal: Seal;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How devices reach this installation; asked anew each time, because free ports are known only once somebody listens. */
+  readonly reach: () => Reach;
+  /** False while readings are not taken in (the intake gate is closed): silence then is ours, not the devices'. */
+  readonly isHearing?: () => boolean;
+}
+
+/** What a person says of a new device. */
+export interface AddDevice {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly kind: string;
+  readonly heartbeatSeconds: number;
+}
+
+const pruneEveryMs = 60_000;
+
+/** The devices: who they are, how they prove it, and which of them live. */
+export function createDevices({ db, seal, clock, log, reach, isHearing }: DevicesDeps) {
+  const registry = createRegistry({ clock });
+  const presence = createPresence({ db, clock, log, ...(isHearing === undefined ? {} : { isHearing }) });
+  let pruneTimer: NodeJS.Timeout | undefined;
+
+  async function reload(ids?: readonly string[]): Promise<void> {
+    const rows = await loadRegistryRows(db, ids);
+    const found = new Set<string>();
+    for (const row of rows) {
+      found.add(row.id);
+      const before = registry.find(row.id);
+      if (before !== undefined && before.key !== row.key) presence.untrack(before.key);
+      registry.put(row);
+      presence.track(row);
+    }
+    for (const id of ids ?? registry.ids()) {
+      const gone = registry.find(id);
+      if (found.has(id) || gone === undefined) continue;
+      registry.remove(id);
+      presence.untrack(gone.key);
+    }
+  }
+
+  const claims = createClaims({ db, seal, reach, log, reload: (id) => reload([id]) });
+
+  function ticketOf(deviceId: string, name: string, claimSecret: string): ClaimTicket {
+    const { httpUrl, host } = reach();
+    const claimUri = claimUriOf({ server: httpUrl(host), deviceId, claimSecret });
+    return { deviceId: deviceId as DeviceId, claimSecret, claimUri, qrSvg: labelSvg({ claimUri, deviceId, name }) };
+  }
+
+  async function insert(
+    organisationId: string,
+    { id, name, kind, heartbeatSeconds }: AddDevice,
+    { hidden, claimSecret }: { hidden: boolean; claimSecret: Buffer | undefined },
+  ): Promise<Device> {
+    const deviceId = id?.toLowerCase() ?? makeDeviceId(name);
+    const added = await db.transaction(async (tx) => {
+      const device = await insertDevice(tx, {
+        id: deviceId,
+        organisationId,
+        name: name ?? deviceId,
+        kind,
+        heartbeatSeconds,
+        claimSecretSealed: claimSecret === undefined ? undefined : seal.seal(claimSecret, claimSecretPurpose(deviceId)),
+        hidden,
+      });
+      if (device === undefined) throw deviceErrors.already_exists({ id: deviceId });
+      if (!hidden) await emit(tx, { organisationId, type: "device.added", nounId: deviceId });
+      return device;
+    });
+    await reload([deviceId]);
+    return added;
+  }
+
+  /** Changes one device of the organisation under its lock, then brings the memory up to date. */
+  async function changeLocked<Result>(
+    organisationId: string,
+    id: string,
+    work: (tx: Transaction, device: Device & { key: number }) => Promise<Result>,
+  ): Promise<Result> {
+    const result = await db.transaction(async (tx) => {
+      const device = await lockDevice(tx, organisationId, id);
+      if (device === undefined) throw deviceErrors.not_found({ deviceId: id });
+      return work(tx, device);
+    });
+    await reload([id]);
+    return result;
+  }
+
+  async function changed(tx: Transaction, organisationId: string, id: string, what: string): Promise<void> {
+    await emit(tx, { organisationId, type: "device.changed", nounId: id, data: { what } });
+  }
+
+  /** Looks again with the database's knowledge, for credentials that another server made a moment ago. */
+  async function look(secret: string, find: (hash: Buffer) => DeviceAccess | undefined): Promise<DeviceAccess | undefined> {
+    if (!looksLikeDeviceSecret(secret)) return undefined;
+    const hash = hashSecret(secret);
+    const known = find(hash);
+    if (known !== undefined) return known;
+    const deviceId = await findCredentialDevice(db, hash);
+    if (deviceId === undefined) return undefined;
+    await reload([deviceId]);
+    return find(hash);
+  }
+
+  const handler: FactHandler = {
+    name: "devices.registry",
+    types: ["device.added", "device.claimed", "device.changed", "device.removed"],
+    handle: (fact) => reload([fact.nounId]),
+  };
+
+  return {
+    /** Loads the devices and begins to watch over them. To be awaited before anything else is asked. */
+    async start(): Promise<void> {
+      await reload();
+      presence.start();
+      pruneTimer = setInterval(() => {
+        Promise.all([pruneClaims(db), pruneCredentials(db)]).catch((error: unknown) => log.warn({ err: error }, "pruning claims failed"));
+      }, pruneEveryMs);
+      pruneTimer.unref();
+    },
+    async stop(): Promise<void> {
+      clearInterval(pruneTimer);
+      await presence.stop();
+    },
+    /** Loads all devices again; once after the dispatcher of facts has started, so that nothing falls between. */
+    refresh: (): Promise<void> => reload(),
+    /** For the dispatcher: what other servers changed. */
+    handlers: [handler] as readonly FactHandler[],
+    presence,
+
+    /** From memory; any organisation, hidden ones too. */
+    find: (id: string): DeviceIdentity | undefined => registry.find(id),
+    findByKey: (key: number): DeviceIdentity | undefined => registry.findByKey(key),
+
+    /**
+     * Checks a device's password. An unknown device and a wrong password are alike in answer, work and time.
+     *
+     * @param username - The device's id, in lower case.
+     * @throws {AppError} `http.unavailable` when the database is needed and away.
+     */
+    authenticateDevice: (given: { username: string; password: string }): Promise<DeviceAccess | undefined> =>
+      look(given.password, (hash) => registry.accessBySecret(given.username, hash)),
+    /** The same for HTTP, where the token alone tells which device it is. @throws {AppError} `http.unavailable` */
+    authenticateDeviceToken: (token: string): Promise<DeviceAccess | undefined> => look(token, (hash) => registry.accessByToken(hash)),
+
+    /** Adds a device with a claim secret that is shown once. @throws {AppError} `devices.already_exists` */
+    async add(organisationId: string, wanted: AddDevice): Promise<{ device: Device; ticket: ClaimTicket }> {
+      const secret = randomBytes(32);
+      const device = await insert(organisationId, wanted, { hidden: false, claimSecret: secret });
+      return { device, ticket: ticketOf(device.id, device.name, secret.toString("hex")) };
+    },
+    /** Devices by name, case aside. @throws {AppError} `http.invalid` for a cursor of another list. */
+    async list(
+      organisationId: string,
+      query: { q?: string | undefined; state?: DeviceState | undefined; limit: number; cursor?: string | undefined },
+    ): Promise<{ items: Device[]; next?: string; counts: Record<DeviceState, number> }> {
+      const [name, id] = query.cursor === undefined ? [] : readCursor(query.cursor, ["text", "text"]);
+      const [found, counts] = await Promise.all([
+        listDevicePage(db, organisationId, {
+          q: query.q,
+          state: query.state,
+          limit: query.limit,
+          after: name === undefined || id === undefined ? undefined : { name, id },
+        }),
+        countDevices(db, organisationId, query.q),
+      ]);
+      const items = found.slice(0, query.limit);
+      const last = items.at(-1);
+      return {
+        items,
+        counts,
+        ...(found.length > query.limit && last !== undefined ? { next: writeCursor([last.name.toLowerCase(), last.id]) } : {}),
+      };
+    },
+    /** How many devices are in each state. */
+    counts: (organisationId: string): Promise<Record<DeviceState, number>> => countDevices(db, organisationId),
+    /** @throws {AppError} `devices.not_found` */
+    async get(organisationId: string, id: string): Promise<Device> {
+      const device = await findDevice(db, organisationId, id);
+      if (device === undefined) throw deviceErrors.not_found({ deviceId: id });
+      return device;
+    },
+    /** @throws {AppError} `devices.not_found` */
+    change: (
+      organisationId: string,
+      id: string,
+      change: { name?: string | undefined; heartbeatSeconds?: number | undefined },
+    ): Promise<Device> =>
+      changeLocked(organisationId, id, async (tx, device) => {
+        const after = (await updateDevice(tx, id, change)) ?? device;
+        await changed(tx, organisationId, id, "settings");
+        return after;
+      }),
+    /**
+     * Removes a device and all that hangs on it, and ends its connections.
+     *
+     * @throws {AppError} `devices.not_found`, `devices.name_mismatch` unless `confirm` is its id.
+     */
+    remove: (organisationId: string, id: string, confirm: string): Promise<void> =>
+      changeLocked(organisationId, id, async (tx, device) => {
+        if (confirm.toLowerCase() !== device.id) throw deviceErrors.name_mismatch();
+        await deleteDevice(tx, id);
+        await emit(tx, { organisationId, type: "device.removed", nounId: id, data: { key: device.key, name: device.name } });
+      }),
+    /** A new claim secret; the old one and its remembered claims are void. @throws {AppError} `devices.not_found` */
+    renewClaimSecret: (organisationId: string, id: string): Promise<ClaimTicket> =>
+      changeLocked(organisationId, id, async (tx, device) => {
+        const secret = randomBytes(32);
+        await setClaimSecret(tx, id, seal.seal(secret, claimSecretPurpose(id)));
+        await changed(tx, organisationId, id, "claim_secret");
+        return ticketOf(id, device.name, secret.toString("hex"));
+      }),
+    /** A new password; those that work now go on for the overlap, then their connections are cut. @throws {AppError} `devices.not_found` */
+    rotateCredentials: (
+      organisationId: string,
+      id: string,
+      overlapSeconds: number,
+    ): Promise<{ username: string; password: string; oldValidUntil?: Date }> =>
+      changeLocked(organisationId, id, async (tx) => {
+        const password = makeDeviceSecret();
+        let until: Date | undefined;
+        if (overlapSeconds === 0) await endCredentials(tx, id);
+        else until = await expireCredentials(tx, id, overlapSeconds);
+        await insertCredential(tx, { deviceId: id, organisationId, secretHash: hashSecret(password) });
+        await changed(tx, organisationId, id, "credentials");
+        return { username: id, password, ...(until === undefined ? {} : { oldValidUntil: until }) };
+      }),
+    /** Takes every credential and the claim secret away, at once. @throws {AppError} `devices.not_found` */
+    revokeCredentials: (organisationId: string, id: string): Promise<Device> =>
+      changeLocked(organisationId, id, async (tx, device) => {
+        await endCredentials(tx, id);
+        await setClaimSecret(tx, id, undefined);
+        const after = (await setRevoked(tx, id)) ?? device;
+        await changed(tx, organisationId, id, "revoked");
+        return after;
+      }),
+
+    /**
+     * Settles a claim; see docs/guide/claim.md.
+     *
+     * @param hostHeader - By which name the device reached this installation.
+     * @throws {AppError} `claim.refused`, `claim.nonce_conflict`, `claim.too_many_tries`
+     */
+    claim: (request: ClaimRequest, hostHeader: string | undefined): Promise<ClaimOutcome> => claims.claim(request, hostHeader),
+    /** The installation's certificate authority, as PEM. */
+    caPem: (): string => reach().caPem,
+
+    /** What the door starts with. */
+    loadRetained: () => loadRetained(db),
+    /** For ingest, within the transaction of a batch: keeps or (empty payload) forgets retained messages. */
+    retain,
+    /** For ingest, likewise: texts that devices tell about themselves, and their events. */
+    mergeAttributes,
+    loadAttributes: (deviceKeys: readonly number[]) => loadAttributes(db, deviceKeys),
+    insertDeviceEvents,
+
+    /** Adds a device that claims nothing and is in no list, and answers a password for it; an earlier one's passwords end. */
+    async ensureHidden(organisationId: string, id: string, heartbeatSeconds: number): Promise<{ deviceId: string; password: string }> {
+      if (registry.find(id) === undefined) {
+        await insert(organisationId, { id, kind: "platform", heartbeatSeconds }, { hidden: true, claimSecret: undefined });
+      }
+      const password = makeDeviceSecret();
+      await db.transaction(async (tx) => {
+        await endCredentials(tx, id);
+        await insertCredential(tx, { deviceId: id, organisationId, secretHash: hashSecret(password) });
+      });
+      await reload([id]);
+      return { deviceId: id, password };
+    },
+    /** Says whether a device with this id exists anywhere in the installation. */
+    exists: (id: string): boolean => registry.find(id) !== undefined,
+  };
+}
+
+export type Devices = ReturnType<typeof createDevices>;
