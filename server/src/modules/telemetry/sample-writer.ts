@@ -1,17 +1,32 @@
-import type { Transaction } from "../../platform/db.ts";
+import { setTimeout as wait } from "node:timers/promises";
+
+import type { Clock } from "../../platform/clock.ts";
+import { isDatabaseAway } from "../../platform/db.ts";
+import type { Db, Transaction } from "../../platform/db.ts";
+import type { Log } from "../../platform/log.ts";
+import { receiptOfCommit } from "../../platform/receipt.ts";
 import type { CommitReceipt } from "../../platform/receipt.ts";
-import type { StoredSample, SampleKey } from "./sample-lookup.ts";
+import { copyIn } from "./sample-copy.ts";
+import { findNewestInstants, findStoredSamples } from "./sample-lookup.ts";
+import type { SampleKey, StoredSample } from "./sample-lookup.ts";
+import { sampleColumns } from "./sample-rows.ts";
 import type { SampleRows } from "./sample-rows.ts";
-import type { SeriesEntry } from "./series.ts";
+import { createSampleSession } from "./sample-session.ts";
+import type { SampleSession } from "./sample-session.ts";
+import { findLastBatch, indexSegment, listHotSegments, openSegment, segmentClosedState } from "./segment-store.ts";
+import type { OpenSegment } from "./segment-store.ts";
 
 export type { SampleKey, StoredSample } from "./sample-lookup.ts";
+export { SampleRows, rowTemplate } from "./sample-rows.ts";
+export type { RowTemplate } from "./sample-rows.ts";
 
-/** A series that a batch needs and that may not exist yet. */
-export interface SeriesWish {
-  readonly deviceKey: number;
-  readonly organisationId: string;
-  readonly metric: string;
-  readonly kind: "number" | "boolean";
+export interface SampleWriterDeps {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long a segment that has rows stays open. */
+  readonly closeAfterSeconds: number;
+  readonly closeAfterRows?: number;
 }
 
 /** A batch's end. */
@@ -22,22 +37,226 @@ export interface CommittedBatch {
 }
 
 /**
+ * What a batch writes beside its samples, in the same transaction; run again when the batch is.
+ *
+ * @param careful - The batch was refused for something it carries: write each fact in a savepoint of its own and leave out what fails.
+ */
+export type Companion = (tx: Transaction, careful: boolean) => Promise<void>;
+
+interface Attempt {
+  readonly segmentId: number;
+  readonly batch: number;
+  refusedRows: readonly number[];
+}
+
+const firstRetryMs = 50;
+const longestRetryMs = 2_000;
+const checkSegmentMs = 1_000;
+
+/**
  * The write side of the telemetry store: one writer per process, one batch at a time.
  *
- * Nothing here gives up while the database is away: calls wait and try again until {@link close}.
+ * Nothing here gives up while the database is away: calls wait and try again until {@link close}, without a time limit,
+ * because whoever calls keeps what is not acknowledged and stops reading when that is too much.
  */
-export interface SampleWriter {
-  /**
-   * Commits a batch durably and exactly once, whatever happens to the connection or the server meanwhile.
-   *
-   * @param companion - Writes the batch's other facts in the same transaction; run again when the batch is.
-   */
-  commit(rows: SampleRows, companion: ((tx: Transaction) => Promise<void>) | undefined): Promise<CommittedBatch>;
-  /** The series wished for, in that order, those that are missing added; `undefined` where the device was removed. */
-  ensureSeries(wishes: readonly SeriesWish[]): Promise<(SeriesEntry | undefined)[]>;
-  /** For each device the newest instant stored, in epoch microseconds; devices without samples are absent. */
-  findNewest(deviceKeys: readonly number[]): Promise<Map<number, number>>;
-  /** Exact look-up: what is stored under each (device, instant) or (device, seq). */
-  findStored(keys: readonly SampleKey[]): Promise<StoredSample[]>;
-  close(): Promise<void>;
+export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAfterRows = 2_000_000 }: SampleWriterDeps) {
+  const session = createSampleSession({ db, log });
+  const closing = new AbortController();
+  let segment: (OpenSegment & { readonly openedMonotonicMs: number; rows: number; lastBatch: number }) | undefined;
+  let indexing: Promise<void> = Promise.resolve();
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** One thing at a time on the connection; with `persist`, tried again until it succeeds or the writer is closed. */
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = turn.then(() => persist(work));
+    turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async function persist<Result>(work: () => Promise<Result>): Promise<Result> {
+    for (let retryMs = firstRetryMs; ; retryMs = Math.min(retryMs * 2, longestRetryMs)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (closing.signal.aborted) throw error;
+        const away = isDatabaseAway(error);
+        log[away ? "warn" : "error"]({ err: error }, "writing telemetry failed; it is tried again");
+        session.drop();
+        // A fault of another kind may lie in the segment, such as a table that somebody dropped.
+        if (!away) segment = undefined;
+        await wait(retryMs, undefined, { signal: closing.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async function currentSegment(open: SampleSession) {
+    if (segment !== undefined && !segmentIsFull()) return segment;
+    const opened = await open.transaction(openSegment);
+    segment = { ...opened, openedMonotonicMs: clock.monotonicMs(), rows: 0, lastBatch: 0 };
+    log.debug({ segmentId: opened.id }, "a segment of hot samples was opened");
+    scheduleIndexing();
+    return segment;
+  }
+
+  function segmentIsFull(): boolean {
+    if (segment === undefined || segment.rows === 0) return false;
+    return segment.rows >= closeAfterRows || clock.monotonicMs() - segment.openedMonotonicMs >= closeAfterSeconds * 1_000;
+  }
+
+  function scheduleIndexing(): void {
+    indexing = indexing.then(async () => {
+      try {
+        for (const one of await listHotSegments(db)) {
+          if (one.closed && !one.indexed && !closing.signal.aborted) await indexSegment(db, one.id);
+        }
+      } catch (error) {
+        log.warn({ err: error }, "a closed segment could not be indexed; it is tried again with the next one");
+      }
+    });
+  }
+
+  /** Writes a batch; after a failure of any kind the database itself is asked whether it was committed, before it is sent again. */
+  async function write(rows: SampleRows, companion: Companion | undefined): Promise<CommittedBatch> {
+    let attempt: Attempt | undefined;
+    let careful = false;
+    return persist(async () => {
+      for (;;) {
+        const open = await session.open();
+        if (attempt !== undefined) {
+          await open.rollback();
+          const last = await findLastBatch(open, attempt.segmentId);
+          const wasCommitted = last !== undefined && last >= attempt.batch;
+          log.info({ ...attempt, wasCommitted }, "a batch failed or its answer was lost; its outcome has been found");
+          if (wasCommitted) return committed(rows, attempt);
+          attempt = undefined;
+        }
+        const into = await currentSegment(open);
+        into.lastBatch += 1;
+        attempt = { segmentId: into.id, batch: into.lastBatch, refusedRows: [] };
+        try {
+          if (careful) await writeCarefully(open, attempt, rows, companion);
+          else await writeAtOnce(open, attempt, rows, companion);
+          into.rows += rows.count;
+          return committed(rows, attempt);
+        } catch (error) {
+          if (stateOf(error) === segmentClosedState) segment = undefined;
+          else if (isDataFault(error) && !careful) careful = true;
+          else throw error;
+          log.warn({ err: error, ...attempt }, "a batch was refused; it is written again in another way");
+        }
+      }
+    });
+  }
+
+  function committed(rows: SampleRows, attempt: Attempt): CommittedBatch {
+    log.debug({ segmentId: attempt.segmentId, batch: attempt.batch, rows: rows.count }, "a batch was committed");
+    return { receipt: receiptOfCommit(clock.nowMs()), refusedRows: attempt.refusedRows };
+  }
+
+  const timer = setInterval(() => {
+    if (segmentIsFull()) void inTurn(async () => currentSegment(await session.open())).catch(() => undefined);
+  }, checkSegmentMs);
+  timer.unref();
+
+  return {
+    /**
+     * Commits a batch durably and exactly once, whatever happens to the connection or the server meanwhile.
+     * Resolves when it is committed; rejects only after {@link close}.
+     */
+    commit: (rows: SampleRows, companion: Companion | undefined): Promise<CommittedBatch> => {
+      const mine = turn.then(() => write(rows, companion));
+      turn = mine.catch(() => undefined);
+      return mine;
+    },
+
+    /** For each device, that this process has never written for, the newest instant stored, in epoch microseconds; without samples it is absent. */
+    findNewest: (deviceKeys: readonly number[]): Promise<Map<number, number>> =>
+      inTurn(async () => {
+        const open = await session.open();
+        const before = (await currentSegment(open)).id;
+        const segments = (await listHotSegments(open)).filter((one) => one.id !== before);
+        return findNewestInstants(open, segments, deviceKeys);
+      }),
+
+    /** Exact look-up: what is stored under each (device, instant) or (device, seq). */
+    findStored: (keys: readonly SampleKey[]): Promise<StoredSample[]> =>
+      inTurn(async () => {
+        const open = await session.open();
+        await currentSegment(open);
+        return findStoredSamples(open, await listHotSegments(open), keys);
+      }),
+
+    /** Ends the connection; what waits is given up. Call it after the last batch is committed. */
+    async close(): Promise<void> {
+      clearInterval(timer);
+      closing.abort();
+      await turn;
+      await indexing;
+      await session.close();
+    },
+  };
 }
+
+export type SampleWriter = ReturnType<typeof createSampleWriter>;
+
+function copyText(attempt: Attempt, table: string): string {
+  return `select begin_segment_batch(${attempt.segmentId}, ${attempt.batch}); copy ${table} (${sampleColumns}) from stdin (format binary)`;
+}
+
+function tableOf(attempt: Attempt): string {
+  return `hot_samples_s${attempt.segmentId}`;
+}
+
+async function writeAtOnce(open: SampleSession, attempt: Attempt, rows: SampleRows, companion: Companion | undefined): Promise<void> {
+  const text = copyText(attempt, tableOf(attempt));
+  if (companion === undefined) {
+    // One round trip. The tag is looked at: a COMMIT of a transaction that failed answers ROLLBACK, and no error.
+    const tags = await copyIn(open.client, `begin; ${text}; commit`, rows.seal(attempt.segmentId));
+    if (tags.at(-1) !== "COMMIT") throw new Error("A batch ended without a commit.");
+    return;
+  }
+  if (rows.count > 0) await copyIn(open.client, `begin; ${text}`, rows.seal(attempt.segmentId));
+  else await open.client.query(`begin; select begin_segment_batch(${attempt.segmentId}, ${attempt.batch})`);
+  await companion(open.tx, false);
+  await open.commit();
+}
+
+/** Finds the rows that the database refuses, by halves, and commits all others. */
+async function writeCarefully(open: SampleSession, attempt: Attempt, rows: SampleRows, companion: Companion | undefined): Promise<void> {
+  const refused: number[] = [];
+  const copy = `copy ${tableOf(attempt)} (${sampleColumns}) from stdin (format binary)`;
+  async function copyRange(from: number, to: number): Promise<void> {
+    if (from >= to) return;
+    await open.client.query("savepoint part");
+    try {
+      await copyIn(open.client, copy, rows.sealRange(attempt.segmentId, from, to));
+      await open.client.query("release savepoint part");
+    } catch (error) {
+      if (!isDataFault(error)) throw error;
+      await open.client.query("rollback to savepoint part; release savepoint part");
+      if (to - from === 1) {
+        refused.push(from);
+        return;
+      }
+      const middle = (from + to) >> 1;
+      await copyRange(from, middle);
+      await copyRange(middle, to);
+    }
+  }
+  await open.client.query(`begin; select begin_segment_batch(${attempt.segmentId}, ${attempt.batch})`);
+  await copyRange(0, rows.count);
+  await companion?.(open.tx, true);
+  attempt.refusedRows = refused;
+  await open.commit();
+}
+
+function stateOf(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** Says whether the database refused what was sent for what it is: data exceptions and broken constraints. */
+function isDataFault(error: unknown): boolean {
+  return /^(?:22|23)...$/.test(stateOf(error) ?? "");
+}
+

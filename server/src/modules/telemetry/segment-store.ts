@@ -1,0 +1,66 @@
+import type { Db, Queryable, Transaction } from "../../platform/db.ts";
+import { identifier, sql, trusted } from "../../platform/sql.ts";
+
+/** A partition of hot samples that is being written. */
+export interface OpenSegment {
+  readonly id: number;
+  readonly table: string;
+}
+
+/** The table of a segment's rows. */
+export function segmentTable(segmentId: number): string {
+  return `hot_samples_s${segmentId}`;
+}
+
+/** SQLSTATE of a batch that comes for a segment that is closed. */
+export const segmentClosedState = "RS001";
+
+/**
+ * Opens a segment and closes all that were open, in one transaction: a backend that still writes into one of those is
+ * waited for, and one that comes later fails, so what a closed segment holds never changes again.
+ */
+export async function openSegment(tx: Transaction): Promise<OpenSegment> {
+  const [row] = await tx.query<{ id: number }>(sql`insert into hot_segments default values returning id`);
+  if (row === undefined) throw new Error("A segment was inserted but not returned.");
+  const table = identifier(segmentTable(row.id));
+  // PARTITION OF would lock readers out of the parent; attaching an empty table does not.
+  await tx.query(sql`create table ${table} (like hot_samples including defaults including constraints)`);
+  await tx.query(sql`alter table ${table} set (autovacuum_enabled = off)`);
+  await tx.query(sql`alter table hot_samples attach partition ${table} for values in (${trusted(String(row.id))})`);
+  await tx.query(sql`update segment_writers set closed = true where not closed`);
+  await tx.query(sql`update hot_segments s set closed_at = now() where s.closed_at is null and s.id <> ${row.id}`);
+  await tx.query(sql`insert into segment_writers (segment_id) values (${row.id})`);
+  return { id: row.id, table: segmentTable(row.id) };
+}
+
+/** The number of the last batch committed into a segment, waiting for one that is being committed. */
+export async function findLastBatch(db: Queryable, segmentId: number): Promise<number | undefined> {
+  const [row] = await db.query<{ last_batch: number }>(
+    sql`select w.last_batch from segment_writers w where w.segment_id = ${segmentId} for update`,
+  );
+  return row?.last_batch;
+}
+
+/** Segments whose rows readers still take from their partition, oldest first. */
+export async function listHotSegments(db: Queryable): Promise<{ id: number; indexed: boolean; closed: boolean }[]> {
+  return db.query(sql`
+    select s.id, s.indexed_at is not null as indexed, s.closed_at is not null as closed
+    from hot_segments s where s.compacted_at is null order by s.id`);
+}
+
+/** Gives a closed segment its index; nothing happens where it has one or is gone. */
+export async function indexSegment(db: Db, segmentId: number): Promise<void> {
+  const client = await db.connect("roost-segment-index");
+  try {
+    const table = segmentTable(segmentId);
+    const { rows } = await client.query<{ there: boolean }>("select to_regclass($1) is not null as there", [table]);
+    if (rows[0]?.there !== true) return;
+    // One process: the second core belongs to those who send and ask.
+    await client.query("set max_parallel_maintenance_workers = 0");
+    await client.query(`create index if not exists ${table}_device_idx on ${table} (device_key, measured_at)`);
+    await client.query(`analyze ${table}`);
+    await client.query("update hot_segments s set indexed_at = now() where s.id = $1 and s.indexed_at is null", [segmentId]);
+  } finally {
+    await client.end();
+  }
+}
