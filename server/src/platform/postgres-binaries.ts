@@ -3,9 +3,10 @@ import { chmod, copyFile, cp, lstat, mkdir, mkdtemp, readdir, readFile, readlink
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { postgresErrors } from "@roost/contract/postgres";
+
 import type { Account } from "./postgres-account.ts";
 import { mayUse } from "./postgres-account.ts";
-import { postgresErrors } from "./postgres-errors.ts";
 
 export interface PostgresBinaries {
   readonly initdb: string;

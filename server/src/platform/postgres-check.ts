@@ -1,7 +1,7 @@
+import { postgresErrors } from "@roost/contract/postgres";
 import pg from "pg";
 
 import type { Log } from "./log.ts";
-import { postgresErrors } from "./postgres-errors.ts";
 
 /** What a database says of itself. */
 export interface DatabaseFacts {

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 import { isAppError } from "@roost/contract/errors";
+import { postgresErrors } from "@roost/contract/postgres";
 
 import type { Log } from "./log.ts";
 import type { Account } from "./postgres-account.ts";
 import { bareEnvironment, chooseAccount, mayUse, namedAccount } from "./postgres-account.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
-import { postgresErrors } from "./postgres-errors.ts";
 
 /** Where PostgreSQL's own folders go when its user cannot get to the data folder: a checkout below /root, for example. */
 const elsewhere = "/var/lib/roost";

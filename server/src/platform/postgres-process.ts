@@ -5,10 +5,11 @@ import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { postgresErrors } from "@roost/contract/postgres";
+
 import type { Log } from "./log.ts";
 import type { Account } from "./postgres-account.ts";
 import { bareEnvironment } from "./postgres-account.ts";
-import { postgresErrors } from "./postgres-errors.ts";
 
 /** A running postmaster that is our child. */
 export interface Postmaster {

@@ -49,7 +49,7 @@ const stopPatienceMs = 5_000;
  * Starts the built-in PostgreSQL on a folder: makes the cluster at the first start, ends what a dead Roost left running, takes
  * connections by a unix socket of ours alone, runs as an unprivileged user where we are root.
  *
- * @throws {AppError} `postgres.in_use`, `damaged` and their kin: see `postgres-errors.ts`.
+ * @throws {AppError} `postgres.in_use`, `damaged` and their kin: see `contract/src/postgres.ts`.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { dataDir: folder, durable, log = createLog({ level: "silent", pretty: false }) } = options;

@@ -1,4 +1,4 @@
-import { defineErrors } from "@roost/contract/errors";
+import { defineErrors } from "./errors.ts";
 
 /** Why PostgreSQL could not be had, as people read it when Roost does not start. */
 export const postgresErrors = defineErrors("postgres", {
