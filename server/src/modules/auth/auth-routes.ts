@@ -1,0 +1,22 @@
+import * as contract from "@roost/contract/auth";
+
+import type { CredentialRequest } from "../../platform/http/access.ts";
+import type { Mount, RequestFacts } from "../../platform/http/mount.ts";
+import type { Auth } from "./auth.ts";
+
+/** Ties the contract's routes of people, sessions and tokens to the face. */
+export function mountAuth(mount: Mount, auth: Auth): void {
+  mount(contract.getSetup, async () => ({ needed: await auth.isSetupNeeded() }));
+  mount(contract.setUp, async ({ body, request }) => auth.setUp(body, credentials(request)));
+  mount(contract.signIn, async ({ body, request }) => auth.signIn(body, credentials(request)));
+  mount(contract.login, async ({ body, request }) => auth.login(body, credentials(request)));
+  mount(contract.signOut, async ({ request }) => auth.signOut(credentials(request)));
+  mount(contract.getSession, async ({ caller }) => auth.getSession(caller));
+  mount(contract.listApiTokens, async ({ caller }) => ({ items: await auth.listTokens(caller.organisationId) }));
+  mount(contract.addApiToken, async ({ caller, body }) => auth.addToken(caller, body));
+  mount(contract.removeApiToken, async ({ caller, params }) => auth.removeToken(caller, params.tokenId));
+}
+
+function credentials(request: RequestFacts): CredentialRequest {
+  return { headers: request.headers, remoteAddress: request.remoteAddress, addHeader: (name, value) => request.setHeader(name, value) };
+}

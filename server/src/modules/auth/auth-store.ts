@@ -1,0 +1,115 @@
+import type { Role } from "@roost/contract/permissions";
+
+import type { Db, Queryable, Transaction } from "../../platform/db.ts";
+import { newId } from "../../platform/id.ts";
+import { sql } from "../../platform/sql.ts";
+
+/** Two servers that start together make one organisation, one key and one code. */
+const startLock = 7_266_779;
+
+export async function lockStart(tx: Transaction): Promise<void> {
+  await tx.query(sql`select pg_advisory_xact_lock(${startLock})`);
+}
+
+export async function findSetup(db: Queryable): Promise<{ organisationId: string; isUsed: boolean } | undefined> {
+  const [row] = await db.query<{ organisation_id: string; used: boolean }>(
+    sql`select s.organisation_id, s.used_at is not null as used from setup s`,
+  );
+  return row === undefined ? undefined : { organisationId: row.organisation_id, isUsed: row.used };
+}
+
+export async function addFirstOrganisation(tx: Transaction, name: string): Promise<string> {
+  const id = newId();
+  await tx.query(sql`insert into organisations (id, name, slug) values (${id}, ${name}, ${name.toLowerCase()})`);
+  await tx.query(sql`insert into setup (organisation_id) values (${id})`);
+  return id;
+}
+
+export async function saveSetupCode(tx: Transaction, codeHash: Buffer): Promise<void> {
+  await tx.query(sql`update setup set code_hash = ${codeHash}, code_made_at = now() where used_at is null`);
+}
+
+export async function isSetupCode(db: Queryable, codeHash: Buffer): Promise<boolean> {
+  const rows = await db.query(sql`select 1 as one from setup s where s.used_at is null and s.code_hash = ${codeHash}`);
+  return rows.length > 0;
+}
+
+/** Uses the code up. @returns false when it is not the code, or was used meanwhile. */
+export async function useSetupCode(tx: Transaction, codeHash: Buffer): Promise<string | undefined> {
+  const [row] = await tx.query<{ organisation_id: string }>(
+    sql`update setup set used_at = now(), code_hash = null where used_at is null and code_hash = ${codeHash} returning organisation_id`,
+  );
+  return row?.organisation_id;
+}
+
+/** A person with a password, in the form in which the sign-in library looks them up. */
+export async function addPerson(tx: Transaction, person: { email: string; name: string; passwordHash: string }): Promise<string> {
+  const id = newId();
+  await tx.query(sql`insert into people (id, name, email) values (${id}, ${person.name}, ${person.email})`);
+  await tx.query(sql`
+    insert into accounts (id, account_id, provider_id, person_id, password)
+    values (${newId()}, ${id}, 'credential', ${id}, ${person.passwordHash})`);
+  return id;
+}
+
+export async function addMembership(tx: Transaction, organisationId: string, personId: string, role: Role): Promise<void> {
+  await tx.query(
+    sql`insert into memberships (id, organisation_id, person_id, role) values (${newId()}, ${organisationId}, ${personId}, ${role})`,
+  );
+}
+
+export async function saveFirstPerson(tx: Transaction, personId: string): Promise<void> {
+  await tx.query(sql`update setup set person_id = ${personId}`);
+}
+
+export interface Membership {
+  readonly organisationId: string;
+  readonly organisationName: string;
+  readonly role: Role;
+}
+
+/** The organisation a person acts in: the session's, if they still belong to it, else their oldest. */
+export async function findMembership(db: Queryable, personId: string, organisationId?: string): Promise<Membership | undefined> {
+  const [row] = await db.query<{ organisation_id: string; name: string; role: Role }>(sql`
+    select m.organisation_id, o.name, m.role from memberships m join organisations o on o.id = m.organisation_id
+    where m.person_id = ${personId}
+    order by (m.organisation_id is not distinct from ${organisationId ?? null}::uuid) desc, m.created_at, m.id limit 1`);
+  return row === undefined ? undefined : { organisationId: row.organisation_id, organisationName: row.name, role: row.role };
+}
+
+export async function findPerson(db: Queryable, personId: string): Promise<{ id: string; email: string; name: string } | undefined> {
+  const [row] = await db.query<{ id: string; email: string; name: string }>(
+    sql`select p.id, p.email, p.name from people p where p.id = ${personId}`,
+  );
+  return row;
+}
+
+export async function removeSession(db: Queryable, sessionId: string): Promise<void> {
+  await db.query(sql`delete from sessions where id = ${sessionId}`);
+}
+
+export async function removeEndedSessions(db: Queryable): Promise<void> {
+  await db.query(sql`delete from sessions where expires_at < now()`);
+}
+
+export async function loadSealedKey(tx: Transaction): Promise<Buffer | undefined> {
+  const [row] = await tx.query<{ sealed: Buffer }>(sql`select k.sealed from auth_keys k`);
+  return row?.sealed;
+}
+
+export async function saveSealedKey(tx: Transaction, sealed: Buffer): Promise<void> {
+  await tx.query(sql`insert into auth_keys (sealed) values (${sealed})`);
+}
+
+/** Which of these sessions still stand, and the role their person has now. Others are missing. */
+export async function listStandingSessions(
+  db: Db,
+  pairs: readonly { sessionId: string; organisationId: string }[],
+): Promise<Map<string, Role>> {
+  const rows = await db.query<{ id: string; role: Role }>(sql`
+    select s.id, m.role
+    from unnest(${pairs.map((pair) => pair.sessionId)}::uuid[], ${pairs.map((pair) => pair.organisationId)}::uuid[]) as asked (session_id, organisation_id)
+    join sessions s on s.id = asked.session_id and s.expires_at > now()
+    join memberships m on m.person_id = s.person_id and m.organisation_id = asked.organisation_id`);
+  return new Map(rows.map((row) => [row.id, row.role]));
+}

@@ -1,0 +1,260 @@
+import { randomBytes } from "node:crypto";
+
+import { authErrors } from "@roost/contract/auth";
+import type { ApiToken, Session } from "@roost/contract/auth";
+import { rolePermissions } from "@roost/contract/permissions";
+import type { Permission } from "@roost/contract/permissions";
+
+import type { Config } from "../../config.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Db } from "../../platform/db.ts";
+import type { CredentialRequest, HeldCaller } from "../../platform/http/access.ts";
+import type { PersonCaller } from "../../platform/http/mount.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Seal } from "../../platform/seal.ts";
+import * as store from "./auth-store.ts";
+import { hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
+import { createPasswordHasher, createWeakPasswordCheck } from "./password.ts";
+import { createRights } from "./rights.ts";
+import type { Grant } from "./rights.ts";
+import { checkChosenCode, hashSetupCode, makeSetupCode } from "./setup-code.ts";
+import { createSignInLibrary, sessionCookieName } from "./sign-in-library.ts";
+import { createSignIn } from "./sign-in.ts";
+import type { SignInRequest } from "./sign-in.ts";
+import * as tokens from "./token-store.ts";
+import { addApiToken, toApiToken } from "./tokens.ts";
+import type { NewToken } from "./tokens.ts";
+
+export interface AuthDeps {
+  readonly db: Db;
+  readonly config: Pick<Config, "ROOST_PUBLIC_URL" | "ROOST_SETUP_CODE">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly seal: Seal;
+}
+
+/** A token that checked out, for connections that live long. */
+export interface VerifiedToken {
+  readonly id: string;
+  readonly name: string;
+  readonly organisationId: string;
+  readonly permissions: ReadonlySet<Permission>;
+  /** Turns true within 5 s when the token is taken away or runs out, or its maker may less than it holds. */
+  readonly revoked: boolean;
+  readonly signal: AbortSignal;
+}
+
+const keyPurpose = "auth session signing key";
+const cleanUpMs = 3_600_000;
+
+/** People, their sessions and tokens. Tables must be there; the first organisation is made by `ensureFirstOrganisation`. */
+export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
+  const chosenCode = config.ROOST_SETUP_CODE?.reveal();
+  if (chosenCode !== undefined) checkChosenCode(chosenCode);
+  const signingKey = await loadSigningKey(db, seal);
+  const hasher = createPasswordHasher();
+  const isWeak = createWeakPasswordCheck();
+  const publicUrl = config.ROOST_PUBLIC_URL;
+  const library = createSignInLibrary({ db, log, hasher, signingKey, publicUrl });
+  const cookieName = sessionCookieName(publicUrl);
+  const signIn = createSignIn({ db, library, clock, signingKey, cookieName, isSecure: publicUrl?.startsWith("https:") === true });
+  const rights = createRights({ clock, log, recheck: (grants) => recheck(db, grants) });
+  const cleanUp = setInterval(() => {
+    store.removeEndedSessions(db).catch((error: unknown) => log.debug({ err: error }, "ended sessions could not be cleaned up"));
+  }, cleanUpMs);
+  cleanUp.unref();
+
+  async function findToken(secret: string) {
+    const secretHash = hashSecret(secret);
+    return rights.find(secretHash.toString("base64"), async () => {
+      const token = await tokens.findStandingToken(db, secretHash);
+      if (token === undefined) return undefined;
+      if (token.lastUsedAt === undefined || clock.nowMs() - token.lastUsedAt.getTime() > 60_000) {
+        tokens.touchToken(db, token.id).catch((error: unknown) => log.debug({ err: error }, "a token's use could not be noted"));
+      }
+      return grantOfToken(token);
+    });
+  }
+
+  return {
+    /**
+     * Makes the organisation "Home" at the first start, and a new set-up code at every start until one was used; the old one then ends.
+     *
+     * @returns The code to show, where Roost made one and has no administrator yet.
+     */
+    async ensureFirstOrganisation(): Promise<{ organisationId: string; setupCode?: string }> {
+      return db.transaction(async (tx) => {
+        await store.lockStart(tx);
+        const setup = await store.findSetup(tx);
+        const organisationId = setup?.organisationId ?? (await store.addFirstOrganisation(tx, "Home"));
+        if (setup?.isUsed === true) return { organisationId };
+        const setupCode = chosenCode ?? makeSetupCode();
+        await store.saveSetupCode(tx, hashSetupCode(setupCode));
+        return { organisationId, setupCode };
+      });
+    },
+
+    async isSetupNeeded(): Promise<boolean> {
+      return (await store.findSetup(db))?.isUsed !== true;
+    },
+
+    /**
+     * Makes the first administrator, owner of the first organisation, and signs in. Of two at once, one wins.
+     *
+     * @throws {AppError} `auth.already_set_up`, `auth.wrong_setup_code`, `auth.weak_password`
+     */
+    async setUp(
+      input: { code: string; email: string; password: string; name?: string | undefined },
+      request: SignInRequest,
+    ): Promise<Session> {
+      const email = input.email.toLowerCase();
+      const codeHash = hashSetupCode(input.code);
+      if ((await store.findSetup(db))?.isUsed === true) throw authErrors.already_set_up();
+      // Before the costly hash, so that strangers without the code cost nothing.
+      if (!(await store.isSetupCode(db, codeHash))) throw authErrors.wrong_setup_code();
+      if (isWeak(input.password, [email, input.name ?? ""])) throw authErrors.weak_password();
+      const passwordHash = await hasher.hash(input.password);
+      await db.transaction(async (tx) => {
+        const organisationId = await store.useSetupCode(tx, codeHash);
+        if (organisationId === undefined) throw authErrors.already_set_up();
+        const personId = await store.addPerson(tx, { email, name: input.name ?? email.split("@")[0] ?? email, passwordHash });
+        await store.addMembership(tx, organisationId, personId, "owner");
+        await store.saveFirstPerson(tx, personId);
+      });
+      log.info("the first administrator was set up");
+      return signIn.withCookie({ email, password: input.password }, request);
+    },
+
+    /** @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
+    signIn: signIn.withCookie,
+
+    /** A bearer token that ends after a day. @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
+    login: signIn.withBearer,
+
+    /** Ends the session a request came with, and its streams, at once. */
+    async signOut(request: CredentialRequest): Promise<void> {
+      const credential = readCredential(request.headers, cookieName);
+      if (credential?.kind !== "session") return;
+      const found = await signIn.findSession(credential.cookieValue);
+      if (found !== undefined) {
+        // By our own statement: the library answers success even where the row could not be deleted.
+        await store.removeSession(db, found.session.id);
+        rights.end("person", found.session.id);
+      }
+      request.addHeader("set-cookie", signIn.endedCookie());
+    },
+
+    /** Who is asking. `undefined` without a valid credential. @throws {AppError} `http.unavailable` */
+    async authenticatePerson(request: CredentialRequest): Promise<HeldCaller | undefined> {
+      const credential = readCredential(request.headers, cookieName);
+      if (credential === undefined) return undefined;
+      if (credential.kind === "token") return (await findToken(credential.secret))?.caller;
+      const right = await rights.find(hashSecret(credential.cookieValue).toString("base64"), async () => {
+        const found = await signIn.findSession(credential.cookieValue);
+        if (found === undefined) return undefined;
+        const isCookie = request.headers["authorization"] === undefined;
+        for (const cookie of isCookie ? found.cookies : []) request.addHeader("set-cookie", cookie);
+        const membership = await store.findMembership(db, found.person.id, found.session.activeOrganizationId ?? undefined);
+        if (membership === undefined) return undefined;
+        return {
+          kind: "person",
+          id: found.session.id,
+          callerId: found.person.id,
+          name: found.person.email,
+          organisationId: membership.organisationId,
+          permissions: new Set(rolePermissions[membership.role]),
+        };
+      });
+      return right?.caller;
+    },
+
+    /** Checks an API token's secret. `undefined` for what is no standing token. @throws {AppError} `http.unavailable` */
+    async verifyToken(secret: string): Promise<VerifiedToken | undefined> {
+      if (!isTokenSecret(secret)) return undefined;
+      const right = await findToken(secret);
+      if (right === undefined) return undefined;
+      const { id, name, organisationId, permissions } = right.grant;
+      return {
+        id,
+        name,
+        organisationId,
+        permissions,
+        signal: right.caller.signal,
+        get revoked() {
+          return right.ended;
+        },
+      };
+    },
+
+    /** Who is signed in, in words for a person. @throws {AppError} `http.unauthenticated` when they are gone. */
+    async getSession(caller: PersonCaller): Promise<Session> {
+      const personId = caller.kind === "person" ? caller.id : (await tokens.listStandingTokens(db, [caller.id])).get(caller.id)?.personId;
+      return signIn.describe(personId, caller.organisationId, [...caller.permissions]);
+    },
+
+    /** Newest first; never secrets. */
+    async listTokens(organisationId: string): Promise<ApiToken[]> {
+      return (await tokens.listTokens(db, organisationId)).map(toApiToken);
+    },
+
+    /**
+     * Makes a token; its secret is answered here and never again.
+     *
+     * @throws {AppError} `http.forbidden` for permissions its maker does not hold, or when its maker is a token itself.
+     */
+    addToken: (caller: PersonCaller, input: NewToken): Promise<{ token: ApiToken; secret: string }> => addApiToken(db, caller, input),
+
+    /** @throws {AppError} `auth.token_not_found` */
+    async removeToken(caller: PersonCaller, tokenId: string): Promise<void> {
+      if (!(await tokens.removeToken(db, caller.organisationId, tokenId))) throw authErrors.token_not_found();
+      rights.end("token", tokenId);
+      log.info({ tokenId }, "an API token was taken away");
+    },
+
+    close(): void {
+      clearInterval(cleanUp);
+      rights.close();
+    },
+  };
+}
+
+export type Auth = Awaited<ReturnType<typeof createAuth>>;
+
+function grantOfToken(token: tokens.StandingToken): Grant {
+  // Never more than its maker holds now.
+  const maker = new Set(rolePermissions[token.makerRole]);
+  return {
+    kind: "token",
+    id: token.id,
+    callerId: token.id,
+    name: token.name,
+    organisationId: token.organisationId,
+    permissions: new Set(token.permissions.filter((permission) => maker.has(permission))),
+  };
+}
+
+async function recheck(db: Db, grants: readonly Grant[]): Promise<ReadonlyMap<string, ReadonlySet<Permission>>> {
+  const sessions = grants
+    .filter((grant) => grant.kind === "person")
+    .map((grant) => ({ sessionId: grant.id, organisationId: grant.organisationId }));
+  const tokenIds = grants.filter((grant) => grant.kind === "token").map((grant) => grant.id);
+  const standing = new Map<string, ReadonlySet<Permission>>();
+  if (sessions.length > 0) {
+    for (const [id, role] of await store.listStandingSessions(db, sessions)) standing.set(`person:${id}`, new Set(rolePermissions[role]));
+  }
+  if (tokenIds.length > 0) {
+    for (const [id, token] of await tokens.listStandingTokens(db, tokenIds)) standing.set(`token:${id}`, grantOfToken(token).permissions);
+  }
+  return standing;
+}
+
+async function loadSigningKey(db: Db, seal: Seal): Promise<string> {
+  return db.transaction(async (tx) => {
+    await store.lockStart(tx);
+    const sealed = await store.loadSealedKey(tx);
+    if (sealed !== undefined) return seal.open(sealed, keyPurpose).toString("base64");
+    const key = randomBytes(32);
+    await store.saveSealedKey(tx, seal.seal(key, keyPurpose));
+    return key.toString("base64");
+  });
+}

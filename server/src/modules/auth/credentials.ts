@@ -1,0 +1,74 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+
+/** What a request brought to say who it is. An Authorization header stands alone: cookies beside it are not looked at. */
+export type Credential =
+  | { readonly kind: "token"; readonly secret: string }
+  /** The session cookie's value, signature included, still percent-encoded. */
+  | { readonly kind: "session"; readonly cookieValue: string };
+
+const tokenForm = /^roost_pat_[A-Za-z0-9_-]{43}$/;
+const bearerForm = /^roost_ses_([A-Za-z0-9_-]{40,400})$/;
+
+/** Reads the credential of a request; what has no form of ours is none. */
+export function readCredential(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  cookieName: string,
+): Credential | undefined {
+  const { authorization, cookie } = headers;
+  if (authorization !== undefined) {
+    const secret = typeof authorization === "string" ? /^Bearer +(\S+)$/i.exec(authorization)?.[1] : undefined;
+    if (secret === undefined) return undefined;
+    if (tokenForm.test(secret)) return { kind: "token", secret };
+    const packed = bearerForm.exec(secret)?.[1];
+    return packed === undefined
+      ? undefined
+      : { kind: "session", cookieValue: encodeURIComponent(Buffer.from(packed, "base64url").toString("utf8")) };
+  }
+  const cookieValue = typeof cookie === "string" ? readCookie(cookie, cookieName) : undefined;
+  return cookieValue === undefined ? undefined : { kind: "session", cookieValue };
+}
+
+/** The session as a bearer token: the same signed value in letters that a header carries and the log scrubs. */
+export function toBearer(cookieValue: string): string {
+  return `roost_ses_${Buffer.from(decodeURIComponent(cookieValue)).toString("base64url")}`;
+}
+
+/** The value of one cookie, as it stands. */
+export function readCookie(header: string, name: string): string | undefined {
+  for (const part of header.split(";")) {
+    const at = part.indexOf("=");
+    if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+export function makeTokenSecret(): string {
+  return `roost_pat_${randomBytes(32).toString("base64url")}`;
+}
+
+export function isTokenSecret(text: string): boolean {
+  return tokenForm.test(text);
+}
+
+export function hashSecret(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
+}
+
+/** Remembers a browser that signed in to an account before, so that a stranger's guesses do not lock its owner out. */
+export function makeKnownBrowser(key: string, email: string): string {
+  const id = randomBytes(16).toString("base64url");
+  return `${id}.${browserMark(key, id, email)}`;
+}
+
+/** The browser's own id, if it is known for this account. */
+export function readKnownBrowser(value: string | undefined, key: string, email: string): string | undefined {
+  const [id, mark, ...more] = value?.split(".") ?? [];
+  if (id === undefined || mark === undefined || more.length > 0) return undefined;
+  const wanted = Buffer.from(browserMark(key, id, email));
+  const given = Buffer.from(mark);
+  return wanted.length === given.length && timingSafeEqual(wanted, given) ? id : undefined;
+}
+
+function browserMark(key: string, id: string, email: string): string {
+  return createHmac("sha256", key).update(`known browser:${id}:${email}`).digest("base64url");
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+
+import { hash, verify } from "@node-rs/argon2";
+import { httpErrors } from "@roost/contract/errors";
+
+const minLength = 12;
+// OWASP's floor for argon2id: 19 MiB, two passes, one lane. 13 ms here.
+const argon2id = 2;
+const cost = { algorithm: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+const maxWaiting = 100;
+
+/** Hashes passwords in the thread pool, a few at a time, so that a flood of sign-ins leaves room for readings. */
+export interface PasswordHasher {
+  hash(password: string): Promise<string>;
+  verify(input: { hash: string; password: string }): Promise<boolean>;
+}
+
+/**
+ * argon2id.
+ *
+ * @param atOnce - Hashes that run side by side; the pool has four threads, and files and names need some too.
+ * @throws {AppError} `http.too_many_requests` from both calls when 100 wait already.
+ */
+export function createPasswordHasher({ atOnce = 2 }: { atOnce?: number } = {}): PasswordHasher {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (running >= atOnce) {
+      if (waiting.length >= maxWaiting) throw httpErrors.too_many_requests({ retryAfterSeconds: 3 });
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    } else running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  }
+  return {
+    hash: (password) => inTurn(() => hash(password.normalize("NFKC"), cost)),
+    verify: ({ hash: stored, password }) => inTurn(() => verify(stored, password.normalize("NFKC"))),
+  };
+}
+
+/** Tells passwords that guessers try first from others. */
+export type IsWeakPassword = (password: string, about: readonly string[]) => boolean;
+
+/**
+ * Reads the list of leaked passwords.
+ *
+ * Weak is: fewer than 12 characters; leaked, or a leaked word with figures and signs around it; one short piece again and again;
+ * a run along the keyboard, the alphabet or the digits; or little besides the words in `about` (e-mail, name).
+ */
+export function createWeakPasswordCheck(): IsWeakPassword {
+  const leaked = new Set(
+    readFileSync(new URL("leaked-passwords.txt", import.meta.url), "utf8")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#")),
+  );
+  return (password, about) => {
+    const text = password.normalize("NFKC").toLowerCase();
+    if ([...text].length < minLength || new Set(text).size < 5) return true;
+    const plain = unleet(text);
+    if (leaked.has(text) || leaked.has(plain)) return true;
+    const core = text.replaceAll(/^[^\p{L}]+|[^\p{L}]+$/gu, "");
+    if (core.length < 4 || leaked.has(core) || leaked.has(unleet(core))) return true;
+    if (isRepeated(text, leaked) || isRun(text)) return true;
+    const words = about.flatMap((word) => word.toLowerCase().split(/[^\p{L}\p{N}]+/u)).filter((word) => word.length >= 4);
+    const rest = words.reduce((left, word) => left.replaceAll(word, ""), text);
+    return rest.length < Math.min(text.length, 8);
+  };
+}
+
+function unleet(text: string): string {
+  return text
+    .replaceAll("0", "o")
+    .replaceAll("1", "i")
+    .replaceAll("3", "e")
+    .replaceAll("4", "a")
+    .replaceAll("5", "s")
+    .replaceAll("@", "a")
+    .replaceAll("$", "s");
+}
+
+function isRepeated(text: string, leaked: ReadonlySet<string>): boolean {
+  for (let length = 1; length <= text.length / 2; length += 1) {
+    const piece = text.slice(0, length);
+    const isAll = piece.repeat(Math.ceil(text.length / length)).slice(0, text.length) === text;
+    if (isAll && (length <= 6 || leaked.has(piece))) return true;
+  }
+  return false;
+}
+
+const rows = ["qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertzuiop", "azertyuiop"];
+
+/** Three of four neighbours on the keyboard, in the alphabet or among the digits: a run, not a choice. */
+function isRun(text: string): boolean {
+  let steps = 0;
+  for (let at = 1; at < text.length; at += 1) {
+    const pair = text.slice(at - 1, at + 1);
+    const back = `${pair[1] ?? ""}${pair[0] ?? ""}`;
+    if (pair[0] === pair[1] || rows.some((row) => row.includes(pair) || row.includes(back))) steps += 1;
+  }
+  return steps >= (text.length - 1) * 0.75;
+}

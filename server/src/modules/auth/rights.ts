@@ -1,0 +1,183 @@
+import type { Permission } from "@roost/contract/permissions";
+
+import type { Clock } from "../../platform/clock.ts";
+import type { HeldCaller } from "../../platform/http/access.ts";
+import type { Log } from "../../platform/log.ts";
+
+/** What a credential gives at the moment it was looked at. */
+export interface Grant {
+  readonly kind: "person" | "token";
+  /** The session's or the token's id: what ends when the right ends. */
+  readonly id: string;
+  /** The person's or the token's id, as records name the caller. */
+  readonly callerId: string;
+  readonly name: string;
+  readonly organisationId: string;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+/** A credential's right while it is in use. */
+export interface Right {
+  readonly grant: Grant;
+  readonly caller: HeldCaller;
+  readonly ended: boolean;
+}
+
+export interface RightsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Looks again at rights in use; answers the permissions of those that still stand, by `kind:id`. */
+  readonly recheck: (grants: readonly Grant[]) => Promise<ReadonlyMap<string, ReadonlySet<Permission>>>;
+}
+
+/** Keeps rights in use up to date: a look at the database answers for 2 s, and what ends there ends here within 5 s. */
+export interface Rights {
+  /**
+   * Answers the right of a credential, from memory for up to 2 s.
+   *
+   * @param key - Hash of the credential; the credential itself is not kept.
+   * @param load - Looks the credential up; `undefined` where it gives no right.
+   */
+  find(key: string, load: () => Promise<Grant | undefined>): Promise<Right | undefined>;
+  /** Ends a right at once, in this process. */
+  end(kind: Grant["kind"], id: string): void;
+  close(): void;
+}
+
+const freshMs = 2_000;
+const maxIdle = 10_000;
+
+interface Held {
+  grant: Grant;
+  caller: HeldCaller;
+  controller: AbortController;
+  verifiedMs: number;
+  holds: number;
+}
+
+export function createRights({ clock, log, recheck }: RightsOptions): Rights {
+  const byKey = new Map<string, Held>();
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function forget(key: string, held: Held): void {
+    byKey.delete(key);
+    held.controller.abort();
+  }
+
+  function hold(grant: Grant): Held {
+    const controller = new AbortController();
+    const held: Held = {
+      grant,
+      controller,
+      verifiedMs: clock.monotonicMs(),
+      holds: 0,
+      caller: {
+        kind: grant.kind,
+        id: grant.callerId,
+        name: grant.name,
+        organisationId: grant.organisationId,
+        permissions: grant.permissions,
+        signal: controller.signal,
+        hold() {
+          let isHeld = true;
+          held.holds += 1;
+          return () => {
+            if (isHeld) held.holds -= 1;
+            isHeld = false;
+          };
+        },
+      },
+    };
+    return held;
+  }
+
+  // Tokens are always watched: an MQTT connection holds one without saying when it lets go. There are as many as rows.
+  const isWatched = (held: Held) => held.grant.kind === "token" || held.holds > 0;
+
+  async function sweep(): Promise<void> {
+    const nowMs = clock.monotonicMs();
+    const watched = [...byKey].filter(([, held]) => isWatched(held));
+    for (const [key, held] of byKey) {
+      if (!isWatched(held) && nowMs - held.verifiedMs > freshMs) byKey.delete(key);
+    }
+    if (watched.length === 0) return;
+    const standing = await recheck(watched.map(([, held]) => held.grant));
+    for (const [key, held] of watched) {
+      const now = standing.get(`${held.grant.kind}:${held.grant.id}`);
+      // Less than before ends what is open; more takes effect with the next look.
+      if (now === undefined || [...held.grant.permissions].some((permission) => !now.has(permission))) forget(key, held);
+    }
+  }
+
+  function plan(): void {
+    timer = setTimeout(() => {
+      sweep()
+        // While the database is away nobody can take a right away either; the next sweep catches up.
+        .catch((error: unknown) => log.debug({ err: error }, "rights in use could not be checked"))
+        .finally(() => {
+          if (!closed) plan();
+        });
+    }, freshMs);
+    timer.unref();
+  }
+  plan();
+
+  return {
+    async find(key, load) {
+      const known = byKey.get(key);
+      if (known !== undefined && clock.monotonicMs() - known.verifiedMs < freshMs) return asRight(known);
+      const startedMs = clock.monotonicMs();
+      const grant = await load();
+      const before = byKey.get(key);
+      if (grant === undefined) {
+        if (before !== undefined) forget(key, before);
+        return undefined;
+      }
+      if (before !== undefined && isSame(before.grant, grant)) {
+        before.verifiedMs = startedMs;
+        return asRight(before);
+      }
+      if (before !== undefined) forget(key, before);
+      const held = hold(grant);
+      byKey.set(key, held);
+      if (byKey.size > maxIdle) {
+        for (const [oldKey, old] of byKey) {
+          if (isWatched(old)) continue;
+          byKey.delete(oldKey);
+          break;
+        }
+      }
+      return asRight(held);
+    },
+    end(kind, id) {
+      for (const [key, held] of byKey) {
+        if (held.grant.kind === kind && held.grant.id === id) forget(key, held);
+      }
+    },
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function asRight(held: Held): Right {
+  return {
+    grant: held.grant,
+    caller: held.caller,
+    get ended() {
+      return held.controller.signal.aborted;
+    },
+  };
+}
+
+function isSame(one: Grant, other: Grant): boolean {
+  return (
+    one.id === other.id &&
+    one.name === other.name &&
+    one.organisationId === other.organisationId &&
+    one.permissions.size === other.permissions.size &&
+    [...one.permissions].every((permission) => other.permissions.has(permission))
+  );
+}

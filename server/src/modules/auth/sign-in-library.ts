@@ -1,0 +1,119 @@
+import { betterAuth } from "better-auth";
+import { organization } from "better-auth/plugins/organization";
+
+import type { Db } from "../../platform/db.ts";
+import { newId } from "../../platform/id.ts";
+import type { Log } from "../../platform/log.ts";
+import type { PasswordHasher } from "./password.ts";
+
+const sessionDays = 7;
+
+export interface SignInLibraryOptions {
+  readonly db: Db;
+  readonly log: Log;
+  readonly hasher: PasswordHasher;
+  /** Signs session cookies; at least 32 bytes of randomness as text. */
+  readonly signingKey: string;
+  readonly publicUrl: string | undefined;
+}
+
+/** Cookie that carries the session. By https it is bound to this very host. */
+export function sessionCookieName(publicUrl: string | undefined): string {
+  return isSecure(publicUrl) ? "__Host-roost_session" : "roost_session";
+}
+
+/**
+ * The sign-in library on the house's tables. It is called from our own routes; its own HTTP handler is reachable by nobody.
+ *
+ * Its rate limit and its origin check belong to that handler: ours stand at the edge and in the face of this module.
+ */
+export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: SignInLibraryOptions) {
+  const secure = isSecure(publicUrl);
+  return betterAuth({
+    appName: "Roost",
+    baseURL: publicUrl ?? "http://roost.invalid",
+    basePath: "/api/v1/auth",
+    secret: signingKey,
+    database: db.pool,
+    telemetry: { enabled: false },
+    rateLimit: { enabled: false },
+    logger: {
+      level: "warn",
+      // What people type wrong is no warning; what the library calls an error is looked into by the caller.
+      log: (_level, message) => log.debug({ library: "better-auth" }, message),
+    },
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: true,
+      // Length and strength are checked by us where a password is set, and not where one is tried.
+      minPasswordLength: 1,
+      maxPasswordLength: 256,
+      password: hasher,
+    },
+    user: { modelName: "people", fields: { emailVerified: "email_verified", createdAt: "created_at", updatedAt: "updated_at" } },
+    session: {
+      modelName: "sessions",
+      expiresIn: sessionDays * 86_400,
+      updateAge: 86_400,
+      fields: {
+        userId: "person_id",
+        expiresAt: "expires_at",
+        ipAddress: "ip_address",
+        userAgent: "user_agent",
+        createdAt: "created_at",
+        updatedAt: "updated_at",
+      },
+    },
+    account: {
+      modelName: "accounts",
+      fields: {
+        userId: "person_id",
+        accountId: "account_id",
+        providerId: "provider_id",
+        accessToken: "access_token",
+        refreshToken: "refresh_token",
+        idToken: "id_token",
+        accessTokenExpiresAt: "access_token_expires_at",
+        refreshTokenExpiresAt: "refresh_token_expires_at",
+        createdAt: "created_at",
+        updatedAt: "updated_at",
+      },
+    },
+    verification: {
+      modelName: "verifications",
+      fields: { expiresAt: "expires_at", createdAt: "created_at", updatedAt: "updated_at" },
+    },
+    advanced: {
+      useSecureCookies: false,
+      cookies: {
+        session_token: { name: sessionCookieName(publicUrl), attributes: { secure } },
+        dont_remember: { name: secure ? "__Host-roost_brief" : "roost_brief", attributes: { secure } },
+      },
+      defaultCookieAttributes: { httpOnly: true, sameSite: "lax", path: "/" },
+      ipAddress: { ipAddressHeaders: ["x-roost-address"] },
+      database: { generateId: () => newId() },
+    },
+    plugins: [
+      organization({
+        // One organisation is made at the first start; more are an administrator's doing, later.
+        allowUserToCreateOrganization: false,
+        creatorRole: "owner",
+        schema: {
+          session: { fields: { activeOrganizationId: "active_organisation_id" } },
+          organization: { modelName: "organisations", fields: { createdAt: "created_at" } },
+          member: { modelName: "memberships", fields: { organizationId: "organisation_id", userId: "person_id", createdAt: "created_at" } },
+          invitation: {
+            modelName: "invitations",
+            fields: { organizationId: "organisation_id", expiresAt: "expires_at", inviterId: "inviter_id", createdAt: "created_at" },
+          },
+        },
+      }),
+    ],
+  });
+}
+
+export type SignInLibrary = ReturnType<typeof createSignInLibrary>;
+
+function isSecure(publicUrl: string | undefined): boolean {
+  return publicUrl?.startsWith("https:") === true;
+}

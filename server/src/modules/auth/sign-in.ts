@@ -1,0 +1,137 @@
+import { authErrors } from "@roost/contract/auth";
+import type { Session } from "@roost/contract/auth";
+import { httpErrors } from "@roost/contract/errors";
+import { organisationId as organisationIdShape, personId as personIdShape } from "@roost/contract/ids";
+import type { Permission } from "@roost/contract/permissions";
+import { rolePermissions } from "@roost/contract/permissions";
+import { isAPIError } from "better-auth/api";
+
+import type { Clock } from "../../platform/clock.ts";
+import type { Db } from "../../platform/db.ts";
+import { sql } from "../../platform/sql.ts";
+import { createThrottle } from "../../platform/throttle.ts";
+import { findMembership, findPerson } from "./auth-store.ts";
+import { makeKnownBrowser, readCookie, readKnownBrowser, toBearer } from "./credentials.ts";
+import type { SignInLibrary } from "./sign-in-library.ts";
+
+/** What a sign-in needs of its request. */
+export interface SignInRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly remoteAddress: string;
+  addHeader(name: string, value: string): void;
+}
+
+export interface FoundSession {
+  readonly session: { readonly id: string; readonly activeOrganizationId?: string | null | undefined };
+  readonly person: { readonly id: string; readonly email: string };
+  /** Set where the library renewed the session. */
+  readonly cookies: readonly string[];
+}
+
+interface SignInDeps {
+  readonly db: Db;
+  readonly library: SignInLibrary;
+  readonly clock: Clock;
+  readonly signingKey: string;
+  readonly cookieName: string;
+  readonly isSecure: boolean;
+}
+
+const quarterHourMs = 900_000;
+const browserSeconds = 31_536_000;
+
+/** Signing in and finding sessions, over the sign-in library. */
+export function createSignIn({ db, library, clock, signingKey, cookieName, isSecure }: SignInDeps) {
+  // A burst of five and five more in a quarter of an hour: no account is guessed at more than ten times in one.
+  const perAccount = createThrottle({ clock, burst: 5, refill: 5, windowMs: quarterHourMs, maxKeys: 50_000 });
+  const perAddress = createThrottle({ clock, burst: 30, refill: 60, windowMs: quarterHourMs, maxKeys: 50_000 });
+  const browserCookie = isSecure ? "__Host-roost_browser" : "roost_browser";
+  const attributes = `Path=/; HttpOnly; SameSite=Lax${isSecure ? "; Secure" : ""}`;
+
+  async function check(input: { email: string; password: string }, request: SignInRequest, isBrief: boolean) {
+    const email = input.email.toLowerCase();
+    const { cookie, "user-agent": userAgent } = request.headers;
+    const browser = readKnownBrowser(typeof cookie === "string" ? readCookie(cookie, browserCookie) : undefined, signingKey, email);
+    // A browser that signed in to this account before has tries of its own, so that strangers cannot lock its owner out.
+    const account = browser === undefined ? `account:${email}` : `browser:${browser}`;
+    const waitSeconds = Math.max(perAccount.take(account), perAddress.take(request.remoteAddress));
+    if (waitSeconds > 0) throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
+    const headers = new Headers({ "x-roost-address": request.remoteAddress });
+    if (typeof userAgent === "string") headers.set("user-agent", userAgent.slice(0, 256));
+    const answer = await library.api
+      .signInEmail({ body: { email, password: input.password, rememberMe: !isBrief }, headers, returnHeaders: true })
+      .catch(async (error: unknown) => {
+        if (isAPIError(error) && error.statusCode < 500) throw authErrors.wrong_credentials({}, { cause: error });
+        return refuse(error);
+      });
+    perAccount.giveBack(account);
+    perAddress.giveBack(request.remoteAddress);
+    const cookies = answer.headers.getSetCookie();
+    const own = cookies.find((line) => line.startsWith(`${cookieName}=`));
+    if (own === undefined) throw new TypeError("The sign-in library made no session cookie.");
+    return {
+      email,
+      personId: answer.response.user.id,
+      own,
+      cookieValue: own.slice(cookieName.length + 1).split(";", 1)[0] ?? "",
+      isKnown: browser !== undefined,
+    };
+  }
+
+  /** The library hides the database's own error; asking it once more tells "away" from "wrong". */
+  async function refuse(error: unknown): Promise<never> {
+    await db.query(sql`select 1 as one`);
+    throw error;
+  }
+
+  async function describe(personId: string | undefined, organisationId: string, permissions?: readonly Permission[]): Promise<Session> {
+    const person = personId === undefined ? undefined : await findPerson(db, personId);
+    const membership = person === undefined ? undefined : await findMembership(db, person.id, organisationId);
+    if (person === undefined || membership?.organisationId !== organisationId) throw httpErrors.unauthenticated();
+    return {
+      person: { ...person, id: personIdShape.parse(person.id) },
+      organisation: { id: organisationIdShape.parse(organisationId), name: membership.organisationName },
+      role: membership.role,
+      permissions: [...(permissions ?? rolePermissions[membership.role])],
+    };
+  }
+
+  return {
+    describe,
+
+    async withCookie(input: { email: string; password: string }, request: SignInRequest): Promise<Session> {
+      const signedIn = await check(input, request, false);
+      const membership = await findMembership(db, signedIn.personId);
+      if (membership === undefined) throw authErrors.wrong_credentials();
+      request.addHeader("set-cookie", signedIn.own);
+      if (!signedIn.isKnown) {
+        request.addHeader(
+          "set-cookie",
+          `${browserCookie}=${makeKnownBrowser(signingKey, signedIn.email)}; Max-Age=${browserSeconds}; ${attributes}`,
+        );
+      }
+      return describe(signedIn.personId, membership.organisationId);
+    },
+
+    async withBearer(
+      input: { username: string; password: string },
+      request: SignInRequest,
+    ): Promise<{ access_token: string; token_type: "Bearer"; expires_at: Date }> {
+      const signedIn = await check({ email: input.username, password: input.password }, request, true);
+      const found = await this.findSession(signedIn.cookieValue);
+      if (found === undefined) throw authErrors.wrong_credentials();
+      return { access_token: toBearer(signedIn.cookieValue), token_type: "Bearer", expires_at: found.session.expiresAt };
+    },
+
+    /** The session behind a cookie's value; `undefined` when it is not ours or has ended. @throws {AppError} `http.unavailable` */
+    async findSession(cookieValue: string): Promise<(FoundSession & { readonly session: { readonly expiresAt: Date } }) | undefined> {
+      const headers = new Headers({ cookie: `${cookieName}=${cookieValue}` });
+      const { response, headers: answered } = await library.api.getSession({ headers, returnHeaders: true }).catch(refuse);
+      if (response === null) return undefined;
+      return { session: response.session, person: response.user, cookies: answered.getSetCookie() };
+    },
+
+    /** Takes the session's cookie out of the browser. */
+    endedCookie: () => `${cookieName}=; Max-Age=0; ${attributes}`,
+  };
+}

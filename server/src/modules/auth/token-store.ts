@@ -1,0 +1,103 @@
+import type { Permission, Role } from "@roost/contract/permissions";
+
+import type { Queryable } from "../../platform/db.ts";
+import { newId } from "../../platform/id.ts";
+import { join, sql } from "../../platform/sql.ts";
+
+export interface StoredToken {
+  readonly id: string;
+  readonly name: string;
+  readonly organisationId: string;
+  readonly personId: string;
+  readonly permissions: readonly Permission[];
+  readonly createdAt: Date;
+  readonly expiresAt: Date | undefined;
+  readonly lastUsedAt: Date | undefined;
+}
+
+/** A token as it stands now, with the role its maker has now. */
+export interface StandingToken extends StoredToken {
+  readonly makerRole: Role;
+}
+
+interface TokenRow {
+  id: string;
+  name: string;
+  organisation_id: string;
+  person_id: string;
+  permissions: Permission[];
+  created_at: Date;
+  expires_at: Date | null;
+  last_used_at: Date | null;
+}
+
+const columns = sql`t.id, t.name, t.organisation_id, t.person_id, t.permissions, t.created_at, t.expires_at, t.last_used_at`;
+const standing = sql`
+  select ${columns}, m.role from api_tokens t
+  join memberships m on m.person_id = t.person_id and m.organisation_id = t.organisation_id
+  where (t.expires_at is null or t.expires_at > now())`;
+
+function toToken(row: TokenRow): StoredToken {
+  return {
+    id: row.id,
+    name: row.name,
+    organisationId: row.organisation_id,
+    personId: row.person_id,
+    permissions: row.permissions,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
+    lastUsedAt: row.last_used_at ?? undefined,
+  };
+}
+
+export async function findStandingToken(db: Queryable, secretHash: Buffer): Promise<StandingToken | undefined> {
+  const [row] = await db.query<TokenRow & { role: Role }>(join([standing, sql`t.secret_hash = ${secretHash}`], sql` and `));
+  return row === undefined ? undefined : { ...toToken(row), makerRole: row.role };
+}
+
+/** Which of these tokens still stand. Others are missing. */
+export async function listStandingTokens(db: Queryable, ids: readonly string[]): Promise<Map<string, StandingToken>> {
+  const rows = await db.query<TokenRow & { role: Role }>(join([standing, sql`t.id = any(${ids}::uuid[])`], sql` and `));
+  return new Map(rows.map((row) => [row.id, { ...toToken(row), makerRole: row.role }]));
+}
+
+/** Newest first. */
+export async function listTokens(db: Queryable, organisationId: string): Promise<StoredToken[]> {
+  const rows = await db.query<TokenRow>(
+    sql`select ${columns} from api_tokens t where t.organisation_id = ${organisationId} order by t.id desc`,
+  );
+  return rows.map(toToken);
+}
+
+export async function addToken(
+  db: Queryable,
+  token: {
+    organisationId: string;
+    personId: string;
+    name: string;
+    permissions: readonly Permission[];
+    secretHash: Buffer;
+    expiresInDays: number;
+  },
+): Promise<StoredToken> {
+  const [row] = await db.query<TokenRow>(sql`
+    insert into api_tokens as t (id, organisation_id, person_id, name, secret_hash, permissions, expires_at)
+    values (${newId()}, ${token.organisationId}, ${token.personId}, ${token.name}, ${token.secretHash}, ${token.permissions}, now() + make_interval(days => ${token.expiresInDays}))
+    returning ${columns}`);
+  if (row === undefined) throw new TypeError("An insert answers its row.");
+  return toToken(row);
+}
+
+export async function removeToken(db: Queryable, organisationId: string, tokenId: string): Promise<boolean> {
+  const rows = await db.query(
+    sql`delete from api_tokens t where t.organisation_id = ${organisationId} and t.id::text = ${tokenId} returning t.id`,
+  );
+  return rows.length > 0;
+}
+
+/** Notes a use; at most one write a minute for each token. */
+export async function touchToken(db: Queryable, tokenId: string): Promise<void> {
+  await db.query(
+    sql`update api_tokens set last_used_at = now() where id = ${tokenId} and (last_used_at is null or last_used_at < now() - interval '1 minute')`,
+  );
+}
