@@ -46,6 +46,7 @@ export type Delivery = z.output<typeof delivery>;
 
 export const notificationErrors = defineErrors("notifications", {
   target_not_found: [404, "There is no such notification target."],
+  too_many_targets: [409, "There are as many notification targets as one organisation may have. Remove one first."],
   address_refused: [
     422,
     "The address is not one that Roost may call: it must be http or https and lead to a public host, unless an administrator listed it.",
@@ -80,9 +81,28 @@ export const addNotificationTarget = defineRoute({
   access: "notifications:configure",
   summary: "Adds a webhook or Discord address that is told of alarms.",
   body: z.strictObject({ kind: targetKind, name: z.string().trim().min(1).max(120), url: address, minSeverity: severity.default("info") }),
-  reply: notificationTarget,
+  reply: notificationTarget.extend({
+    /** Webhooks only, shown once: the key of `X-Roost-Signature`. */
+    signingSecret: z.string().optional(),
+  }),
   status: 201,
-  errors: [notificationErrors.address_refused],
+  errors: [notificationErrors.address_refused, notificationErrors.too_many_targets],
+});
+
+export const changeNotificationTarget = defineRoute({
+  operation: "changeNotificationTarget",
+  method: "PATCH",
+  path: "/api/v1/notification-targets/:targetId",
+  access: "notifications:configure",
+  summary: "Changes a target's name or severity, or switches it off and on; absent fields stay as they are.",
+  params: z.object({ targetId: notificationTargetId }),
+  body: z.strictObject({
+    name: z.string().trim().min(1).max(120).optional(),
+    minSeverity: severity.optional(),
+    enabled: z.boolean().optional(),
+  }),
+  reply: notificationTarget,
+  errors: [notificationErrors.target_not_found],
 });
 
 export const removeNotificationTarget = defineRoute({

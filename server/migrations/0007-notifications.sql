@@ -5,6 +5,8 @@ create table notification_targets (
   name text not null,
   -- Addresses of chats carry their key in the path: sealed at rest, masked in lists.
   url_sealed bytea not null,
+  -- What webhooks are signed with; sealed as well, shown once.
+  secret_sealed bytea,
   address_masked text not null,
   min_severity text not null check (min_severity in ('info', 'warning', 'critical')),
   enabled boolean not null default true,
@@ -23,12 +25,18 @@ create table deliveries (
   what text not null,
   body jsonb not null,
   state text not null check (state in ('waiting', 'delivered', 'failed')),
+  attempts integer not null default 0,
   next_try_at timestamptz,
+  -- A server is at it until then; if it dies, another one takes over.
+  leased_until timestamptz,
   created_at timestamptz not null default now(),
   unique (event_id, target_id)
 );
 create index deliveries_organisation_id_created_at_idx on deliveries (organisation_id, created_at desc, id);
 create index deliveries_next_try_at_idx on deliveries (next_try_at) where state = 'waiting';
+create index deliveries_target_id_alarm_id_waiting_idx on deliveries (target_id, alarm_id, id) where state = 'waiting';
+create index deliveries_alarm_id_idx on deliveries (alarm_id);
+create index deliveries_target_id_idx on deliveries (target_id);
 
 create table delivery_attempts (
   id uuid primary key,

@@ -9,7 +9,7 @@ const kinds = {
 } as const;
 
 /** Packs the sort key of a list's last row into the `next` of its answer. */
-export function writeCursor(key: readonly (string | number | boolean | Date)[]): string {
+function writeCursor(key: readonly (string | number | boolean | Date)[]): string {
   return Buffer.from(JSON.stringify(key.map((part) => (part instanceof Date ? part.toISOString() : part)))).toString("base64url");
 }
 
@@ -29,4 +29,19 @@ export function readCursor(text: string, shape: readonly (keyof typeof kinds)[])
   const fits = Array.isArray(key) && key.length === shape.length && shape.every((kind, index) => kinds[kind]((key as unknown[])[index]));
   if (!fits) throw httpErrors.invalid({ faults: [{ path: "query.cursor", message: "Not a cursor of this list." }] });
   return (key as unknown[]).map(String);
+}
+
+/**
+ * One page of a list, out of rows of which one more than the page was asked for.
+ *
+ * @param key - The sort key of a row, as {@link readCursor} will be asked for it.
+ */
+export function pageOf<Item>(
+  items: Item[],
+  limit: number,
+  key: (last: Item) => readonly (string | number | boolean | Date)[],
+): { items: Item[]; next?: string } {
+  const shown = items.slice(0, limit);
+  const last = shown.at(-1);
+  return items.length > limit && last !== undefined ? { items: shown, next: writeCursor(key(last)) } : { items: shown };
 }

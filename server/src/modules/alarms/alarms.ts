@@ -5,7 +5,7 @@ import type { AlarmId, AlarmRuleId } from "@roost/contract/ids";
 import type { Page } from "@roost/contract/paging";
 
 import type { Clock } from "../../platform/clock.ts";
-import { readCursor, writeCursor } from "../../platform/cursor.ts";
+import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
@@ -231,13 +231,3 @@ export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
 }
 
 export type Alarms = ReturnType<typeof createAlarms>;
-
-function pageOf<Item>(
-  items: Item[],
-  limit: number,
-  key: (last: Item) => readonly (string | boolean | Date)[],
-): { items: Item[]; next?: string } {
-  const shown = items.slice(0, limit);
-  const last = shown.at(-1);
-  return items.length > limit && last !== undefined ? { items: shown, next: writeCursor(key(last)) } : { items: shown };
-}

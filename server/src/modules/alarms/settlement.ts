@@ -22,7 +22,7 @@ export async function tell(
     organisationId,
     type: `alarm.${what}`,
     nounId: alarm.id,
-    data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), origin },
+    data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
   });
 }
 

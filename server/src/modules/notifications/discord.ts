@@ -1,0 +1,51 @@
+import type { Notice } from "./notice.ts";
+
+// Severities in colours that colour-blind eyes tell apart; the word stands beside them.
+const colours = { info: 0x4c78a8, warning: 0xe69f00, critical: 0xd55e00 } as const;
+const calm = 0x009e73;
+
+/**
+ * Makes text of devices and people harmless in a Discord message: no mark-up, no mentions, no links, no control or bidirectional
+ * characters, cut to `limit` characters.
+ */
+export function plainText(text: string, limit: number): string {
+  const clean = text
+    .replaceAll(/[\p{Cc}\p{Cs}\u2028\u2029\u200B-\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/gu, " ")
+    .replaceAll(/[\\`*_~|<>#\-[\]()]/g, String.raw`\$&`)
+    // A character of no width behind them keeps mentions, time stamps and addresses from being recognised.
+    .replaceAll(/[@:]/g, "$&\u200B");
+  if (clean.length <= limit) return clean;
+  // Never ends on half an escape or half a pair.
+  return `${clean.slice(0, limit - 1).replace(/(?:\\|[\uD800-\uDBFF])$/, "")}…`;
+}
+
+/** The message Discord's webhooks take. Nobody is ever mentioned. */
+export function discordMessage(told: Notice): Record<string, unknown> {
+  const { alarm, device } = told;
+  const over = alarm === undefined || alarm.state === "cleared";
+  const heading = alarm === undefined ? "Test" : over ? "Cleared" : `Alarm, ${alarm.severity}`;
+  const fields = [
+    ...(device === undefined ? [] : [{ name: "Device", value: plainText(device.name, 256), inline: true }]),
+    ...(alarm?.metric === undefined ? [] : [{ name: "Metric", value: plainText(alarm.metric, 128), inline: true }]),
+    ...(alarm?.raisedAt === undefined ? [] : [{ name: "Since", value: discordTime(alarm.raisedAt), inline: true }]),
+  ];
+  return {
+    username: "Roost",
+    content: `${heading}: ${plainText(told.text, 1_500)}`,
+    allowed_mentions: { parse: [] },
+    embeds: [
+      {
+        title: plainText(told.text, 250),
+        color: over ? calm : colours[alarm.severity],
+        timestamp: told.at,
+        fields,
+        ...(told.link === undefined ? {} : { url: told.link }),
+      },
+    ],
+  };
+}
+
+/** Shown by Discord in the reader's own time zone. */
+function discordTime(iso: string): string {
+  return `<t:${Math.floor(Date.parse(iso) / 1000)}:f>`;
+}

@@ -1,0 +1,188 @@
+import { randomBytes } from "node:crypto";
+
+import type { Severity } from "@roost/contract/alarms";
+import { isAppError } from "@roost/contract/errors";
+import type { AlarmId, NotificationTargetId } from "@roost/contract/ids";
+import { notificationErrors } from "@roost/contract/notifications";
+import type { Delivery, NotificationTarget, TargetKind } from "@roost/contract/notifications";
+import type { Page } from "@roost/contract/paging";
+
+import type { Clock } from "../../platform/clock.ts";
+import { pageOf, readCursor } from "../../platform/cursor.ts";
+import type { Db } from "../../platform/db.ts";
+import type { Egress } from "../../platform/egress.ts";
+import type { Fact, FactHandler } from "../../platform/events.ts";
+import { newId } from "../../platform/id.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Seal } from "../../platform/seal.ts";
+import type { Alarms } from "../alarms/alarms.ts";
+import { createDeliverer, leaseSeconds, sealPurpose } from "./deliverer.ts";
+import { findDue, failWaiting, insertDelivery, selectDeliveries } from "./delivery-store.ts";
+import { backOffMs as defaultBackOffMs } from "./delivery.ts";
+import { noticeOf, testNotice } from "./notice.ts";
+import * as targets from "./target-store.ts";
+
+export interface NotificationDeps {
+  readonly db: Db;
+  readonly alarms: Alarms;
+  readonly egress: Egress;
+  readonly seal: Seal;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Address of the web app that people use, for links in notices; without it there are none. */
+  readonly publicUrl?: string | undefined;
+  /** Waits between tries; see `delivery.ts`. */
+  readonly backOffMs?: readonly number[];
+}
+
+const maxTargets = 100;
+
+/** Tells people of alarms: where to, what was told, and how it went. Sending starts at once and ends with `close`. */
+export function createNotifications({ db, alarms, egress, seal, clock, log, publicUrl, backOffMs = defaultBackOffMs }: NotificationDeps) {
+  const deliverer = createDeliverer({ db, alarms, egress, seal, clock, log, backOffMs });
+
+  async function handle(fact: Fact): Promise<void> {
+    const told = noticeOf(fact, publicUrl);
+    if (told?.alarm === undefined) {
+      log.error({ factId: fact.id, type: fact.type }, "a fact of an alarm could not be read; nobody is told of it");
+      return;
+    }
+    const { alarm } = told;
+    for (const target of await targets.selectTargetsFor(db, fact.organisationId, alarm.severity)) {
+      await insertDelivery(db, {
+        id: newId(),
+        organisationId: fact.organisationId,
+        target,
+        eventId: fact.id,
+        alarmId: alarm.id,
+        notice: told,
+      });
+    }
+    deliverer.wake();
+  }
+
+  return {
+    /** Handlers of facts, for the dispatcher. */
+    handlers: [{ name: "notifications.alarms", types: ["alarm.raised", "alarm.cleared"], handle }] satisfies FactHandler[],
+
+    async listTargets(organisationId: string, query: Page): Promise<{ items: NotificationTarget[]; next?: string }> {
+      const [afterId] = query.cursor === undefined ? [] : readCursor(query.cursor, ["uuid"]);
+      const items = await targets.selectTargets(db, organisationId, afterId, query.limit + 1);
+      return pageOf(items, query.limit, (last) => [last.id]);
+    },
+
+    /**
+     * Adds a target.
+     *
+     * @returns It, with the signing secret of a webhook, which is not shown again.
+     * @throws {AppError} `notifications.address_refused`, `notifications.too_many_targets`
+     */
+    async addTarget(
+      organisationId: string,
+      { kind, name, url, minSeverity }: { kind: TargetKind; name: string; url: string; minSeverity: Severity },
+    ): Promise<NotificationTarget & { signingSecret?: string }> {
+      try {
+        await egress.check(url);
+      } catch (cause) {
+        throw notificationErrors.address_refused(isAppError(cause) ? { because: cause.code } : {}, { cause });
+      }
+      const id = newId() as NotificationTargetId;
+      const createdAt = new Date(clock.nowMs());
+      const target: NotificationTarget = { id, kind, name, address: maskAddress(url), minSeverity, enabled: true, createdAt };
+      const signingSecret = kind === "webhook" ? `roost_sign_${randomBytes(32).toString("base64url")}` : undefined;
+      const sealed = {
+        url: seal.seal(Buffer.from(url), sealPurpose(id, "url")),
+        secret: signingSecret === undefined ? undefined : seal.seal(Buffer.from(signingSecret), sealPurpose(id, "secret")),
+      };
+      await db.transaction(async (tx) => {
+        if ((await targets.countTargets(tx, organisationId)) >= maxTargets) {
+          throw notificationErrors.too_many_targets({ limit: maxTargets });
+        }
+        await targets.insertTarget(tx, organisationId, target, sealed);
+      });
+      return signingSecret === undefined ? target : { ...target, signingSecret };
+    },
+
+    /**
+     * Changes what is given. What waits for a target that is switched off is still sent.
+     *
+     * @throws {AppError} `notifications.target_not_found`
+     */
+    async changeTarget(
+      organisationId: string,
+      targetId: NotificationTargetId,
+      change: { name?: string | undefined; minSeverity?: Severity | undefined; enabled?: boolean | undefined },
+    ): Promise<NotificationTarget> {
+      return db.transaction(async (tx) => {
+        const before = await targets.lockTarget(tx, organisationId, targetId);
+        if (before === undefined) throw notificationErrors.target_not_found({ targetId });
+        const after: NotificationTarget = {
+          ...before,
+          name: change.name ?? before.name,
+          minSeverity: change.minSeverity ?? before.minSeverity,
+          enabled: change.enabled ?? before.enabled,
+        };
+        await targets.updateTarget(tx, after);
+        return after;
+      });
+    },
+
+    /**
+     * Removes a target; what still waited for it has failed, the record stays.
+     *
+     * @throws {AppError} `notifications.target_not_found`
+     */
+    async removeTarget(organisationId: string, targetId: NotificationTargetId): Promise<void> {
+      await db.transaction(async (tx) => {
+        const target = await targets.lockTarget(tx, organisationId, targetId);
+        if (target === undefined) throw notificationErrors.target_not_found({ targetId });
+        await failWaiting(tx, targetId);
+        await targets.deleteTarget(tx, targetId);
+      });
+    },
+
+    /**
+     * Sends a test notice now, once.
+     *
+     * @throws {AppError} `notifications.target_not_found`
+     */
+    async testTarget(organisationId: string, targetId: NotificationTargetId): Promise<Delivery> {
+      const id = newId();
+      await db.transaction(async (tx) => {
+        const target = await targets.lockTarget(tx, organisationId, targetId);
+        if (target === undefined) throw notificationErrors.target_not_found({ targetId });
+        await insertDelivery(tx, { id, organisationId, target, notice: testNotice(new Date(clock.nowMs())), leaseSeconds });
+      });
+      const due = await findDue(db, id);
+      if (due !== undefined) await deliverer.attempt(due, { retry: false });
+      const [delivery] = await selectDeliveries(db, { organisationId, deliveryId: id, limit: 1 });
+      if (delivery === undefined) throw notificationErrors.target_not_found({ targetId });
+      return delivery;
+    },
+
+    async listDeliveries(
+      organisationId: string,
+      query: Page & { alarmId?: AlarmId | undefined; targetId?: NotificationTargetId | undefined },
+    ): Promise<{ items: Delivery[]; next?: string }> {
+      const items = await selectDeliveries(db, {
+        organisationId,
+        alarmId: query.alarmId,
+        targetId: query.targetId,
+        after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["instant", "uuid"]),
+        limit: query.limit + 1,
+      });
+      return pageOf(items, query.limit, (last) => [last.createdAt, last.id]);
+    },
+
+    /** Takes nothing new and lets tries that are under way end: 5 s at most. */
+    close: async (): Promise<void> => deliverer.close(),
+  };
+}
+
+export type Notifications = ReturnType<typeof createNotifications>;
+
+/** An address for lists and records: paths and queries of chats are their keys. */
+function maskAddress(text: string): string {
+  const url = new URL(text);
+  return url.pathname === "/" && url.search === "" ? url.origin : `${url.origin}/***`;
+}
