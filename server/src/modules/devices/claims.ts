@@ -122,8 +122,7 @@ export function createClaims({
       }
       case "too_many_tries":
         return { verdict };
-      case "nonce_conflict":
-      case "refused":
+      default:
         await insertTry(tx, deviceId);
         return { verdict };
     }

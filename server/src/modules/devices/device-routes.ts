@@ -17,9 +17,9 @@ import type { Devices } from "./devices.ts";
 /** What the fleet page shows of nouns of higher rank; the composition root hands it in. */
 export interface FleetReads {
   /** Newest values by device key, by metric's name, at most `perDevice` of each. */
-  latestOf(deviceKeys: readonly number[], perDevice: number): Promise<ReadonlyMap<number, readonly LatestValue[]>>;
+  readonly latestOf: (deviceKeys: readonly number[], perDevice: number) => Promise<ReadonlyMap<number, readonly LatestValue[]>>;
   /** Open alarms by device id; no entry means none. */
-  openCounts(deviceIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  readonly openCounts: (deviceIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
 }
 
 const metricsPerRow = 4;

@@ -1,3 +1,5 @@
+import type { Heartbeat, Status } from "@roost/contract/envelope";
+
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import { emitAll } from "../../platform/events.ts";
@@ -211,22 +213,24 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
       want(one, "online", "heard");
     },
     /** A heartbeat; one that tells its own interval sets the pace it is judged by. */
-    heartbeat(deviceKey: number, nowMs: number, { intervalSeconds }: { readonly intervalSeconds?: number | undefined } = {}): void {
+    heartbeat(deviceKey: number, { interval }: Heartbeat, nowMs: number): void {
       const one = watched.get(deviceKey);
       if (one === undefined) return;
       heardNow(one, nowMs);
-      one.pulse = declare(one.pulse, intervalSeconds);
+      one.pulse = declare(one.pulse, interval);
       // A shorter pace is due sooner than the slot it waits in.
       arm(one);
       want(one, "online", "heard");
     },
-    /** A status message or last will. It is a sign of life itself only when it says `online`; call nothing else for it. */
-    status(deviceKey: number, nowMs: number, state: "online" | "offline", firmwareVersion?: string): void {
+    /** A status message or last will. It is a sign of life only when it says `online`: nothing else is to be called for it. */
+    status(deviceKey: number, { state, firmware_version: firmwareVersion }: Status, nowMs: number): void {
       const one = watched.get(deviceKey);
       if (one === undefined) return;
       if (firmwareVersion !== undefined) one.firmwareVersion = firmwareVersion;
-      if (state === "online") heardNow(one, nowMs);
-      if (state === "online") want(one, "online", "heard");
+      if (state === "online") {
+        heardNow(one, nowMs);
+        want(one, "online", "heard");
+      }
       // Who was never heard has nothing to lose.
       else if (one.state !== "waiting" || one.wanted !== undefined) want(one, "offline", "last_will");
     },
