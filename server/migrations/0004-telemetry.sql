@@ -20,7 +20,9 @@ create table hot_segments (
   closed_at timestamptz,
   -- From this moment on its partition has its index on (device_key, measured_at).
   indexed_at timestamptz,
-  -- From this moment on its rows are in the chunks; readers skip it. Dropping the partition can wait.
+  -- Rows of devices below this key are in the chunks; readers take the others from the partition. Moves slice by slice.
+  compacted_below integer not null default 0,
+  -- From this moment on all its rows are in the chunks; readers skip it. Dropping the partition can wait.
   compacted_at timestamptz
 );
 
@@ -55,29 +57,100 @@ create table hot_samples (
   sample_values double precision[] not null
 ) partition by list (segment_id);
 
--- Closed hours: one row per series and hour.
+-- Closed hours: one row per series and hour, decoded by chunk_samples().
+-- Times, lags, qualities and counters are the axis. Series of one device that share an hour's axis keep it once, in the row of
+-- the lowest series key among them; axis_key names that row, and the axis columns of the others are empty.
+-- Whole numbers are kept as a base and offsets in the narrowest width that holds all of them (r1: 1 byte, r2, r4, r8);
+-- no offsets at all where they are all 0.
 create table chunks (
   device_key integer not null,
   series_key integer not null,
   -- Start of the hour, UTC.
   hour_at timestamptz not null,
+  axis_key integer not null,
   n integer not null,
-  -- Encoding of instants and values: see server/src/modules/telemetry/chunk-store.ts.
-  unit_us integer not null,
-  first_offset bigint not null,
-  time_steps_small smallint[],
-  time_steps bigint[],
+  -- measured = hour + (time_base + index * time_step + offset) * 10^time_unit microseconds.
+  time_base bigint,
+  time_step bigint,
+  -- received = measured + (lag_base + offset) * 10^lag_unit microseconds.
+  lag_base bigint,
+  -- seq = seq_base + index + offset where every sample has one; seqs as they are where only some do.
+  seq_base bigint,
+  -- value = (value_base + offset) / 10^value_scale; value_raw where that would not give back every bit.
+  value_base bigint,
+  time_unit smallint,
+  lag_unit smallint,
+  -- Of all samples; qualities where they differ.
+  quality smallint,
   value_scale smallint,
-  first_value bigint,
-  value_steps_small smallint[],
-  value_steps integer[],
-  raw_values double precision[],
-  -- Absent where all are 0.
+  has_seqs boolean not null,
+  time_r1 "char"[],
+  time_r2 smallint[],
+  time_r4 integer[],
+  time_r8 bigint[],
+  lag_r1 "char"[],
+  lag_r2 smallint[],
+  lag_r4 integer[],
+  lag_r8 bigint[],
   qualities smallint[],
-  received_lag_ms integer[],
+  seq_r4 integer[],
   seqs bigint[],
+  value_r1 "char"[],
+  value_r2 smallint[],
+  value_r4 integer[],
+  value_raw double precision[],
   primary key (device_key, series_key, hour_at)
 );
+-- Hours of fast devices grow beyond a page: fast to read back matters more than the last percent.
+alter table chunks alter time_r1 set compression lz4, alter time_r2 set compression lz4, alter time_r4 set compression lz4, alter time_r8 set compression lz4,
+  alter lag_r1 set compression lz4, alter lag_r2 set compression lz4, alter lag_r4 set compression lz4, alter lag_r8 set compression lz4,
+  alter qualities set compression lz4, alter seq_r4 set compression lz4, alter seqs set compression lz4,
+  alter value_r1 set compression lz4, alter value_r2 set compression lz4, alter value_r4 set compression lz4, alter value_raw set compression lz4;
+
+-- Samples of a chunk, oldest first. Inlined into the statement that uses it; unused columns cost nothing.
+create function chunk_samples(c chunks)
+returns table (
+  measured_at timestamptz, received_at timestamptz, value double precision, quality smallint, seq bigint,
+  -- Epoch microseconds.
+  measured_us bigint, received_us bigint
+)
+language sql stable rows 360 as $$
+  select
+    timestamptz 'epoch' + (o.hour_us + o.t) * interval '1 microsecond',
+    timestamptz 'epoch' + (o.hour_us + o.t + o.l) * interval '1 microsecond',
+    o.v, o.q, o.s, o.hour_us + o.t, o.hour_us + o.t + o.l
+  from (
+    select u.hour_us,
+      (u.time_base + u.i * u.time_step + coalesce(u.t1::integer, u.t2, u.t4, u.t8, 0)) * u.time_scale as t,
+      (u.lag_base + coalesce(u.l1::integer, u.l2, u.l4, u.l8, 0)) * u.lag_scale as l,
+      coalesce(u.v8, (u.value_base + coalesce(u.v1::integer, u.v2, u.v4, 0))::double precision / u.value_divisor) as v,
+      coalesce(u.qs, u.quality) as q,
+      coalesce(u.s8, u.seq_base + u.i + coalesce(u.s4, 0)) as s
+    from (
+      -- Set-returning functions side by side: an eighth of the cost of unnest in from, and the short ones end in null.
+      select
+        m.hour_us, m.time_base, m.time_step, m.lag_base, m.seq_base, m.quality, m.value_base, m.time_scale, m.lag_scale, m.value_divisor,
+        generate_series(0, m.n - 1) as i,
+        unnest(m.time_r1) as t1, unnest(m.time_r2) as t2, unnest(m.time_r4) as t4, unnest(m.time_r8) as t8,
+        unnest(m.lag_r1) as l1, unnest(m.lag_r2) as l2, unnest(m.lag_r4) as l4, unnest(m.lag_r8) as l8,
+        unnest(m.qualities) as qs, unnest(m.seq_r4) as s4, unnest(m.seqs) as s8,
+        unnest(m.value_r1) as v1, unnest(m.value_r2) as v2, unnest(m.value_r4) as v4, unnest(m.value_raw) as v8
+      from (
+        select a.time_base, a.time_step, a.lag_base, a.seq_base, a.quality, a.time_r1, a.time_r2, a.time_r4, a.time_r8,
+          a.lag_r1, a.lag_r2, a.lag_r4, a.lag_r8, a.qualities, a.seq_r4, a.seqs,
+          c.n, c.value_base, c.value_r1, c.value_r2, c.value_r4, c.value_raw,
+          (date_part('epoch', c.hour_at) * 1000000)::bigint as hour_us,
+          (array[1, 10, 100, 1000, 10000, 100000, 1000000]::bigint[])[a.time_unit + 1] as time_scale,
+          (array[1, 10, 100, 1000, 10000, 100000, 1000000]::bigint[])[a.lag_unit + 1] as lag_scale,
+          (array[1, 10, 100, 1000, 10000, 100000, 1000000]::double precision[])[c.value_scale + 1] as value_divisor
+        from chunks a
+        where a.device_key = c.device_key and a.series_key = c.axis_key and a.hour_at = c.hour_at
+        -- Keeps the planner from working these out again for every sample.
+        offset 0
+      ) m
+    ) u
+  ) o
+$$;
 
 create table telemetry_hours (
   device_key integer not null,
@@ -102,10 +175,19 @@ create table telemetry_days (
 );
 create unique index telemetry_days_key on telemetry_days (device_key, series_key, day_at) include (n, min, max, sum);
 
--- Retention as policy, per organisation; a row per kind, days; absent = kept for ever.
+-- Retention as policy, per organisation; a row per kind, days; absent = the default, see server/src/modules/telemetry/retention.ts.
 create table retention_policies (
   organisation_id uuid not null references organisations (id) on delete cascade,
   kind text not null check (kind in ('samples', 'hours', 'days', 'rejects', 'events')),
   days integer not null check (days > 0),
+  primary key (organisation_id, kind)
+);
+
+-- What was retired: everything of the kind before this instant. Written before the first row is deleted, so that late samples
+-- for an hour whose samples are gone are not taken for all there ever was.
+create table retention_marks (
+  organisation_id uuid not null references organisations (id) on delete cascade,
+  kind text not null check (kind in ('samples', 'hours', 'days')),
+  retired_before timestamptz not null,
   primary key (organisation_id, kind)
 );

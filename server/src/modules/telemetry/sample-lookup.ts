@@ -111,7 +111,7 @@ const chunkedBySeq = sql`
   select ch.device_key, ch.series_key, s.measured_at, s.seq, s.value
   from (select distinct k.device_key from keys k) kd
   join series se on se.device_key = kd.device_key
-  join chunks ch on ch.device_key = kd.device_key and ch.series_key = se.key and ch.seqs is not null
+  join chunks ch on ch.device_key = kd.device_key and ch.series_key = se.key and ch.has_seqs
     and ch.hour_at > now() - ${seqWindow}::interval - interval '1 hour'
   cross join lateral chunk_samples(ch) s
   join keys k on k.device_key = ch.device_key and k.seq = s.seq`;
