@@ -101,12 +101,6 @@ create table chunks (
   value_raw double precision[],
   primary key (device_key, series_key, hour_at)
 );
--- Hours of fast devices grow beyond a page: fast to read back matters more than the last percent.
-alter table chunks alter time_r1 set compression lz4, alter time_r2 set compression lz4, alter time_r4 set compression lz4, alter time_r8 set compression lz4,
-  alter lag_r1 set compression lz4, alter lag_r2 set compression lz4, alter lag_r4 set compression lz4, alter lag_r8 set compression lz4,
-  alter qualities set compression lz4, alter seq_r4 set compression lz4, alter seqs set compression lz4,
-  alter value_r1 set compression lz4, alter value_r2 set compression lz4, alter value_r4 set compression lz4, alter value_raw set compression lz4;
-
 -- Samples of a chunk, oldest first. Inlined into the statement that uses it; unused columns cost nothing.
 create function chunk_samples(c chunks)
 returns table (
