@@ -126,10 +126,10 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
     },
 
     /** @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
-    signIn: signIn.withCookie,
+    signIn: (input: { email: string; password: string }, request: SignInRequest) => signIn.withCookie(input, request),
 
     /** A bearer token that ends after a day. @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
-    login: signIn.withBearer,
+    login: (input: { username: string; password: string }, request: SignInRequest) => signIn.withBearer(input, request),
 
     /** Ends the session a request came with, and its streams, at once. */
     async signOut(request: CredentialRequest): Promise<void> {

@@ -60,7 +60,7 @@ export function createWeakPasswordCheck(): IsWeakPassword {
   );
   return (password, about) => {
     const text = password.normalize("NFKC").toLowerCase();
-    if ([...text].length < minLength || new Set(text).size < 5) return true;
+    if (Array.from(text).length < minLength || new Set(text).size < 5) return true;
     const plain = unleet(text);
     if (leaked.has(text) || leaked.has(plain)) return true;
     const core = text.replaceAll(/^[^\p{L}]+|[^\p{L}]+$/gu, "");

@@ -84,6 +84,16 @@ export function createSignIn({ db, library, clock, signingKey, cookieName, isSec
     throw error;
   }
 
+  /** The session behind a cookie's value; `undefined` when it is not ours or has ended. @throws {AppError} `http.unavailable` */
+  async function findSession(
+    cookieValue: string,
+  ): Promise<(FoundSession & { readonly session: { readonly expiresAt: Date } }) | undefined> {
+    const headers = new Headers({ cookie: `${cookieName}=${cookieValue}` });
+    const { response, headers: answered } = await library.api.getSession({ headers, returnHeaders: true }).catch(refuse);
+    if (response === null) return undefined;
+    return { session: response.session, person: response.user, cookies: answered.getSetCookie() };
+  }
+
   async function describe(personId: string | undefined, organisationId: string, permissions?: readonly Permission[]): Promise<Session> {
     const person = personId === undefined ? undefined : await findPerson(db, personId);
     const membership = person === undefined ? undefined : await findMembership(db, person.id, organisationId);
@@ -118,18 +128,12 @@ export function createSignIn({ db, library, clock, signingKey, cookieName, isSec
       request: SignInRequest,
     ): Promise<{ access_token: string; token_type: "Bearer"; expires_at: Date }> {
       const signedIn = await check({ email: input.username, password: input.password }, request, true);
-      const found = await this.findSession(signedIn.cookieValue);
+      const found = await findSession(signedIn.cookieValue);
       if (found === undefined) throw authErrors.wrong_credentials();
       return { access_token: toBearer(signedIn.cookieValue), token_type: "Bearer", expires_at: found.session.expiresAt };
     },
 
-    /** The session behind a cookie's value; `undefined` when it is not ours or has ended. @throws {AppError} `http.unavailable` */
-    async findSession(cookieValue: string): Promise<(FoundSession & { readonly session: { readonly expiresAt: Date } }) | undefined> {
-      const headers = new Headers({ cookie: `${cookieName}=${cookieValue}` });
-      const { response, headers: answered } = await library.api.getSession({ headers, returnHeaders: true }).catch(refuse);
-      if (response === null) return undefined;
-      return { session: response.session, person: response.user, cookies: answered.getSetCookie() };
-    },
+    findSession,
 
     /** Takes the session's cookie out of the browser. */
     endedCookie: () => `${cookieName}=; Max-Age=0; ${attributes}`,

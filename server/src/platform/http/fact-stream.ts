@@ -1,0 +1,156 @@
+import { httpErrors } from "@roost/contract/errors";
+import { streamFacts } from "@roost/contract/system";
+import type { FactNotice } from "@roost/contract/system";
+
+import type { Db } from "../db.ts";
+import type { Fact } from "../events.ts";
+import { sql } from "../sql.ts";
+import type { Mount } from "./mount.ts";
+import { sseEvent, sseKeepAlive } from "./streaming.ts";
+
+const keepAliveMs = 15_000;
+/** Notices that wait for one slow client; with more its stream ends, and it comes again. */
+const maxQueued = 500;
+const maxCaughtUp = 1_000;
+const maxStreamsPerCaller = 20;
+
+/** Hands facts to the streams that are open, each organisation's to its own people only. */
+export interface FactHub {
+  /** To be given to `createDispatch`. */
+  observe(fact: Fact): void;
+  /** Open streams now. */
+  readonly streams: number;
+  open(caller: { readonly id: string; readonly organisationId: string }): FactSubscription;
+}
+
+interface FactSubscription {
+  /** Waits for up to `waitMs`; what has come since, oldest first; "overflow" where too much came to keep it. */
+  take(waitMs: number, signal: AbortSignal): Promise<readonly FactNotice[] | "overflow">;
+  close(): void;
+}
+
+interface Listener {
+  readonly callerId: string;
+  queue: FactNotice[];
+  overflown: boolean;
+  wake: () => void;
+}
+
+export function createFactHub(): FactHub {
+  const byOrganisation = new Map<string, Set<Listener>>();
+  let streams = 0;
+  return {
+    get streams() {
+      return streams;
+    },
+    observe(fact) {
+      const listeners = byOrganisation.get(fact.organisationId);
+      if (listeners === undefined) return;
+      const notice = toNotice(fact.id, fact.type, fact.nounId);
+      for (const listener of listeners) {
+        if (listener.queue.length >= maxQueued) {
+          listener.queue = [];
+          listener.overflown = true;
+        }
+        listener.queue.push(notice);
+        listener.wake();
+      }
+    },
+    open({ id, organisationId }) {
+      const listeners = byOrganisation.get(organisationId) ?? new Set();
+      if ([...listeners].filter((listener) => listener.callerId === id).length >= maxStreamsPerCaller) {
+        throw httpErrors.too_many_requests({ retryAfterSeconds: 5 });
+      }
+      const listener: Listener = { callerId: id, queue: [], overflown: false, wake: () => undefined };
+      listeners.add(listener);
+      byOrganisation.set(organisationId, listeners);
+      streams += 1;
+      return {
+        async take(waitMs, signal) {
+          if (listener.queue.length === 0 && !signal.aborted) {
+            await new Promise<void>((resolve) => {
+              const timer = setTimeout(resolve, waitMs);
+              listener.wake = () => {
+                clearTimeout(timer);
+                signal.removeEventListener("abort", listener.wake);
+                resolve();
+              };
+              signal.addEventListener("abort", listener.wake, { once: true });
+            });
+          }
+          const notices = listener.queue;
+          listener.queue = [];
+          if (!listener.overflown) return notices;
+          listener.overflown = false;
+          return "overflow";
+        },
+        close() {
+          if (!listeners.delete(listener)) return;
+          streams -= 1;
+          if (listeners.size === 0) byOrganisation.delete(organisationId);
+        },
+      };
+    },
+  };
+}
+
+/**
+ * Mounts the stream of facts: `fact` events in order, each with its id; after a cut, what came meanwhile first.
+ *
+ * `reset` says that something may have been missed, after too long a time away: the page asks for everything again.
+ */
+export function mountFactStream(mount: Mount, { db, hub }: { db: Db; hub: FactHub }): void {
+  mount(streamFacts, async ({ caller, request }) => {
+    const last = request.headers["last-event-id"];
+    const { signal } = request;
+    // Listening begins before the look back, so that nothing falls in between.
+    const subscription = hub.open(caller);
+    signal.addEventListener("abort", () => subscription.close(), { once: true });
+    let missed: readonly FactNotice[] | "too_many" = [];
+    try {
+      if (typeof last === "string") missed = await listSince(db, caller.organisationId, last);
+    } catch (caught) {
+      subscription.close();
+      throw caught;
+    }
+    async function* events(): AsyncGenerator<string> {
+      try {
+        const sent = new Set<string>();
+        if (missed === "too_many") yield sseEvent("reset", {});
+        else {
+          for (const notice of missed) {
+            sent.add(notice.id);
+            yield sseEvent("fact", notice, notice.id);
+          }
+        }
+        while (!signal.aborted) {
+          const notices = await subscription.take(keepAliveMs, signal);
+          // Too slow to keep up: the client comes again with the last id it saw, and catches up from the table.
+          if (notices === "overflow") return;
+          for (const notice of notices) if (!sent.delete(notice.id)) yield sseEvent("fact", notice, notice.id);
+          if (notices.length === 0) yield sseKeepAlive;
+        }
+      } finally {
+        subscription.close();
+      }
+    }
+    return { body: events() };
+  });
+}
+
+/** Facts after the one with this id, in the order in which handlers see them; "too_many" also where the id is not known. */
+async function listSince(db: Db, organisationId: string, id: string): Promise<readonly FactNotice[] | "too_many"> {
+  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return "too_many";
+  const rows = await db.query<{ id: string; type: string; noun_id: string; is_last: boolean }>(sql`
+    with last as (select e.xact_id, e.id from events e where e.id = ${id} and e.organisation_id = ${organisationId})
+    select e.id, e.type, e.noun_id, e.id = l.id as is_last
+    from last l join events e on (e.xact_id, e.id) >= (l.xact_id, l.id)
+    where e.organisation_id = ${organisationId} and e.xact_id < pg_snapshot_xmin(pg_current_snapshot())
+    order by e.xact_id, e.id limit ${maxCaughtUp + 2}`);
+  if (rows[0]?.is_last !== true || rows.length > maxCaughtUp + 1) return "too_many";
+  return rows.slice(1).map((row) => toNotice(row.id, row.type, row.noun_id));
+}
+
+function toNotice(id: string, type: string, nounId: string): FactNotice {
+  return { id, type, noun: type.split(".", 1)[0] ?? type, nounId };
+}
