@@ -1,0 +1,487 @@
+import { ackType, AckBuffer } from "./ack-buffer.ts";
+import type { AckType } from "./ack-buffer.ts";
+import type { Census } from "./census.ts";
+import { admit, encodeWelcome, keepAliveOf, readConnect } from "./connecting.ts";
+import type { ConnectRequest } from "./connecting.ts";
+import { FrameBuffer, frameLengthAt, headerBytes } from "./frame-buffer.ts";
+import type { Hub } from "./hub.ts";
+import type { Link } from "./link.ts";
+import { checkAck, checkDisconnect, checkSubscribe, checkUnsubscribe, isClientHeader } from "./packet-checks.ts";
+import { decodePacket, encodeDisconnect, encodeRefusal, pingResponse } from "./packet-codec.ts";
+import type { PublishFrame } from "./publish-decoder.ts";
+import { Publishing } from "./publishing.ts";
+import type { Session } from "./session.ts";
+import { subscribe, unsubscribe } from "./subscribing.ts";
+import type { GateQueue, GateWaiter, Tick, TickWork } from "./tick.ts";
+
+/** The bytes' way in and out: a TCP or TLS socket, or a WebSocket made to look like one. */
+export interface Wire {
+  readonly writableLength: number;
+  write(data: Uint8Array): unknown;
+  /** Sends what was written, then closes. */
+  end(): unknown;
+  destroy(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
+
+/** What all connections of a door share. */
+export interface ConnectionDeps {
+  readonly hub: Hub;
+  readonly census: Census;
+  readonly tick: Tick;
+  readonly gates: GateQueue;
+  /** One for all: a message is handled before the next one is looked at. */
+  readonly frame: PublishFrame;
+}
+
+const isNew = 0;
+const isAuthenticating = 1;
+const isConnected = 2;
+const isClosed = 3;
+
+// Why nothing is read at the moment; any of them keeps the socket paused.
+const forGate = 1;
+const forAuthentication = 2;
+const forWindow = 4;
+const forDrain = 8;
+const forShutdown = 16;
+
+/** How long a closed connection may take to say goodbye. */
+const lingerMs = 2_000;
+
+/** One client: takes its bytes apart, answers, and knows why it may have to wait. */
+export class Connection implements Link, TickWork, GateWaiter {
+  version = 0;
+  receiveMaximum = 65_535;
+  maximumPacketBytes = Infinity;
+  isCongested = false;
+  /** Set by whatever arrives, read and cleared by the sweep: cheaper than a clock for every chunk. */
+  hasHeard = false;
+  readonly remoteAddress: string;
+  readonly #deps: ConnectionDeps;
+  readonly #wire: Wire;
+  #state: 0 | 1 | 2 | 3 = isNew;
+  #waits = 0;
+  #toResume = 0;
+  #isScheduled = false;
+  #isSignedIn = false;
+  #partial: FrameBuffer | undefined;
+  #held: Buffer | undefined;
+  #acks: AckBuffer | undefined;
+  #session: Session | undefined;
+  #publishing: Publishing | undefined;
+  #keepAliveMs = 0;
+  /** Start while nobody is signed in, last sign of life then, end at last. Monotonic milliseconds. */
+  #sinceMs: number;
+  #congestedSinceMs = 0;
+
+  constructor(deps: ConnectionDeps, wire: Wire, remoteAddress: string) {
+    this.#deps = deps;
+    this.#wire = wire;
+    this.remoteAddress = remoteAddress;
+    this.#sinceMs = deps.hub.nowMs();
+  }
+
+  get isOpen(): boolean {
+    return this.#state === isConnected;
+  }
+
+  get principalId(): string | undefined {
+    return this.#session?.principal.id;
+  }
+
+  /** Messages of this connection that wait for their commit. */
+  get unsettled(): number {
+    return this.#publishing?.unsettled ?? 0;
+  }
+
+  /** Takes what arrived. */
+  take(chunk: Buffer): void {
+    this.hasHeard = true;
+    if (this.#state === isClosed) return;
+    if (this.#waits !== 0) {
+      this.#held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
+      return;
+    }
+    try {
+      this.#run(chunk);
+    } catch (error) {
+      this.#deps.hub.log.error({ err: error }, "handling an MQTT packet failed; the connection is closed");
+      this.fail(0x83);
+    }
+  }
+
+  #run(chunk: Buffer): void {
+    let at = 0;
+    while (this.#partial !== undefined && at < chunk.length) {
+      const partial = this.#partial;
+      at = partial.fill(chunk, at, this.#maxFrameBytes());
+      if (partial.fault) {
+        this.#refuseFrame(partial.fault);
+        return;
+      }
+      if (!partial.isComplete) return;
+      this.#partial = undefined;
+      this.#consume(partial.bytes, 0, partial.length);
+      if (this.#waits !== 0) break;
+    }
+    if (this.#waits === 0) at = this.#consume(chunk, at, chunk.length);
+    if (this.#state === isClosed || at >= chunk.length) return;
+    if (this.#waits !== 0) this.#held = at === 0 ? chunk : chunk.subarray(at);
+    else this.#partial = new FrameBuffer(chunk, at);
+  }
+
+  /** Handles whole packets. @returns The position of the first byte that belongs to no whole packet, or must wait. */
+  #consume(bytes: Buffer, start: number, end: number): number {
+    const { hub, frame, gates } = this.#deps;
+    let at = start;
+    while (at < end) {
+      const first = bytes[at] as number;
+      if (this.#state !== isConnected) {
+        if (this.#state !== isNew || first !== 0x10) {
+          this.#refuseFrame(0x82);
+          return end;
+        }
+      } else if (!isClientHeader(first, this.version)) {
+        this.#refuseFrame(0x81);
+        return end;
+      }
+      const length = frameLengthAt(bytes, at, end, this.#maxFrameBytes());
+      if (length <= 0) {
+        if (length === 0) return at;
+        this.#refuseFrame(-length);
+        return end;
+      }
+      const frameEnd = at + length;
+      if (frameEnd > end) return at;
+      const body = at + headerBytes(length);
+      if (first >> 4 === 3) {
+        if (gates.isClosed) {
+          this.#wait(forGate);
+          gates.wait(this);
+          return at;
+        }
+        let fault = frame.decode(bytes, first, body, frameEnd, this.version);
+        if (fault === 0) fault = this.#inbound().receive(bytes, frame);
+        if (fault !== 0) this.#refuseFrame(fault);
+        else if (this.version === 4 && this.#inbound().isFull) this.#waitForWindow(hub);
+      } else {
+        const fault = this.#packet(bytes, first, at, body, frameEnd);
+        if (fault !== 0) this.#refuseFrame(fault);
+      }
+      at = frameEnd;
+      if (this.#waits !== 0 || this.#isClosed()) return at;
+    }
+    return at;
+  }
+
+  /** A packet that is no PUBLISH. @returns 0, or the reason code to close with. */
+  #packet(bytes: Buffer, first: number, start: number, body: number, end: number): number {
+    const { hub } = this.#deps;
+    const type = first >> 4;
+    if (this.#state === isNew) {
+      this.#connect(bytes, start, body, end);
+      return 0;
+    }
+    const session = this.#session;
+    if (session === undefined || session.principal.revoked) return 0x87;
+    switch (type) {
+      case 4:
+      case 5:
+      case 6:
+      case 7: {
+        const { reason } = this.#bounded(checkAck(bytes, body, end, this.version, type));
+        if (reason === 0) this.#acknowledged(session, type, bytes.readUInt16BE(body));
+        return reason;
+      }
+      case 8: {
+        const { reason } = this.#bounded(checkSubscribe(bytes, body, end, this.version));
+        if (reason !== 0) return reason;
+        const packet = decodePacket(bytes.subarray(start, end), this.version);
+        if (packet?.cmd !== "subscribe") return 0x81;
+        subscribe(hub, session, this, packet);
+        return 0;
+      }
+      case 10: {
+        const { reason } = this.#bounded(checkUnsubscribe(bytes, body, end, this.version));
+        if (reason !== 0) return reason;
+        const packet = decodePacket(bytes.subarray(start, end), this.version);
+        if (packet?.cmd !== "unsubscribe") return 0x81;
+        unsubscribe(hub, session, this, packet);
+        return 0;
+      }
+      case 12:
+        if (body !== end) return 0x81;
+        this.send(pingResponse);
+        return 0;
+      case 14:
+        return this.#disconnect(session, bytes, start, body, end);
+      default:
+        // A second CONNECT, or AUTH where no method was agreed on (3.1.0, 4.12).
+        return 0x82;
+    }
+  }
+
+  #bounded(check: { reason: number; userProperties: number }): { reason: number } {
+    const { hub } = this.#deps;
+    if (check.reason !== 0 || check.userProperties <= hub.limits.userProperties) return check;
+    hub.exceed("userProperties");
+    return { reason: 0x97 };
+  }
+
+  #acknowledged(session: Session, type: number, packetId: number): void {
+    if (type === 4) {
+      session.outbox?.settled(packetId);
+      session.outbox?.pump(this, session.principal);
+    } else if (type === 5) {
+      // We send nothing at QoS 2, so nothing is known under this id (4.3.3).
+      this.acknowledge(ackType.pubrel, packetId, this.version === 5 ? 0x92 : 0);
+    } else if (type === 6) {
+      this.#inbound().release(packetId);
+    }
+  }
+
+  #disconnect(session: Session, bytes: Buffer, start: number, body: number, end: number): number {
+    const { reason } = this.#bounded(checkDisconnect(bytes, body, end, this.version));
+    if (reason !== 0) return reason;
+    let withWill = false;
+    if (this.version === 5) {
+      const packet = decodePacket(bytes.subarray(start, end), 5);
+      if (packet?.cmd !== "disconnect") return 0x81;
+      const expiry = packet.properties?.sessionExpiryInterval;
+      if (expiry !== undefined) {
+        if (expiry > 0 && session.expirySeconds === 0) return 0x82;
+        session.expirySeconds = Math.min(expiry, this.#deps.hub.limits.sessionExpirySeconds);
+      }
+      withWill = end > body && bytes[body] !== 0;
+    }
+    this.#close({ withWill });
+    return 0;
+  }
+
+  #connect(bytes: Buffer, start: number, body: number, end: number): void {
+    const { hub, census } = this.#deps;
+    const request = readConnect(bytes, start, body, end, hub);
+    if ("fault" in request) {
+      hub.counters.protocolErrors += 1;
+      if (request.version === 0) this.#close({ withWill: false });
+      else this.#refuseConnect(request.version, request.reason);
+      return;
+    }
+    if (!census.mayConnect(hub.nowMs())) {
+      this.#refuseConnect(request.version, 0x9f);
+      return;
+    }
+    this.#state = isAuthenticating;
+    this.#wait(forAuthentication);
+    const { clientId, username, password } = request;
+    hub.authenticate({ clientId, username, password, remoteAddress: this.remoteAddress }).then(
+      (principal) => {
+        if (this.#state !== isAuthenticating) return;
+        if ("refused" in principal) this.#refuseConnect(request.version, principal.reason);
+        else this.#welcome(request, principal);
+      },
+      (error: unknown) => {
+        hub.log.error({ err: error }, "checking MQTT credentials failed");
+        if (this.#state === isAuthenticating) this.#refuseConnect(request.version, 0x88);
+      },
+    );
+  }
+
+  #welcome(request: ConnectRequest, principal: Parameters<typeof admit>[2]): void {
+    const { hub, census } = this.#deps;
+    if (hub.isClosing) {
+      this.#refuseConnect(request.version, 0x8b);
+      return;
+    }
+    if (!census.signIn(this.remoteAddress)) {
+      this.#refuseConnect(request.version, 0x97);
+      return;
+    }
+    this.#isSignedIn = true;
+    this.version = request.version;
+    this.receiveMaximum = request.receiveMaximum;
+    this.maximumPacketBytes = request.maximumPacketBytes;
+    const admission = admit(hub, request, principal, this);
+    if (typeof admission === "number") {
+      this.#refuseConnect(request.version, admission);
+      return;
+    }
+    this.#session = admission.session;
+    this.#keepAliveMs = keepAliveOf(request, hub.limits) * 1_500;
+    this.#sinceMs = hub.nowMs();
+    this.#state = isConnected;
+    hub.counters.connects += 1;
+    this.send(encodeWelcome(request, admission, hub.limits));
+    const { outbox } = admission.session;
+    outbox?.resend(this, principal);
+    outbox?.pump(this, principal);
+    this.#resumeSoon(forAuthentication);
+  }
+
+  #refuseConnect(version: number, reason: number): void {
+    this.#deps.hub.counters.connectsRefused += 1;
+    this.#wire.write(encodeRefusal(version, reason));
+    this.#close({ withWill: false });
+  }
+
+  send(packet: Uint8Array): void {
+    if (this.#state === isClosed) return;
+    this.#wire.write(packet);
+    if (!this.isCongested && this.#wire.writableLength > this.#deps.hub.limits.outBufferBytes) {
+      this.isCongested = true;
+      this.#congestedSinceMs = this.#deps.hub.nowMs();
+      // What it sends would have to be answered too.
+      this.#wait(forDrain);
+    }
+  }
+
+  acknowledge(type: AckType, packetId: number, reason: number): void {
+    if (this.#state !== isConnected) return;
+    this.#acks ??= new AckBuffer();
+    this.#acks.add(type, packetId, reason);
+    this.#schedule();
+  }
+
+  fail(reason: number): void {
+    if (this.#state === isClosed) return;
+    if (this.#state === isConnected) {
+      this.#flushAcks();
+      if (this.version === 5) this.send(encodeDisconnect(reason));
+    }
+    this.#close({ withWill: true });
+  }
+
+  windowFreed(): void {
+    if ((this.#waits & forWindow) !== 0) this.#resumeSoon(forWindow);
+  }
+
+  gateOpened(): void {
+    this.#resumeSoon(forGate);
+  }
+
+  /** The client took what was written. */
+  drained(): void {
+    if (!this.isCongested) return;
+    this.isCongested = false;
+    const session = this.#session;
+    if (session !== undefined && this.isOpen) session.outbox?.pump(this, session.principal);
+    if (!this.isCongested) this.#resumeSoon(forDrain);
+  }
+
+  /** The wire is gone. */
+  gone(): void {
+    this.#close({ withWill: true });
+    this.#deps.census.leave(this.remoteAddress, this.#isSignedIn);
+  }
+
+  /** Nothing more is read, so that what was accepted can be committed. */
+  stopReading(): void {
+    this.#wait(forShutdown);
+  }
+
+  onTick(): void {
+    this.#isScheduled = false;
+    this.#flushAcks();
+    if (this.#toResume === 0) return;
+    this.#waits &= ~this.#toResume;
+    this.#toResume = 0;
+    if (this.#waits !== 0 || this.#state === isClosed) return;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.take(held);
+    if (this.#waits === 0) this.#wire.resume();
+  }
+
+  /** Looks after time: connect time, keep-alive, stalled clients, goodbyes that take too long. */
+  sweep(nowMs: number): void {
+    const { limits } = this.#deps.hub;
+    const idleMs = nowMs - this.#sinceMs;
+    if (this.#state === isClosed) {
+      if (idleMs > lingerMs) this.#wire.destroy();
+    } else if (this.#state !== isConnected) {
+      if (idleMs < limits.connectTimeMs) return;
+      this.#deps.hub.exceed("connectTimeMs");
+      this.#close({ withWill: false });
+      this.#wire.destroy();
+    } else if (this.isCongested && nowMs - this.#congestedSinceMs > limits.stalledSeconds * 1_000) {
+      this.#deps.hub.exceed("stalledSeconds");
+      this.#close({ withWill: true });
+      this.#wire.destroy();
+    } else if (this.hasHeard || this.#waits !== 0) {
+      this.hasHeard = false;
+      this.#sinceMs = nowMs;
+    } else if (idleMs > this.#keepAliveMs) {
+      this.#deps.hub.exceed("keepAliveSeconds");
+      this.fail(0x8d);
+    }
+  }
+
+  #inbound(): Publishing {
+    return (this.#publishing ??= new Publishing(this.#deps.hub, this, this.#session as Session));
+  }
+
+  /** Asked by a call, for handling a packet may have changed it. */
+  #isClosed(): boolean {
+    return this.#state === isClosed;
+  }
+
+  #maxFrameBytes(): number {
+    const { limits } = this.#deps.hub;
+    return this.#state === isConnected ? limits.packetBytes : limits.packetBytesBeforeAuth;
+  }
+
+  #refuseFrame(reason: number): void {
+    const { hub } = this.#deps;
+    if (this.#state === isClosed) return;
+    if (reason === 0x95 && this.#partial === undefined) hub.exceed(this.#state === isConnected ? "packetBytes" : "packetBytesBeforeAuth");
+    hub.counters.protocolErrors += 1;
+    this.fail(reason);
+  }
+
+  #wait(reason: number): void {
+    if (this.#waits === 0) this.#wire.pause();
+    this.#waits |= reason;
+    this.#toResume &= ~reason;
+  }
+
+  #waitForWindow(hub: Hub): void {
+    hub.exceed("receiveMaximum");
+    this.#wait(forWindow);
+  }
+
+  /** Goes on at the end of the tick, never inside somebody else's call: a commit being settled must not be handed new messages. */
+  #resumeSoon(reason: number): void {
+    this.#toResume |= reason;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#deps.tick.schedule(this);
+  }
+
+  #flushAcks(): void {
+    const acks = this.#acks;
+    if (acks === undefined || acks.count === 0 || this.#state === isClosed) return;
+    const packet = Buffer.allocUnsafe(acks.bytes);
+    acks.writeTo(packet, 0);
+    this.send(packet);
+  }
+
+  #close({ withWill }: { withWill: boolean }): void {
+    if (this.#state === isClosed) return;
+    this.#flushAcks();
+    this.#state = isClosed;
+    this.#sinceMs = this.#deps.hub.nowMs();
+    this.#partial = undefined;
+    this.#held = undefined;
+    const session = this.#session;
+    if (session?.link === this) this.#deps.hub.disconnected(session, { withWill });
+    this.#wire.end();
+    // What still arrives is thrown away; unread bytes would turn our goodbye into a reset.
+    this.#wire.resume();
+  }
+}

@@ -1,0 +1,233 @@
+import type { IncomingMessage } from "node:http";
+import { createServer } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { SecureContext } from "node:tls";
+
+import type { Clock } from "../clock.ts";
+import type { IntakeGate } from "../intake.ts";
+import type { Log } from "../log.ts";
+import { Census } from "./census.ts";
+import { Connection } from "./connection.ts";
+import type { Wire } from "./connection.ts";
+import { Hub, isOver } from "./hub.ts";
+import type { OnRefused } from "./hub.ts";
+import { withDefaults } from "./limits.ts";
+import type { MqttLimits } from "./limits.ts";
+import type { Message } from "./message.ts";
+import type { Authenticate } from "./principal.ts";
+import { PublishFrame } from "./publish-decoder.ts";
+import { attachSocket, ignoreErrors, secureContextOf, secureSocket } from "./socket-wire.ts";
+import type { DoorTls } from "./socket-wire.ts";
+import { GateQueue, Tick } from "./tick.ts";
+import { createUpgradeHandler } from "./websocket-wire.ts";
+
+/** Where to listen; port 0 takes a free one. */
+export interface DoorAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A retained message as it was stored. */
+export interface StoredRetained {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: 0 | 1;
+  /** Absent: it does not expire. */
+  readonly expiresAt?: Date | undefined;
+}
+
+export interface DoorDeps {
+  readonly authenticate: Authenticate;
+  /** Closed while too much waits for its commit: nothing is read then. */
+  readonly gate: IntakeGate;
+  /** Retained messages to begin with. */
+  readonly retained: readonly StoredRetained[];
+  /** Absent: there is no TLS listener. */
+  readonly tls?: DoorTls | undefined;
+  readonly ports: { readonly tls?: DoorAddress | undefined; readonly plain?: DoorAddress | undefined };
+  readonly limits?: Partial<MqttLimits> | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onRefused: OnRefused;
+}
+
+export type Door = ReturnType<typeof createDoor>;
+
+const goodbyeMs = 1_000;
+
+/**
+ * The MQTT door: 3.1.1 and 5 over TLS, plain TCP and WebSocket.
+ *
+ * Messages go to the routes that principals give; a PUBACK or PUBREC leaves when a message's ticket is settled with a receipt.
+ */
+export function createDoor(deps: DoorDeps) {
+  const { clock, log, ports } = deps;
+  const limits = withDefaults(deps.limits);
+  const hub = new Hub({ ...deps, limits });
+  const census = new Census(limits, hub.exceeded);
+  const shared = { hub, census, tick: new Tick(), gates: new GateQueue(deps.gate), frame: new PublishFrame() };
+  const connections = new Set<Connection>();
+  const servers: Server[] = [];
+  let secureContext: SecureContext | undefined = deps.tls === undefined ? undefined : secureContextOf(deps.tls);
+  let sweeper: NodeJS.Timeout | undefined;
+
+  for (const stored of deps.retained) hub.retained.set(messageOf(stored, clock));
+
+  /** The connection as the door keeps it: out of the set when it has gone. */
+  class Kept extends Connection {
+    override gone(): void {
+      super.gone();
+      connections.delete(this);
+    }
+  }
+
+  function enter(wire: Wire, remoteAddress: string): Connection | undefined {
+    if (hub.isClosing || !census.enter(remoteAddress)) return undefined;
+    const connection = new Kept(shared, wire, remoteAddress);
+    connections.add(connection);
+    return connection;
+  }
+
+  function accept(socket: Socket, isSecure: boolean): void {
+    ignoreErrors(socket);
+    const address = socket.remoteAddress;
+    // Counted before TLS: a stranger's handshake costs more than a stranger's socket.
+    if (address === undefined || hub.isClosing || (isSecure && secureContext === undefined)) {
+      socket.destroy();
+      return;
+    }
+    if (!census.enter(address)) {
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    const wire = isSecure && secureContext !== undefined ? secureSocket(socket, secureContext) : socket;
+    const connection = new Kept(shared, wire, address);
+    connections.add(connection);
+    attachSocket(wire, connection);
+  }
+
+  function listenOn(at: DoorAddress, isSecure: boolean): Promise<AddressInfo> {
+    const server = createServer({ allowHalfOpen: false }, (socket) => accept(socket, isSecure));
+    servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: at.host, port: at.port, backlog: 4_096 }, () => {
+        server.off("error", reject);
+        // EMFILE and the like: the door stays open for those who are in.
+        server.on("error", (error) => log.warn({ err: error }, "the MQTT listener has trouble taking connections"));
+        resolve(server.address() as AddressInfo);
+      });
+    });
+  }
+
+  function sweep(): void {
+    const now = clock.monotonicMs();
+    for (const connection of connections) connection.sweep(now);
+    hub.sweepSessions();
+    hub.retained.sweep((message) => isOver(message, now));
+  }
+
+  const upgrade = createUpgradeHandler({ maxMessageBytes: limits.packetBytes, enter, mayEnter: () => !hub.isClosing });
+
+  return {
+    /** Opens the ports and tells where: `tls` and `plain` are the ports in use. */
+    async listen(): Promise<{ tls: number | undefined; plain: number | undefined }> {
+      const tls = ports.tls === undefined || secureContext === undefined ? undefined : await listenOn(ports.tls, true);
+      const plain = ports.plain === undefined ? undefined : await listenOn(ports.plain, false);
+      // Half a second, or less where limits are: what is to end within seconds is looked at often enough.
+      sweeper = setInterval(sweep, Math.min(500, limits.connectTimeMs / 4));
+      return { tls: tls?.port, plain: plain?.port };
+    },
+
+    /** Takes a WebSocket upgrade over from the web server; the caller has looked at the path and at who may come from where. */
+    handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, remoteAddress?: string): void {
+      upgrade(request, socket, head, remoteAddress);
+    },
+
+    /** New connections get the new certificate; those that are here stay. */
+    renewTls(tls: DoorTls): void {
+      secureContext = secureContextOf(tls);
+    },
+
+    /**
+     * Sends a message of the server's own to whoever listens and may receive it.
+     *
+     * @returns Sessions it was handed to, those that are away included.
+     */
+    publish({ topic, payload, qos, retain, expirySeconds }: ServerMessage): number {
+      return hub.publish({
+        topic,
+        payload: Buffer.from(payload),
+        qos,
+        retain,
+        properties: undefined,
+        expiresAtMs: expirySeconds === undefined ? Infinity : clock.monotonicMs() + expirySeconds * 1_000,
+        author: undefined,
+        origin: undefined,
+      });
+    },
+
+    /** Cuts every connection of a principal and drops its sessions. `reason` is an MQTT 5 code, such as 0x98: administrative action. */
+    disconnect(principalId: string, reason: number): void {
+      for (const session of hub.sessions.values()) {
+        if (session.principal.id !== principalId) continue;
+        const { link } = session;
+        hub.dropSession(session, { withWill: false });
+        link?.fail(reason);
+      }
+    },
+
+    /**
+     * Ends cleanly: nobody new, nothing more is read, what was accepted is waited for, then MQTT 5 clients get 0x8B.
+     *
+     * Wills are not published: a server that stops says nothing about its clients (3.1.2.5).
+     */
+    async close({ drainMs }: { drainMs: number }): Promise<void> {
+      hub.isClosing = true;
+      for (const server of servers) server.close();
+      for (const connection of connections) connection.stopReading();
+      const until = clock.monotonicMs() + drainMs;
+      while (hub.ticketsInFlight > 0 && clock.monotonicMs() < until) await pauseMs(5);
+      for (const connection of connections) connection.fail(0x8b);
+      const gone = clock.monotonicMs() + Math.min(goodbyeMs, Math.max(100, drainMs));
+      while (connections.size > 0 && clock.monotonicMs() < gone) await pauseMs(5);
+      clearInterval(sweeper);
+      for (const connection of connections) connection.sweep(Infinity);
+    },
+
+    /** Counts and gauges, for `/metrics`. `exceeded` has a counter per limit. */
+    stats() {
+      return {
+        connections: census.signedIn,
+        unauthenticated: census.unauthenticated,
+        sessions: hub.sessions.size,
+        retained: hub.retained.count,
+        retainedBytes: hub.retained.bytes,
+        queuedBytes: hub.totalBytes,
+        ticketsInFlight: hub.ticketsInFlight,
+        ...hub.counters,
+        exceeded: { ...hub.exceeded },
+      };
+    },
+  };
+}
+
+/** A message of the server itself. */
+export interface ServerMessage {
+  readonly topic: string;
+  readonly payload: string | Uint8Array;
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  readonly expirySeconds?: number | undefined;
+}
+
+function messageOf({ topic, payload, qos, expiresAt }: StoredRetained, clock: Clock): Message {
+  const expiresAtMs = expiresAt === undefined ? Infinity : clock.monotonicMs() + expiresAt.getTime() - clock.nowMs();
+  return { topic, payload, qos, retain: true, properties: undefined, expiresAtMs, author: undefined, origin: undefined };
+}
+
+function pauseMs(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
