@@ -9,7 +9,7 @@ const kinds = {
 } as const;
 
 /** Packs the sort key of a list's last row into the `next` of its answer. */
-export function writeCursor(key: readonly (string | number | boolean | Date)[]): string {
+function writeCursor(key: readonly (string | number | boolean | Date)[]): string {
   return Buffer.from(JSON.stringify(key.map((part) => (part instanceof Date ? part.toISOString() : part)))).toString("base64url");
 }
 
