@@ -83,15 +83,16 @@ export interface FleetFilter {
   readonly q: string | undefined;
   readonly state: DeviceState | undefined;
   readonly limit: number;
-  /** Name in lower case and id of the last device of the page before. */
+  /** Name and id of the last device of the page before. */
   readonly after: { readonly name: string; readonly id: string } | undefined;
 }
 
 function matching(organisationId: string, q: string | undefined): Sql {
-  const needle = q?.trim().toLowerCase();
+  // No name has a NUL, and PostgreSQL takes none.
+  const needle = q?.replaceAll("\0", "").trim();
   const all = sql`d.organisation_id = ${organisationId} and not d.hidden`;
   if (needle === undefined || needle === "") return all;
-  return sql`${all} and (position(${needle}::text in lower(d.name)) > 0 or position(${needle}::text in d.id) > 0)`;
+  return sql`${all} and (position(lower(${needle}::text) in lower(d.name)) > 0 or position(lower(${needle}::text) in d.id) > 0)`;
 }
 
 /** Devices by name, then id; one more than `limit` where there are more. */
@@ -100,7 +101,7 @@ export async function listDevicePage(db: Queryable, organisationId: string, filt
     select ${columns} from devices d
     where ${matching(organisationId, filter.q)}
       ${filter.state === undefined ? sql`` : sql`and d.state = ${filter.state}`}
-      ${filter.after === undefined ? sql`` : sql`and (lower(d.name), d.id) > (${filter.after.name}::text, ${filter.after.id}::text)`}
+      ${filter.after === undefined ? sql`` : sql`and (lower(d.name), d.id) > (lower(${filter.after.name}::text), ${filter.after.id}::text)`}
     order by lower(d.name), d.id limit ${filter.limit + 1}`);
   return rows.map(deviceOf);
 }

@@ -6,7 +6,7 @@ import type { ClaimTicket, Device, DeviceState } from "@roost/contract/devices";
 import type { DeviceId } from "@roost/contract/ids";
 
 import type { Clock } from "../../platform/clock.ts";
-import { readCursor, writeCursor } from "../../platform/cursor.ts";
+import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import type { FactHandler } from "../../platform/events.ts";
@@ -215,13 +215,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
         }),
         countDevices(db, organisationId, query.q),
       ]);
-      const items = found.slice(0, query.limit);
-      const last = items.at(-1);
-      return {
-        items,
-        counts,
-        ...(found.length > query.limit && last !== undefined ? { next: writeCursor([last.name.toLowerCase(), last.id]) } : {}),
-      };
+      return { ...pageOf(found, query.limit, (last) => [last.name, last.id]), counts };
     },
     /** How many devices are in each state. */
     counts: (organisationId: string): Promise<Record<DeviceState, number>> => countDevices(db, organisationId),
