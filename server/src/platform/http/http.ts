@@ -208,8 +208,12 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
     else await reply.code(200).send(request.method === "HEAD" ? undefined : bytes);
   });
 
+  // Sockets that were handed over belong to no request any more, yet the server waits for them when it closes.
+  const handedOver = new Set<Duplex>();
   app.server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
+    handedOver.add(socket);
+    socket.once("close", () => handedOver.delete(socket));
     const path = request.url?.split("?", 1)[0];
     if (onUpgrade === undefined || path !== "/mqtt" || closing.signal.aborted) answerRaw(socket, httpErrors.not_found(), security.all);
     else if (isForeignOrigin(request, forwarded, publicOrigin)) answerRaw(socket, httpErrors.foreign_origin(), security.all);
@@ -246,9 +250,15 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
     },
     async close({ drainMs = 8_000 } = {}) {
       closing.abort();
-      const timer = setTimeout(() => app.server.closeAllConnections(), drainMs);
+      // A connection that is busy now falls idle later, and would be kept for its next request.
+      const idle = setInterval(() => app.server.closeIdleConnections(), 50);
+      const rest = setTimeout(() => {
+        app.server.closeAllConnections();
+        for (const socket of handedOver) socket.destroy();
+      }, drainMs);
       await app.close();
-      clearTimeout(timer);
+      clearInterval(idle);
+      clearTimeout(rest);
     },
   };
 }
