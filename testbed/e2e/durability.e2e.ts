@@ -11,6 +11,7 @@ import type { Administrator } from "../src/people.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { readByApi, readBySql } from "../src/stored-rows.ts";
+import { pause, until } from "../src/waiting.ts";
 
 const long = process.env["ROOST_TEST_LONG"] === "1";
 const clean = { lost: 0, duplicate: 0, phantom: 0, altered: 0 };
@@ -53,17 +54,6 @@ async function setStage(devices: number): Promise<Stage> {
   };
   stage = made;
   return made;
-}
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs: number): Promise<number> {
-  const startedMs = performance.now();
-  while (performance.now() - startedMs < withinMs) {
-    if (await holds()) return performance.now() - startedMs;
-    await pause(20);
-  }
-  throw new Error(`${what}: not within ${withinMs} ms`);
 }
 
 /** The postmaster of a data folder and its children: each has a process group of its own. */
