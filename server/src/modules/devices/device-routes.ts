@@ -11,7 +11,7 @@ import {
 } from "@roost/contract/devices";
 import type { LatestValue } from "@roost/contract/devices";
 
-import type { Mount } from "../../platform/http/mount.ts";
+import type { Mount, RequestFacts } from "../../platform/http/mount.ts";
 import type { Devices } from "./devices.ts";
 
 /** What the fleet page shows of nouns of higher rank; the composition root hands it in. */
@@ -23,6 +23,11 @@ export interface FleetReads {
 }
 
 const metricsPerRow = 4;
+
+/** By which name the request came in; what it names is checked where it is used. */
+function hostHeaderOf({ headers }: RequestFacts): string | undefined {
+  return typeof headers["host"] === "string" ? headers["host"] : undefined;
+}
 
 /** Ties the routes of devices and claims to the face. */
 export function mountDevices(mount: Mount, devices: Devices, { latestOf, openCounts }: FleetReads): void {
@@ -43,18 +48,19 @@ export function mountDevices(mount: Mount, devices: Devices, { latestOf, openCou
     };
   });
   mount(getDevice, async ({ caller, params }) => devices.get(caller.organisationId, params.deviceId));
-  mount(addDevice, async ({ caller, body }) => devices.add(caller.organisationId, body));
+  mount(addDevice, async ({ caller, body, request }) => devices.add(caller.organisationId, body, hostHeaderOf(request)));
   mount(changeDevice, async ({ caller, params, body }) => devices.change(caller.organisationId, params.deviceId, body));
   mount(removeDevice, async ({ caller, params, query }) => devices.remove(caller.organisationId, params.deviceId, query.confirm));
-  mount(renewClaimSecret, async ({ caller, params }) => devices.renewClaimSecret(caller.organisationId, params.deviceId));
+  mount(renewClaimSecret, async ({ caller, params, request }) =>
+    devices.renewClaimSecret(caller.organisationId, params.deviceId, hostHeaderOf(request)),
+  );
   mount(rotateCredentials, async ({ caller, params, body }) =>
     devices.rotateCredentials(caller.organisationId, params.deviceId, body.overlapSeconds),
   );
   mount(revokeCredentials, async ({ caller, params }) => devices.revokeCredentials(caller.organisationId, params.deviceId));
 
   mount(claimDevice, async ({ body, request }) => {
-    const { host } = request.headers;
-    const { answer, repeated } = await devices.claim(body, typeof host === "string" ? host : undefined);
+    const { answer, repeated } = await devices.claim(body, hostHeaderOf(request));
     // The answer carries a password: no cache on the way may keep it.
     request.setHeader("cache-control", "no-store");
     if (repeated) request.setHeader("x-idempotent-request", "true");

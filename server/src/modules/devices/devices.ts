@@ -32,12 +32,14 @@ import {
 } from "./device-store.ts";
 import { claimUriOf, labelSvg } from "./label.ts";
 import { createPresence } from "./presence-watch.ts";
+import { hostFor } from "./reach.ts";
 import type { Reach } from "./reach.ts";
 import { createRegistry } from "./registry.ts";
 import type { DeviceAccess, DeviceIdentity } from "./registry.ts";
 import { insertDeviceEvents, loadAttributes, mergeAttributes } from "./report-store.ts";
 import { loadRetained, retain } from "./retained-store.ts";
 
+export { slugOf } from "./device-name.ts";
 export type { ClaimOutcome } from "./claims.ts";
 export type { Presence } from "./presence-watch.ts";
 export type { Reach } from "./reach.ts";
@@ -92,9 +94,9 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
 
   const claims = createClaims({ db, seal, reach, log, reload: (id) => reload([id]) });
 
-  function ticketOf(deviceId: string, name: string, claimSecret: string): ClaimTicket {
-    const { httpUrl, host } = reach();
-    const claimUri = claimUriOf({ server: httpUrl(host), deviceId, claimSecret });
+  function ticketOf(deviceId: string, name: string, claimSecret: string, hostHeader: string | undefined): ClaimTicket {
+    const now = reach();
+    const claimUri = claimUriOf({ server: now.httpUrl(hostFor(now, hostHeader)), deviceId, claimSecret });
     return { deviceId: deviceId as DeviceId, claimSecret, claimUri, qrSvg: labelSvg({ claimUri, deviceId, name }) };
   }
 
@@ -194,11 +196,16 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
     /** The same for HTTP, where the token alone tells which device it is. @throws {AppError} `http.unavailable` */
     authenticateDeviceToken: (token: string): Promise<DeviceAccess | undefined> => look(token, (hash) => registry.accessByToken(hash)),
 
-    /** Adds a device with a claim secret that is shown once. @throws {AppError} `devices.already_exists` */
-    async add(organisationId: string, wanted: AddDevice): Promise<{ device: Device; ticket: ClaimTicket }> {
+    /**
+     * Adds a device with a claim secret that is shown once.
+     *
+     * @param hostHeader - By which name the person reached this installation: the label then names it too, if the certificate does.
+     * @throws {AppError} `devices.already_exists`
+     */
+    async add(organisationId: string, wanted: AddDevice, hostHeader?: string): Promise<{ device: Device; ticket: ClaimTicket }> {
       const secret = randomBytes(32);
       const device = await insert(organisationId, wanted, { hidden: false, claimSecret: secret });
-      return { device, ticket: ticketOf(device.id, device.name, secret.toString("hex")) };
+      return { device, ticket: ticketOf(device.id, device.name, secret.toString("hex"), hostHeader) };
     },
     /** Devices by name, case aside. @throws {AppError} `http.invalid` for a cursor of another list. */
     async list(
@@ -248,12 +255,12 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
         await emit(tx, { organisationId, type: "device.removed", nounId: id, data: { key: device.key, name: device.name } });
       }),
     /** A new claim secret; the old one and its remembered claims are void. @throws {AppError} `devices.not_found` */
-    renewClaimSecret: (organisationId: string, id: string): Promise<ClaimTicket> =>
+    renewClaimSecret: (organisationId: string, id: string, hostHeader?: string): Promise<ClaimTicket> =>
       changeLocked(organisationId, id, async (tx, device) => {
         const secret = randomBytes(32);
         await setClaimSecret(tx, id, seal.seal(secret, claimSecretPurpose(id)));
         await changed(tx, organisationId, id, "claim_secret");
-        return ticketOf(id, device.name, secret.toString("hex"));
+        return ticketOf(id, device.name, secret.toString("hex"), hostHeader);
       }),
     /** A new password; those that work now go on for the overlap, then their connections are cut. @throws {AppError} `devices.not_found` */
     rotateCredentials: (

@@ -1,21 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, open, readFile, rename } from "node:fs/promises";
+import { hostname as machineName } from "node:os";
 import { join } from "node:path";
 
-import type { Log } from "../../platform/log.ts";
-import { slugOf } from "./device-name.ts";
-import type { Devices } from "./devices.ts";
+import { slugOf } from "./modules/devices/devices.ts";
+import type { Devices } from "./modules/devices/devices.ts";
+import type { Certificates } from "./platform/certificates.ts";
 
 export interface LocalDeviceOptions {
   readonly devices: Pick<Devices, "add" | "exists" | "get" | "renewClaimSecret">;
   readonly organisationId: string;
   readonly dataDir: string;
-  /** What this machine is called. */
-  readonly hostname: string;
   /** Address of the web server as this machine reaches it, without a slash at the end. */
-  readonly server: string;
-  readonly caPem: string;
-  readonly log: Log;
+  readonly url: string;
+  readonly certificates: Pick<Certificates, "caPem">;
+  /** What this machine is called; asked of the system unless given. */
+  readonly hostname?: string;
 }
 
 /** Seconds between two signs of life of the local agent. */
@@ -27,18 +27,27 @@ const heartbeatSeconds = 10;
  * Done once: while the file is there nothing happens, not even after people removed the device, because they meant it.
  * Where the file was lost and the device is still there, it gets a new claim secret.
  *
- * @returns The device's id.
+ * @returns Where the file is.
  */
-export async function ensureLocalDevice(options: LocalDeviceOptions): Promise<string | undefined> {
-  const { devices, organisationId, dataDir, hostname, server, caPem, log } = options;
+export async function ensureLocalDevice({
+  devices,
+  organisationId,
+  dataDir,
+  url,
+  certificates,
+  hostname = machineName(),
+}: LocalDeviceOptions): Promise<string> {
   const folder = join(dataDir, "local-agent");
   const path = join(folder, "claim.json");
-  const earlier = await readEarlier(path);
-  if (earlier !== undefined) return earlier;
+  if (await isClaim(path)) return path;
   const ticket = await ticketFor(devices, organisationId, hostname);
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o700);
-  const text = JSON.stringify({ server, ca_pem: caPem, device_id: ticket.deviceId, claim_secret: ticket.claimSecret }, undefined, 2);
+  const text = JSON.stringify(
+    { server: url, ca_pem: certificates.caPem(), device_id: ticket.deviceId, claim_secret: ticket.claimSecret },
+    undefined,
+    2,
+  );
   // Whole or not at all: an agent that starts at the same time must not read half a file.
   const draft = `${path}.${randomBytes(4).toString("hex")}.new`;
   const file = await open(draft, "wx", 0o600);
@@ -49,18 +58,17 @@ export async function ensureLocalDevice(options: LocalDeviceOptions): Promise<st
     await file.close();
   }
   await rename(draft, path);
-  log.info({ deviceId: ticket.deviceId }, "this machine is a device now; its agent claims with local-agent/claim.json");
-  return ticket.deviceId;
+  return path;
 }
 
-async function readEarlier(path: string): Promise<string | undefined> {
+async function isClaim(path: string): Promise<boolean> {
   try {
     const claim = JSON.parse(await readFile(path, "utf8")) as { device_id?: unknown };
-    if (typeof claim.device_id === "string") return claim.device_id;
+    return typeof claim.device_id === "string";
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT" && !(error instanceof SyntaxError)) throw error;
+    return false;
   }
-  return undefined;
 }
 
 async function ticketFor(devices: LocalDeviceOptions["devices"], organisationId: string, hostname: string) {
@@ -74,15 +82,4 @@ async function ticketFor(devices: LocalDeviceOptions["devices"], organisationId:
   if (known?.kind === "linux-host") return devices.renewClaimSecret(organisationId, id);
   // The name is another device's, here or in another organisation.
   return add(`${id}-${randomBytes(3).toString("hex")}`);
-}
-
-/** The id of the platform's own device that readiness is judged by. */
-export const canaryDeviceId = "roost-canary";
-
-/** The hidden device whose readings prove the pipeline, with a password that lives in memory alone and ends with the next start. */
-export function ensureCanaryDevice(
-  devices: Pick<Devices, "ensureHidden">,
-  organisationId: string,
-): Promise<{ deviceId: string; password: string }> {
-  return devices.ensureHidden(organisationId, canaryDeviceId, 60);
 }
