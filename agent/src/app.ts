@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { isAppError } from "@roost/contract/errors";
+
+import { createBackoff } from "./backoff.ts";
+import type { ClaimTicket } from "./claim-ticket.ts";
+import type { Claimer } from "./claim.ts";
+import { agentClaimErrors } from "./claim.ts";
+import { createStepWatch, isClockSet } from "./clock.ts";
+import type { Clock } from "./clock.ts";
+import { markOf, readCredentials, writeCredentials } from "./credentials.ts";
+import type { Credentials } from "./credentials.ts";
+import { isRefusedLink, openLink } from "./link.ts";
+import type { Link } from "./link.ts";
+import type { Log } from "./log.ts";
+import type { Measurement } from "./measure.ts";
+import { createOutbox } from "./outbox.ts";
+import { createSender } from "./sender.ts";
+import type { Sender } from "./sender.ts";
+import type { RecordKind, Spool } from "./spool.ts";
+
+export interface AgentOptions {
+  readonly version: string;
+  readonly credentialsFile: string;
+  /** Reads the ticket as it is now; it may be replaced while the agent runs. */
+  readonly readTicket: () => ClaimTicket | undefined;
+  readonly claimer: Claimer;
+  readonly measure: () => Promise<Measurement>;
+  readonly spool: Spool;
+  /** Seconds between two samples, over what the server said. */
+  readonly sampleSeconds: number | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Without credentials nobody has said a pace yet. */
+const defaultSampleSeconds = 10;
+const stopLimitMs = 3_000;
+
+/** Starts the agent: it measures from now on, and tells the server as soon as and whenever there is one. */
+export function startAgent({ version, credentialsFile, readTicket, claimer, measure, spool, sampleSeconds, clock, log }: AgentOptions) {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const outbox = createOutbox({ spool, log });
+  const stepOfClock = createStepWatch(clock);
+  let credentials = readCredentials(credentialsFile);
+  let session: { readonly link: Link; readonly sender: Sender } | undefined;
+  let firstIdOfRun: number | undefined;
+  let reportedDropped = totalDropped();
+
+  function totalDropped(): number {
+    const { dropped, refused } = spool.stats();
+    return dropped.sample + dropped.event + refused;
+  }
+
+  function keep(kind: RecordKind, content: object): void {
+    const stepMs = stepOfClock();
+    if (stepMs > 0) {
+      const mended = firstIdOfRun === undefined ? 0 : outbox.shift(stepMs, firstIdOfRun);
+      log.warn({ stepMs, mended }, "the clock was put forward; what was measured before got its right time");
+    }
+    const record = outbox.keep(kind, clock.nowMs(), JSON.stringify(content));
+    if (record === undefined) return;
+    if (record.id > 0) firstIdOfRun ??= record.id;
+    session?.sender.fresh(record);
+  }
+
+  function event(type: string, data: Readonly<Record<string, unknown>>): void {
+    keep("event", { type, data });
+  }
+
+  async function measureForever(): Promise<void> {
+    let nextMs = clock.monotonicMs();
+    while (!signal.aborted) {
+      try {
+        const values = await measure();
+        if (Object.keys(values).length > 0) keep("sample", values);
+      } catch (error) {
+        log.error({ err: error }, "measuring failed");
+      }
+      const everyMs = (sampleSeconds ?? credentials?.reply.configuration.sample_seconds ?? defaultSampleSeconds) * 1_000;
+      nextMs += everyMs;
+      // What was missed while the machine slept is missing; it is not made up for.
+      if (nextMs < clock.monotonicMs()) nextMs = clock.monotonicMs() + everyMs;
+      await pause(nextMs - clock.monotonicMs());
+    }
+  }
+
+  async function pause(ms: number): Promise<void> {
+    await sleep(Math.max(0, ms), undefined, { signal }).catch(() => undefined);
+  }
+
+  async function linkForever(): Promise<void> {
+    const backoff = createBackoff();
+    while (!signal.aborted) {
+      try {
+        credentials ??= await claim();
+        await oneSession(credentials, () => backoff.reset());
+      } catch (error) {
+        if (signal.aborted) return;
+        tellFailure(error);
+        if (isRefusedLink(error)) credentials = await claimAnew(credentials);
+      }
+      const waitMs = backoff.next();
+      log.debug({ waitMs }, "waiting before the next try");
+      await pause(waitMs);
+    }
+  }
+
+  function tellFailure(error: unknown): void {
+    if (!isAppError(error)) {
+      log.error({ err: error }, "the link failed");
+      return;
+    }
+    // A certificate is not valid yet for a board that thinks it is 1970.
+    const clockSet = isClockSet(clock.nowMs());
+    log.warn({ code: error.code, ...error.details, ...(clockSet ? {} : { clock: "not set" }) }, error.message);
+  }
+
+  async function claim(): Promise<Credentials> {
+    const ticket = readTicket();
+    if (ticket === undefined) throw agentClaimErrors.refused({ reason: "no claim ticket" });
+    const reply = await claimer.claim(ticket);
+    const claimed: Credentials = { claimedWith: markOf(ticket.secret), server: ticket.server, reply };
+    writeCredentials(credentialsFile, claimed);
+    log.info({ deviceId: reply.device_id, server: ticket.server }, "claimed");
+    return claimed;
+  }
+
+  /** Refused credentials are given up only for a new ticket: a server that errs for a while must not cost us the old ones. */
+  async function claimAnew(old: Credentials | undefined): Promise<Credentials | undefined> {
+    const ticket = readTicket();
+    if (old === undefined || ticket === undefined || markOf(ticket.secret) === old.claimedWith) return old;
+    try {
+      return await claim();
+    } catch (error) {
+      tellFailure(error);
+      return old;
+    }
+  }
+
+  async function oneSession({ reply }: Credentials, onUp: () => void): Promise<void> {
+    const link = await openLink({ reply, will: JSON.stringify({ state: "offline", firmware_version: version }) });
+    if (signal.aborted) {
+      await link.close();
+      return;
+    }
+    await link.retain(reply.topics.status, JSON.stringify({ state: "online", firmware_version: version }));
+    onUp();
+    log.info({ host: reply.mqtt.host, port: reply.mqtt.port, waiting: spool.stats().records }, "linked");
+    const sender = createSender({ outbox, link, topics: reply.topics, log });
+    session = { link, sender };
+    const everySeconds = reply.configuration.heartbeat_seconds;
+    const beat = () => link.tell(reply.topics.heartbeat, JSON.stringify(heartbeat(everySeconds)));
+    beat();
+    const beating = setInterval(beat, everySeconds * 1_000);
+    tellDropped();
+    try {
+      await sender.run();
+      log.warn({ reason: await link.closed }, "the link was lost");
+    } finally {
+      clearInterval(beating);
+      session = undefined;
+    }
+  }
+
+  function heartbeat(interval: number) {
+    return { timestamp: clock.nowMs(), uptime: Math.round(clock.monotonicMs() / 1_000), interval };
+  }
+
+  /** What was dropped while nobody listened is said once somebody does. */
+  function tellDropped(): void {
+    const { dropped, refused } = spool.stats();
+    const total = totalDropped();
+    if (total === reportedDropped) return;
+    reportedDropped = total;
+    event("spool_dropped", { samples: dropped.sample, events: dropped.event, refused });
+  }
+
+  const { endedCleanly, damagedFile } = spool.history;
+  if (endedCleanly === false) {
+    log.warn("the last run did not end cleanly");
+    event("agent_unclean_stop", { waiting: spool.stats().records });
+  }
+  if (damagedFile !== undefined) {
+    log.error({ damagedFile }, "the spool was damaged and put aside; measuring goes on with an empty one");
+    event("spool_damaged", {});
+  }
+  const work = Promise.all([measureForever(), linkForever()]);
+
+  return {
+    stats: () => ({ ...outbox.stats(), linked: session !== undefined }),
+    /** Says goodbye to the server, keeps what is left for the next start. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      const reply = credentials?.reply;
+      const { link } = session ?? {};
+      if (link !== undefined && reply !== undefined) {
+        const goodbye = link.retain(reply.topics.status, JSON.stringify({ state: "offline", firmware_version: version }));
+        await Promise.race([goodbye.catch(() => undefined), sleep(stopLimitMs)]);
+        await Promise.race([link.close(), sleep(stopLimitMs)]);
+      }
+      await Promise.race([work, sleep(stopLimitMs)]);
+      spool.close();
+    },
+  };
+}
+export type Agent = ReturnType<typeof startAgent>;
