@@ -2,10 +2,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readdirSync } from "node:fs";
 
+import { agentConfigSchema } from "../agent/src/config.ts";
 import { AppError } from "../contract/src/errors.ts";
 import { routes } from "../contract/src/routes.ts";
 import { topicTable } from "../contract/src/topics.ts";
 import { configSchema } from "../server/src/config.ts";
+import { mqttLimits } from "../server/src/platform/mqtt/limits.ts";
 
 const cell = (text) => String(text).replaceAll("|", "\\|").replaceAll("\n", " ");
 const table = (head, rows) =>
@@ -58,7 +60,7 @@ pages.set(
 );
 pages.set(
   "docs/reference/config.md",
-  `# Configuration\n\nGenerated. Read from the environment once, at the start. For a secret \`X\`, \`X_FILE\` may name a file that holds it. No variable is required.\n\n## Server\n\n${table(["variable", "default", "meaning"], variableRows(configSchema))}\n`,
+  `# Configuration\n\nGenerated. Read from the environment once, at the start. For a secret \`X\`, \`X_FILE\` may name a file that holds it. No variable is required.\n\n## Server\n\n${table(["variable", "default", "meaning"], variableRows(configSchema))}\n\n## Agent\n\n${table(["variable", "default", "meaning"], variableRows(agentConfigSchema))}\n`,
 );
 pages.set(
   ".env.example",
@@ -72,12 +74,13 @@ pages.set(
     .join("\n")}\n`,
 );
 
-for (const extra of ["agent", "limits"]) {
-  const found = await import("./docs-extra.mjs").catch(() => ({ default: {} }));
-  const make = found[extra];
-  if (make === undefined) continue;
-  for (const [file, text] of await make({ table, variableRows })) pages.set(file, text);
-}
+pages.set(
+  "docs/reference/limits.md",
+  `# Limits of the MQTT door\n\nGenerated. Nothing a client does may cost more than this; each limit has a counter of its name in the metrics.\n\n${table(
+    ["limit", "default", "unit", "answer", "what it bounds"],
+    Object.entries(mqttLimits).map(([name, limit]) => [`\`${name}\``, limit.default, limit.unit, limit.answer, limit.about]),
+  )}\n`,
+);
 
 const check = process.argv.includes("--check");
 const stale = [];
