@@ -88,8 +88,7 @@ export interface FleetFilter {
 }
 
 function matching(organisationId: string, q: string | undefined): Sql {
-  // No name has a NUL, and PostgreSQL takes none.
-  const needle = q?.replaceAll("\0", "").trim();
+  const needle = q?.trim();
   const all = sql`d.organisation_id = ${organisationId} and not d.hidden`;
   if (needle === undefined || needle === "") return all;
   return sql`${all} and (position(lower(${needle}::text) in lower(d.name)) > 0 or position(lower(${needle}::text) in d.id) > 0)`;
