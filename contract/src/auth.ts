@@ -59,7 +59,7 @@ export const signIn = defineRoute({
   summary: "Signs in; the session is a cookie that scripts cannot read.",
   body: z.strictObject({ email, password }),
   reply: session,
-  errors: [authErrors.wrong_credentials],
+  errors: [authErrors.wrong_credentials, authErrors.not_set_up],
 });
 
 export const login = defineRoute({
@@ -70,7 +70,7 @@ export const login = defineRoute({
   summary: "Answers a bearer token for user name (e-mail) and password: for programs and the command line.",
   body: z.strictObject({ username: z.string().max(254), password }),
   reply: z.object({ access_token: z.string(), token_type: z.literal("Bearer"), expires_at: instant }),
-  errors: [authErrors.wrong_credentials],
+  errors: [authErrors.wrong_credentials, authErrors.not_set_up],
 });
 
 export const signOut = defineRoute({

@@ -135,7 +135,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
     async signOut(request: CredentialRequest): Promise<void> {
       const credential = readCredential(request.headers, cookieName);
       if (credential?.kind !== "session") return;
-      const found = await signIn.findSession(credential.cookieValue);
+      const found = await signIn.findSession(credential.cookieValue, false);
       if (found !== undefined) {
         // By our own statement: the library answers success even where the row could not be deleted.
         await store.removeSession(db, found.session.id);
@@ -150,9 +150,9 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
       if (credential === undefined) return undefined;
       if (credential.kind === "token") return (await findToken(credential.secret))?.caller;
       const right = await rights.find(hashSecret(credential.cookieValue).toString("base64"), async () => {
-        const found = await signIn.findSession(credential.cookieValue);
-        if (found === undefined) return undefined;
         const isCookie = request.headers["authorization"] === undefined;
+        const found = await signIn.findSession(credential.cookieValue, isCookie);
+        if (found === undefined) return undefined;
         for (const cookie of isCookie ? found.cookies : []) request.addHeader("set-cookie", cookie);
         const membership = await store.findMembership(db, found.person.id, found.session.activeOrganizationId ?? undefined);
         if (membership === undefined) return undefined;

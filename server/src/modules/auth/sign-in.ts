@@ -10,7 +10,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import { sql } from "../../platform/sql.ts";
 import { createThrottle } from "../../platform/throttle.ts";
-import { findMembership, findPerson } from "./auth-store.ts";
+import { findMembership, findPerson, findSetup } from "./auth-store.ts";
 import { makeKnownBrowser, readCookie, readKnownBrowser, toBearer } from "./credentials.ts";
 import type { SignInLibrary } from "./sign-in-library.ts";
 
@@ -61,7 +61,10 @@ export function createSignIn({ db, library, clock, signingKey, cookieName, isSec
     const answer = await library.api
       .signInEmail({ body: { email, password: input.password, rememberMe: !isBrief }, headers, returnHeaders: true })
       .catch(async (error: unknown) => {
-        if (isAPIError(error) && error.statusCode < 500) throw authErrors.wrong_credentials({}, { cause: error });
+        if (isAPIError(error) && error.statusCode < 500) {
+          const setup = await findSetup(db);
+          throw setup?.isUsed === true ? authErrors.wrong_credentials({}, { cause: error }) : authErrors.not_set_up({}, { cause: error });
+        }
         return refuse(error);
       });
     perAccount.giveBack(account);
@@ -84,12 +87,20 @@ export function createSignIn({ db, library, clock, signingKey, cookieName, isSec
     throw error;
   }
 
-  /** The session behind a cookie's value; `undefined` when it is not ours or has ended. @throws {AppError} `http.unavailable` */
+  /**
+   * The session behind a cookie's value; `undefined` when it is not ours or has ended.
+   *
+   * @param renews - A session in a browser is renewed by use; a bearer token ends when it was said to end.
+   * @throws {AppError} `http.unavailable`
+   */
   async function findSession(
     cookieValue: string,
+    renews: boolean,
   ): Promise<(FoundSession & { readonly session: { readonly expiresAt: Date } }) | undefined> {
     const headers = new Headers({ cookie: `${cookieName}=${cookieValue}` });
-    const { response, headers: answered } = await library.api.getSession({ headers, returnHeaders: true }).catch(refuse);
+    const { response, headers: answered } = await library.api
+      .getSession({ headers, returnHeaders: true, query: { disableRefresh: !renews } })
+      .catch(refuse);
     if (response === null) return undefined;
     return { session: response.session, person: response.user, cookies: answered.getSetCookie() };
   }
@@ -128,7 +139,7 @@ export function createSignIn({ db, library, clock, signingKey, cookieName, isSec
       request: SignInRequest,
     ): Promise<{ access_token: string; token_type: "Bearer"; expires_at: Date }> {
       const signedIn = await check({ email: input.username, password: input.password }, request, true);
-      const found = await findSession(signedIn.cookieValue);
+      const found = await findSession(signedIn.cookieValue, false);
       if (found === undefined) throw authErrors.wrong_credentials();
       return { access_token: toBearer(signedIn.cookieValue), token_type: "Bearer", expires_at: found.session.expiresAt };
     },

@@ -1,0 +1,119 @@
+import { addApiToken, getSession, listApiTokens, removeApiToken, signIn } from "@roost/contract/auth";
+import { rolePermissions } from "@roost/contract/permissions";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { sql } from "../../platform/sql.ts";
+import { codeOf, cookiesOf, password, readDevices, startInstallation, tail } from "./test-people.ts";
+import type { Installation } from "./test-people.ts";
+
+describe("API tokens", () => {
+  let home: Installation;
+  let cookie = "";
+  beforeAll(async () => {
+    home = await startInstallation();
+    cookie = await home.setUp();
+  });
+  afterAll(async () => home.close());
+
+  const make = async (body: object = {}, headers: Record<string, string> = { cookie }) =>
+    home.post(addApiToken.path, { name: "dashboard", permissions: ["devices:read"], ...body }, headers);
+  const made = async (body: object = {}) =>
+    (await (await make(body)).json()) as { token: { id: string; expiresAt: string }; secret: string };
+  const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
+  const remove = (id: string) => fetch(home.url + removeApiToken.path.replace(":tokenId", id), { method: "DELETE", headers: { cookie } });
+
+  it("show their secret once, and only its hash is kept", async () => {
+    const { token, secret } = await made({ expiresInDays: 30 });
+    expect(secret).toMatch(/^roost_pat_[\w-]{43}$/);
+    const listed = await (await home.get(listApiTokens.path, { cookie })).text();
+    expect(listed).toContain(token.id);
+    expect(listed).not.toContain(secret.slice(10));
+    const rows = await home.db.query(sql`select row_to_json(t)::text as row from api_tokens t`);
+    expect(JSON.stringify(rows)).not.toContain(secret.slice(10));
+    expect(home.lines.join("")).not.toContain(secret.slice(10));
+  });
+
+  it("hold what they were given and nothing else, and tell who made them", async () => {
+    const { secret } = await made();
+    expect(await (await home.get(readDevices.path, bearer(secret))).json()).toEqual({ by: "dashboard", kind: "token" });
+    expect((await home.get(listApiTokens.path, bearer(secret))).status).toBe(403);
+    expect(await (await home.get(getSession.path, bearer(secret))).json()).toMatchObject({
+      person: { email: "keeper@example.org" },
+      permissions: ["devices:read"],
+    });
+  });
+
+  it("cannot hold more than their maker, nor make tokens, nor be made by nobody", async () => {
+    expect((await make({ permissions: ["no:such"] })).status).toBe(400);
+    expect((await make({ permissions: [] })).status).toBe(400);
+    expect((await make({ organisationId: crypto.randomUUID() })).status).toBe(400);
+    expect((await make({}, {})).status).toBe(401);
+    const { secret } = await made({ permissions: ["tokens:write", "devices:read"] });
+    expect(await codeOf(await make({}, bearer(secret)))).toBe("http.forbidden");
+    await home.db.query(sql`update memberships set role = 'admin'`);
+    const admin = cookiesOf(await home.post(signIn.path, { email: "keeper@example.org", password }));
+    expect((await make({ permissions: ["organisation:write"] }, { cookie: admin })).status).toBe(403);
+    expect((await make({ permissions: rolePermissions.admin }, { cookie: admin })).status).toBe(201);
+    await home.db.query(sql`update memberships set role = 'owner'`);
+  });
+
+  it("S4: end at once when they are taken away: for requests, open streams and what was verified before", async () => {
+    const { token, secret } = await made();
+    const verified = await home.auth.verifyToken(secret);
+    expect(verified).toMatchObject({ id: token.id, name: "dashboard", organisationId: home.organisationId, revoked: false });
+    const stream = await home.get(tail.path, bearer(secret));
+    expect((await remove(token.id)).status).toBe(204);
+    expect(await stream.text()).toContain("data: 1");
+    expect(verified?.revoked).toBe(true);
+    expect((await home.get(readDevices.path, bearer(secret))).status).toBe(401);
+    expect(await home.auth.verifyToken(secret)).toBeUndefined();
+    expect(await codeOf(await remove(token.id))).toBe("auth.token_not_found");
+    expect(await codeOf(await remove("not-a-uuid"))).toBe("auth.token_not_found");
+  });
+
+  it("S4: end when another node takes them away, when they run out, and when their maker may less", async () => {
+    const endings = [
+      (id: string) => sql`delete from api_tokens where id = ${id}`,
+      (id: string) => sql`update api_tokens set expires_at = now() where id = ${id}`,
+      () => sql`update memberships set role = 'viewer'`,
+      () => sql`delete from memberships`,
+    ];
+    const owner = await home.db.query<{ person_id: string }>(sql`select m.person_id from memberships m`);
+    const all = [];
+    for (const _ of endings) all.push(await made({ permissions: ["devices:read", "devices:write"] }));
+    for (const [index, ending] of endings.entries()) {
+      const { token, secret } = all[index] ?? { token: { id: "" }, secret: "" };
+      await home.db.query(sql`delete from memberships`);
+      await home.db.query(
+        sql`insert into memberships (id, organisation_id, person_id, role) values (gen_random_uuid(), ${home.organisationId}, ${owner[0]?.person_id}, 'owner')`,
+      );
+      const verified = await home.auth.verifyToken(secret);
+      expect([index, verified?.revoked]).toEqual([index, false]);
+      await home.db.query(ending(token.id));
+      await expect.poll(() => verified?.revoked, { timeout: 10_000 }).toBe(true);
+    }
+    await home.db.query(sql`delete from memberships`);
+    await home.db.query(
+      sql`insert into memberships (id, organisation_id, person_id, role) values (gen_random_uuid(), ${home.organisationId}, ${owner[0]?.person_id}, 'owner')`,
+    );
+  });
+
+  it("note when they were used last", async () => {
+    const { token, secret } = await made();
+    await home.get(readDevices.path, bearer(secret));
+    const used = async () => {
+      const { items } = (await (await home.get(listApiTokens.path, { cookie })).json()) as { items: { id: string; lastUsedAt?: string }[] };
+      return items.find((item) => item.id === token.id)?.lastUsedAt;
+    };
+    await expect.poll(used).toMatch(/Z$/);
+  });
+
+  it("of another organisation are neither seen nor taken away", async () => {
+    const { token } = await made();
+    const other = crypto.randomUUID();
+    await home.db.query(sql`insert into organisations (id, name, slug) values (${other}, 'Other', 'other')`);
+    await home.db.query(sql`update api_tokens set organisation_id = ${other} where id = ${token.id}`);
+    expect(await (await home.get(listApiTokens.path, { cookie })).text()).not.toContain(token.id);
+    expect(await codeOf(await remove(token.id))).toBe("auth.token_not_found");
+  });
+});
