@@ -1,0 +1,183 @@
+import { getAlarm, listAlarmRules, listAlarms, type Severity } from "@roost/contract/alarms";
+import { getSession, getSetup, listApiTokens } from "@roost/contract/auth";
+import { type Call, createClient } from "@roost/contract/client";
+import { type DeviceState, getDevice, listDevices } from "@roost/contract/devices";
+import { isAppError } from "@roost/contract/errors";
+import { listRejects } from "@roost/contract/ingest";
+import { listDeliveries, listNotificationTargets } from "@roost/contract/notifications";
+import { getReady, getStatus, systemErrors } from "@roost/contract/system";
+import { listSeries, queryTelemetry } from "@roost/contract/telemetry";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { z } from "zod";
+
+/** How often pages ask again for what no fact announces: values, and when a device was last heard. */
+const valuesEveryMs = 5_000;
+
+export interface AlarmFilter {
+  readonly state?: "open" | "cleared" | "all" | undefined;
+  readonly severity?: Severity | undefined;
+  readonly deviceId?: string | undefined;
+}
+
+export interface FleetFilter {
+  readonly q?: string | undefined;
+  readonly state?: DeviceState | undefined;
+}
+
+export interface RejectFilter {
+  readonly deviceId?: string | undefined;
+  readonly code?: string | undefined;
+}
+
+export interface DeliveryFilter {
+  readonly alarmId?: string | undefined;
+  readonly targetId?: string | undefined;
+}
+
+/** Calls with the cookie of this browser. */
+export function createBrowserCall(): Call {
+  return createClient({ baseUrl: "", fetch: (url, init) => fetch(url, { ...init, credentials: "same-origin" }) });
+}
+
+/**
+ * Every question a page may ask, with the key its answer is kept under.
+ *
+ * Keys begin with the noun (`devices`, `alarms`, …), so that a fact about a noun makes all answers about it stale.
+ */
+export function createApi(call: Call) {
+  const more = { initialPageParam: undefined as string | undefined, getNextPageParam: (last: { next?: string | undefined }) => last.next };
+  return {
+    call,
+    setup: () => queryOptions({ queryKey: ["setup"], queryFn: ({ signal }) => call(getSetup, { signal }), staleTime: 0 }),
+    session: () => queryOptions({ queryKey: ["session"], queryFn: ({ signal }) => call(getSession, { signal }), staleTime: 60_000 }),
+    fleet: (filter: FleetFilter) =>
+      infiniteQueryOptions({
+        queryKey: ["devices", "list", filter],
+        queryFn: ({ signal, pageParam }) =>
+          call(listDevices, { query: { ...present(filter), ...present({ cursor: pageParam }), limit: 100 }, signal }),
+        ...more,
+        refetchInterval: valuesEveryMs,
+        placeholderData: keepPreviousData,
+      }),
+    device: (deviceId: string) =>
+      queryOptions({
+        queryKey: ["devices", "one", deviceId],
+        queryFn: ({ signal }) => call(getDevice, { params: { deviceId }, signal }),
+        refetchInterval: valuesEveryMs,
+      }),
+    series: (deviceId: string) =>
+      queryOptions({
+        queryKey: ["devices", "metrics", deviceId],
+        queryFn: ({ signal }) => call(listSeries, { params: { deviceId }, signal }),
+        refetchInterval: valuesEveryMs,
+      }),
+    /** One metric over a range; `range` is computed when the question is asked, so that "the last hour" moves on. */
+    telemetry: ({ key, range, ...asked }: TelemetryQuestion) =>
+      queryOptions({
+        queryKey: ["telemetry", asked.deviceId, asked.metric, key, asked.maxPoints, asked.timeZone],
+        queryFn: ({ signal }) => {
+          const { from, to } = range();
+          const { deviceId, metric, maxPoints, timeZone } = asked;
+          return call(queryTelemetry, {
+            params: { deviceId },
+            query: { metric, from: from.toISOString(), to: to.toISOString(), maxPoints, timeZone },
+            signal,
+          });
+        },
+        staleTime: 60_000,
+        placeholderData: keepPreviousData,
+      }),
+    alarms: (filter: AlarmFilter) =>
+      infiniteQueryOptions({
+        queryKey: ["alarms", "list", filter],
+        queryFn: ({ signal, pageParam }) =>
+          call(listAlarms, { query: { ...present(filter), ...present({ cursor: pageParam }), limit: 50 }, signal }),
+        ...more,
+        refetchInterval: 30_000,
+        placeholderData: keepPreviousData,
+      }),
+    alarm: (alarmId: string) =>
+      queryOptions({ queryKey: ["alarms", "one", alarmId], queryFn: ({ signal }) => call(getAlarm, { params: { alarmId }, signal }) }),
+    rules: (deviceId: string) =>
+      queryOptions({
+        queryKey: ["alarm-rules", deviceId],
+        queryFn: ({ signal }) => call(listAlarmRules, { query: { deviceId, limit: 200 }, signal }),
+      }),
+    rejects: (filter: RejectFilter) =>
+      infiniteQueryOptions({
+        queryKey: ["rejects", filter],
+        queryFn: ({ signal, pageParam }) =>
+          call(listRejects, { query: { ...present(filter), ...present({ cursor: pageParam }), limit: 50 }, signal }),
+        ...more,
+        refetchInterval: 10_000,
+        placeholderData: keepPreviousData,
+      }),
+    targets: () =>
+      queryOptions({
+        queryKey: ["notification-targets"],
+        queryFn: ({ signal }) => call(listNotificationTargets, { query: { limit: 200 }, signal }),
+      }),
+    deliveries: (filter: DeliveryFilter) =>
+      infiniteQueryOptions({
+        queryKey: ["deliveries", filter],
+        queryFn: ({ signal, pageParam }) =>
+          call(listDeliveries, { query: { ...present(filter), ...present({ cursor: pageParam }), limit: 50 }, signal }),
+        ...more,
+        refetchInterval: 30_000,
+        placeholderData: keepPreviousData,
+      }),
+    tokens: () => queryOptions({ queryKey: ["api-tokens"], queryFn: ({ signal }) => call(listApiTokens, { signal }) }),
+    status: () =>
+      queryOptions({ queryKey: ["status"], queryFn: ({ signal }) => call(getStatus, { signal }), refetchInterval: valuesEveryMs }),
+    ready: () => queryOptions({ queryKey: ["ready"], queryFn: ({ signal }) => askReady(call, signal), refetchInterval: 10_000 }),
+  };
+}
+
+export type Api = ReturnType<typeof createApi>;
+
+export interface TelemetryQuestion {
+  readonly deviceId: string;
+  readonly metric: string;
+  /** Names the range: `24h`, or the two ends of a zoom. */
+  readonly key: string;
+  readonly range: () => { from: Date; to: Date };
+  readonly maxPoints: number;
+  readonly timeZone: string;
+}
+
+/** Nouns of facts, and the first part of the keys they make stale. */
+const staleBy: Readonly<Record<string, readonly string[]>> = {
+  device: ["devices", "status"],
+  alarm: ["alarms", "devices", "status"],
+  alarm_rule: ["alarm-rules", "alarms"],
+  delivery: ["deliveries", "alarms"],
+};
+
+/** Says which kept answers a fact about a noun makes stale. */
+export function keysOfNoun(noun: string): readonly string[] {
+  return staleBy[noun] ?? [];
+}
+
+type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the entries that are `undefined`: the wire knows only what is there. */
+function present<T extends object>(parts: T): Present<T> {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Present<T>;
+}
+
+const checksShape = getReady.reply?.shape.checks ?? z.never();
+
+/** What stands in the way of readings, if anything: the refusal of `/ready` carries the same checks as its answer. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: z.output<typeof checksShape>;
+}
+
+async function askReady(call: Call, signal: AbortSignal): Promise<Readiness> {
+  try {
+    return await call(getReady, { signal });
+  } catch (error) {
+    if (!isAppError(error, systemErrors.not_ready.code)) throw error;
+    return { ready: false, checks: z.decode(checksShape, error.details["checks"] as z.input<typeof checksShape>) };
+  }
+}

@@ -1,0 +1,84 @@
+import { Button, PasswordInput, TextInput } from "@mantine/core";
+import { setUp } from "@roost/contract/auth";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, useRouter } from "@tanstack/react-router";
+import { type SyntheticEvent, useState } from "react";
+
+import { Fault } from "../../parts/fault.tsx";
+import { useApi } from "../../roost.tsx";
+import { AuthFrame } from "./auth-frame.tsx";
+
+const route = getRouteApi("/set-up");
+const shortestPassword = 12;
+
+/** The first administrator: there is no default account, so the first person proves that they can read the terminal. */
+export function SetUpPage() {
+  const search = route.useSearch();
+  const api = useApi();
+  const router = useRouter();
+  const queryClient = useQueryClient();
+  const [code, setCode] = useState(search.code ?? "");
+  const [name, setName] = useState("");
+  const [email, setEmail] = useState("");
+  const [password, setPassword] = useState("");
+  const make = useMutation({
+    mutationFn: () =>
+      api.call(setUp, { body: { code: code.trim(), email: email.trim(), password, ...(name.trim() === "" ? {} : { name: name.trim() }) } }),
+    onSuccess: (session) => {
+      queryClient.removeQueries({ queryKey: api.setup().queryKey });
+      queryClient.setQueryData(api.session().queryKey, session);
+      router.history.push("/");
+    },
+  });
+  const missing = shortestPassword - [...password].length;
+  const submit = (event: SyntheticEvent) => {
+    event.preventDefault();
+    make.mutate();
+  };
+  return (
+    <AuthFrame
+      title="Set up Roost"
+      about="Make the first administrator. The one-time code stands in the terminal where Roost was started; it works once."
+    >
+      <form onSubmit={submit}>
+        <TextInput
+          label="Set-up code"
+          required
+          value={code}
+          onChange={(event) => setCode(event.currentTarget.value)}
+          autoComplete="one-time-code"
+          spellCheck={false}
+          className="mono"
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the page has one thing to do
+          autoFocus={search.code === undefined}
+        />
+        <TextInput label="Your name" autoComplete="name" value={name} onChange={(event) => setName(event.currentTarget.value)} />
+        <TextInput
+          label="E-mail"
+          type="email"
+          autoComplete="username"
+          required
+          value={email}
+          onChange={(event) => setEmail(event.currentTarget.value)}
+        />
+        <PasswordInput
+          label="Password"
+          description={
+            missing > 0
+              ? `At least ${shortestPassword} characters${password === "" ? "" : `; ${missing} more`}. A few unrelated words are best.`
+              : "Long enough."
+          }
+          autoComplete="new-password"
+          required
+          minLength={shortestPassword}
+          value={password}
+          onChange={(event) => setPassword(event.currentTarget.value)}
+        />
+        {make.isError && <Fault error={make.error} />}
+        <Button type="submit" loading={make.isPending}>
+          Make the administrator and sign in
+        </Button>
+      </form>
+    </AuthFrame>
+  );
+}

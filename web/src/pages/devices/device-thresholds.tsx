@@ -1,0 +1,162 @@
+import { Button } from "@mantine/core";
+import { type AlarmRule, changeAlarmRule, removeAlarmRule } from "@roost/contract/alarms";
+import type { Series } from "@roost/contract/telemetry";
+import type { Unit } from "@roost/contract/units";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { Confirm } from "../../parts/confirm.tsx";
+import { Empty } from "../../parts/empty.tsx";
+import { Fault, readFault } from "../../parts/fault.tsx";
+import { formatMetric, formatSpan, formatValue } from "../../parts/format.ts";
+import { PlusIcon } from "../../parts/icons.tsx";
+import { SeverityMark } from "../../parts/marks.tsx";
+import { Section } from "../../parts/page.tsx";
+import { RowsWaiting } from "../../parts/waiting.tsx";
+import { useApi, useMay } from "../../roost.tsx";
+import { RuleForm } from "./rule-form.tsx";
+
+import styles from "./device-thresholds.module.css";
+
+const route = getRouteApi("/signed-in/devices/$deviceId/thresholds");
+
+/** The limits a device's metrics are watched against. */
+export function DeviceThresholds() {
+  const { deviceId } = route.useParams();
+  const { metric } = route.useSearch();
+  const api = useApi();
+  const rules = useQuery(api.rules(deviceId));
+  const series = useQuery(api.series(deviceId));
+  const may = useMay("alarms:configure");
+  const [adding, setAdding] = useState(metric !== undefined);
+  const metrics = series.data?.items ?? [];
+  const add = may && (
+    <Button leftSection={<PlusIcon size={18} />} onClick={() => setAdding(true)} disabled={series.data === undefined}>
+      Add threshold
+    </Button>
+  );
+  const items = rules.data?.items;
+  return (
+    <Section
+      title="Thresholds"
+      about="A value beyond its limit raises an alarm. Silence needs no threshold: three missed heartbeats raise one by themselves."
+      actions={items !== undefined && items.length > 0 && add}
+    >
+      {items === undefined && !rules.isError && <RowsWaiting label="thresholds" rows={3} />}
+      {items === undefined && rules.isError && <Fault error={rules.error} onRetry={() => void rules.refetch()} />}
+      {items?.length === 0 && (
+        <Empty title="No thresholds yet.">
+          <p>
+            {metrics.length === 0
+              ? "As soon as this device has sent its first values, you can set limits on them."
+              : "Say from which value on somebody should look after this device."}
+          </p>
+          {add}
+        </Empty>
+      )}
+      {items !== undefined && items.length > 0 && (
+        <ul className={styles.rules}>
+          {items.map((rule) => (
+            <RuleRow key={rule.id} rule={rule} series={metrics} mayChange={may} />
+          ))}
+        </ul>
+      )}
+      {adding && series.data !== undefined && (
+        <RuleForm deviceId={deviceId} metric={metric} series={metrics} onClose={() => setAdding(false)} />
+      )}
+    </Section>
+  );
+}
+
+/** A rule in one sentence: `above 35 °C for 10 min, clears 1 °C inside`. */
+export function describeRule(rule: Pick<AlarmRule, "above" | "below" | "forSeconds" | "hysteresis">, unit: Unit): string {
+  const limits = [
+    rule.above === undefined ? "" : `above ${formatValue(rule.above, unit)}`,
+    rule.below === undefined ? "" : `below ${formatValue(rule.below, unit)}`,
+  ];
+  const span = rule.forSeconds === 0 ? "" : ` for ${formatSpan(rule.forSeconds * 1_000)}`;
+  const inside = rule.hysteresis === 0 ? "" : `, clears ${formatValue(rule.hysteresis, unit)} inside`;
+  return `${limits.filter((limit) => limit !== "").join(" or ")}${span}${inside}`;
+}
+
+function RuleRow({
+  rule,
+  series,
+  mayChange,
+}: {
+  readonly rule: AlarmRule;
+  readonly series: readonly Series[];
+  readonly mayChange: boolean;
+}) {
+  const { call } = useApi();
+  const queryClient = useQueryClient();
+  const [open, setOpen] = useState<"change" | "remove">();
+  const refresh = () => queryClient.invalidateQueries({ queryKey: ["alarm-rules"] });
+  const remove = useMutation({ mutationFn: () => call(removeAlarmRule, { params: { ruleId: rule.id } }), onSuccess: refresh });
+  const { above, below, hysteresis, forSeconds, severity, enabled } = rule;
+  const toggle = useMutation({
+    mutationFn: () =>
+      call(changeAlarmRule, {
+        params: { ruleId: rule.id },
+        body: {
+          ...(above === undefined ? {} : { above }),
+          ...(below === undefined ? {} : { below }),
+          hysteresis,
+          forSeconds,
+          severity,
+          enabled: !enabled,
+        },
+      }),
+    onSuccess: refresh,
+  });
+  const unit = series.find((one) => one.metric === rule.metric)?.unit ?? "1";
+  const sentence = `${formatMetric(rule.metric)} ${describeRule(rule, unit)}`;
+  return (
+    <li className={styles.rule} data-off={!enabled || undefined}>
+      <SeverityMark severity={severity} quiet={!enabled} />
+      <span className={styles.what}>
+        <strong title={rule.metric}>{formatMetric(rule.metric)}</strong> {describeRule(rule, unit)}
+        {!enabled && <span className="quiet"> · switched off</span>}
+        {toggle.isError && (
+          <span role="alert" className={styles.failed}>
+            {readFault(toggle.error).message}
+          </span>
+        )}
+      </span>
+      {mayChange && (
+        <div className={styles.acts}>
+          <Button
+            variant="subtle"
+            color="gray"
+            loading={toggle.isPending}
+            onClick={() => toggle.mutate()}
+            aria-label={`Switch ${enabled ? "off" : "on"}: ${sentence}`}
+          >
+            Switch {enabled ? "off" : "on"}
+          </Button>
+          <Button variant="subtle" color="gray" onClick={() => setOpen("change")} aria-label={`Change: ${sentence}`}>
+            Change
+          </Button>
+          <Button variant="subtle" color="red" onClick={() => setOpen("remove")} aria-label={`Remove: ${sentence}`}>
+            Remove
+          </Button>
+        </div>
+      )}
+      {open === "change" && <RuleForm deviceId={rule.deviceId} rule={rule} series={series} onClose={() => setOpen(undefined)} />}
+      {open === "remove" && (
+        <Confirm
+          title="Remove this threshold?"
+          verb="Remove threshold"
+          name={rule.metric}
+          busy={remove.isPending}
+          error={remove.error}
+          onConfirm={() => remove.mutate()}
+          onClose={() => setOpen(undefined)}
+        >
+          <p>Nobody is told any more when {sentence}. Its open alarm, if there is one, is cleared. To pause it, switch it off instead.</p>
+        </Confirm>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,165 @@
+import { type DeviceState, type FleetDevice, listDevices } from "@roost/contract/devices";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useCallback } from "react";
+
+import { Age } from "../../parts/age.tsx";
+import { Empty } from "../../parts/empty.tsx";
+import { Figure } from "../../parts/figure.tsx";
+import { Chips, Filters, SearchField } from "../../parts/filters.tsx";
+import { formatPlural } from "../../parts/format.ts";
+import { ExportButton, List } from "../../parts/list.tsx";
+import { SeverityShape, StateMark, stateWords } from "../../parts/marks.tsx";
+import { Page } from "../../parts/page.tsx";
+import { AddDeviceButton } from "../../parts/shell.tsx";
+import { useApi } from "../../roost.tsx";
+import { Attention } from "./attention.tsx";
+
+import styles from "./fleet-page.module.css";
+
+const route = getRouteApi("/signed-in/");
+const states = ["online", "offline", "waiting", "revoked"] as const;
+
+/** All devices: what is wrong first, then every device with its state and newest values. */
+export function FleetPage() {
+  const filter = route.useSearch();
+  const navigate = route.useNavigate();
+  const api = useApi();
+  const query = useInfiniteQuery(api.fleet(filter));
+  const counts = query.data?.pages[0]?.counts;
+  const all = counts === undefined ? undefined : states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  const search = useCallback(
+    (q: string) => void navigate({ search: (before) => ({ ...before, q: q === "" ? undefined : q }), replace: true }),
+    [navigate],
+  );
+  const choose = (state: DeviceState | undefined) => void navigate({ search: (before) => ({ ...before, state }) });
+  return (
+    <Page title="Fleet" actions={<AddDeviceButton />}>
+      <Attention devices={all} offline={counts?.offline} />
+      <Filters>
+        <Chips
+          label="State"
+          value={filter.state}
+          onChange={choose}
+          choices={[
+            { value: undefined, label: "All", count: all },
+            ...states.map((state) => ({
+              value: state,
+              label: stateWords[state],
+              count: counts?.[state] ?? (counts === undefined ? undefined : 0),
+            })),
+          ]}
+        />
+        <SearchField label="Name or id" value={filter.q ?? ""} onChange={search} />
+        <ExportButton
+          noun="devices"
+          header={["id", "name", "kind", "state", "state_since", "last_seen_at", "firmware_version", "open_alarms", "latest"]}
+          row={(device: FleetDevice) => [
+            device.id,
+            device.name,
+            device.kind,
+            device.state,
+            device.stateSince,
+            device.lastSeenAt,
+            device.firmwareVersion,
+            device.openAlarms,
+            device.latest.map((latest) => `${latest.metric}=${latest.value} ${latest.unit}`).join("; "),
+          ]}
+          read={(cursor) =>
+            api.call(listDevices, { query: { ...withoutAbsent(filter), ...(cursor === undefined ? {} : { cursor }), limit: 200 } })
+          }
+        />
+      </Filters>
+      <List
+        query={query}
+        noun="devices"
+        rowHeight={76}
+        empty={<NoDevices filtered={filter.q !== undefined || filter.state !== undefined} />}
+      >
+        {(devices) => <FleetTable devices={devices} />}
+      </List>
+    </Page>
+  );
+}
+
+function withoutAbsent(filter: { q?: string | undefined; state?: DeviceState | undefined }) {
+  return { ...(filter.q === undefined ? {} : { q: filter.q }), ...(filter.state === undefined ? {} : { state: filter.state }) };
+}
+
+function NoDevices({ filtered }: { readonly filtered: boolean }) {
+  if (filtered) {
+    return (
+      <Empty title="No device fits this filter.">
+        <Link to="/" search={{}}>
+          Show all devices
+        </Link>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="No devices yet.">
+      <p>Add the first one: you get a claim secret and a label, and the device shows up here as soon as it speaks. From a terminal:</p>
+      <code>roost device add greenhouse-1</code>
+      <AddDeviceButton />
+    </Empty>
+  );
+}
+
+/** A table on wide screens; the same cells as cards on narrow ones. Roles are said, since the layout is not a table's. */
+function FleetTable({ devices }: { readonly devices: readonly FleetDevice[] }) {
+  return (
+    <div className={styles.table} role="table" aria-label="Devices" aria-rowcount={-1}>
+      <div role="rowgroup">
+        <div className={styles.header} role="row">
+          {["Device", "State", "Newest values", "Alarms", "Last heard"].map((word) => (
+            <span key={word} role="columnheader">
+              {word}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div role="rowgroup">
+        {devices.map((device) => (
+          <FleetRow key={device.id} device={device} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function FleetRow({ device }: { readonly device: FleetDevice }) {
+  return (
+    <div className={styles.row} role="row">
+      <div role="cell" className={styles.name}>
+        <Link to="/devices/$deviceId" params={{ deviceId: device.id }}>
+          {device.name}
+        </Link>
+        <span className={styles.id}>{device.id}</span>
+      </div>
+      <div role="cell" className={styles.state}>
+        <StateMark state={device.state} />
+        <span className={styles.since}>
+          for <Age at={device.stateSince} short />
+        </span>
+      </div>
+      <div role="cell" className={styles.latest}>
+        {device.latest.map((latest) => (
+          <Figure key={latest.metric} latest={latest} heartbeatSeconds={device.heartbeatSeconds} />
+        ))}
+        {device.latest.length === 0 && <span className="quiet">No values yet</span>}
+      </div>
+      <div role="cell" className={styles.alarms}>
+        {device.openAlarms === 0 ? (
+          <span className="quiet">None</span>
+        ) : (
+          <Link to="/devices/$deviceId/alarms" params={{ deviceId: device.id }} search={{}}>
+            <SeverityShape severity="warning" /> {formatPlural(device.openAlarms, "open alarm")}
+          </Link>
+        )}
+      </div>
+      <div role="cell" className={styles.seen}>
+        {device.lastSeenAt === undefined ? <span className="quiet">Never</span> : <Age at={device.lastSeenAt} />}
+      </div>
+    </div>
+  );
+}

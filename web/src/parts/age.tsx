@@ -1,0 +1,20 @@
+import { useNow } from "../roost.tsx";
+import { formatAge, formatExact, formatSpan } from "./format.ts";
+
+/** When something was, relative, with the exact instant on hover and for screen readers' time element. */
+export function Age({ at, short = false }: { readonly at: Date; readonly short?: boolean }) {
+  const age = Date.now() - at.getTime();
+  const now = useNow(age < 60_000 ? 1_000 : 10_000);
+  const moment = Math.max(now, Math.min(at.getTime(), now + 3_000));
+  return (
+    <time dateTime={at.toISOString()} title={formatExact(at)}>
+      {short ? formatSpan(moment - at.getTime()) : formatAge(at, moment)}
+    </time>
+  );
+}
+
+/** How long from one instant to another, or to now: `for 12 min`. */
+export function Lasting({ from, to }: { readonly from: Date; readonly to?: Date | undefined }) {
+  const now = useNow(1_000);
+  return <>{formatSpan((to?.getTime() ?? now) - from.getTime())}</>;
+}

@@ -1,0 +1,128 @@
+import type { ReactNode } from "react";
+
+// Drawn on a 20 × 20 grid, one stroke width, the colour of the text beside them. They never stand without a word or a label.
+function Icon({ children, size = 20 }: { readonly children: ReactNode; readonly size?: number | undefined }) {
+  return (
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.6"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {children}
+    </svg>
+  );
+}
+
+interface IconProps {
+  readonly size?: number;
+}
+
+export const FleetIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <rect x="3" y="3.5" width="14" height="5" rx="1.5" />
+    <rect x="3" y="11.5" width="14" height="5" rx="1.5" />
+    <path d="M6 6h.01M6 14h.01M9 6h5M9 14h5" />
+  </Icon>
+);
+export const AlarmIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M5 13.5V9a5 5 0 0 1 10 0v4.5l1.5 1.5h-13zM8.5 17.5h3" />
+  </Icon>
+);
+export const RefusedIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3 5.5h14M3 10h7M3 14.5h5M12.5 11.5l4.5 4.5M17 11.5l-4.5 4.5" />
+  </Icon>
+);
+export const SendIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M17 3 9 11M17 3l-5 14-3-6-6-3z" />
+  </Icon>
+);
+export const KeyIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="7" cy="13" r="3.5" />
+    <path d="m9.5 10.5 7-7M14 6l2 2" />
+  </Icon>
+);
+export const DocsIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="m7 6-4 4 4 4M13 6l4 4-4 4" />
+  </Icon>
+);
+export const StatusIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M2.5 10.5H6L8 5l4 10 2-4.5h3.5" />
+  </Icon>
+);
+export const PlusIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M10 4v12M4 10h12" />
+  </Icon>
+);
+export const MinusIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M4 10h12" />
+  </Icon>
+);
+export const MoreIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M4 5.5h12M4 10h12M4 14.5h12" />
+  </Icon>
+);
+export const SearchIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="9" cy="9" r="5" />
+    <path d="m13 13 4 4" />
+  </Icon>
+);
+export const DownloadIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M10 3v9.5M6 9l4 4 4-4M3.5 16.5h13" />
+  </Icon>
+);
+export const CopyIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <rect x="7" y="7" width="9.5" height="9.5" rx="1.5" />
+    <path d="M4.5 13H4a1 1 0 0 1-1-1V4.5A1.5 1.5 0 0 1 4.5 3H12a1 1 0 0 1 1 1v.5" />
+  </Icon>
+);
+export const CheckIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="m4 10.5 4 4 8-9" />
+  </Icon>
+);
+export const CloseIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="m5 5 10 10M15 5 5 15" />
+  </Icon>
+);
+export const LeftIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="m12 4.5-5.5 5.5 5.5 5.5" />
+  </Icon>
+);
+export const RightIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="m8 4.5 5.5 5.5L8 15.5" />
+  </Icon>
+);
+export const PersonIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="10" cy="7" r="3.2" />
+    <path d="M3.5 17c.8-3.3 3.3-5 6.5-5s5.7 1.7 6.5 5" />
+  </Icon>
+);
+export const PrintIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M6 7V3.5h8V7M6 14H3.5V8.5a1.5 1.5 0 0 1 1.5-1.5h10a1.5 1.5 0 0 1 1.5 1.5V14H14" />
+    <rect x="6" y="12" width="8" height="5" />
+  </Icon>
+);

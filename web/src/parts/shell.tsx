@@ -1,0 +1,249 @@
+import { ActionIcon, Button, Menu, useMantineColorScheme } from "@mantine/core";
+import { signOut } from "@roost/contract/auth";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, type LinkProps, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { type ReactNode, useEffect } from "react";
+
+import { useApi, useLiveState, useMay, useRoost, useSession } from "../roost.tsx";
+import {
+  AlarmIcon,
+  CheckIcon,
+  DocsIcon,
+  FleetIcon,
+  KeyIcon,
+  MoreIcon,
+  PersonIcon,
+  PlusIcon,
+  RefusedIcon,
+  SendIcon,
+  StatusIcon,
+} from "./icons.tsx";
+import { Palette } from "./palette.tsx";
+
+import styles from "./shell.module.css";
+
+interface Place {
+  readonly to: NonNullable<LinkProps["to"]>;
+  readonly word: string;
+  readonly icon: ReactNode;
+  readonly exact?: boolean;
+}
+
+const mainPlaces: readonly Place[] = [
+  { to: "/", word: "Fleet", icon: <FleetIcon />, exact: true },
+  { to: "/alarms", word: "Alarms", icon: <AlarmIcon /> },
+  { to: "/refused", word: "Refused", icon: <RefusedIcon /> },
+  { to: "/notifications", word: "Notifications", icon: <SendIcon /> },
+];
+const morePlaces: readonly Place[] = [
+  { to: "/api-tokens", word: "API tokens", icon: <KeyIcon /> },
+  { to: "/api/docs", word: "API reference", icon: <DocsIcon /> },
+  { to: "/status", word: "Status", icon: <StatusIcon /> },
+];
+
+/** The frame of every page for people who signed in. */
+export function Shell() {
+  const { live } = useRoost();
+  useEffect(() => {
+    live.start();
+    return () => live.stop();
+  }, [live]);
+  const mayAdd = useMay("devices:write");
+  const mayTokens = useMay("tokens:write");
+  const rest = morePlaces.filter((place) => mayTokens || place.to !== "/api-tokens");
+  const { organisation } = useSession();
+  return (
+    <div className={styles.shell}>
+      <a className={styles.skip} href="#main">
+        Skip to the content
+      </a>
+      <header className={styles.top}>
+        <Link to="/" className={styles.brand} aria-label={`Roost, ${organisation.name}: fleet`}>
+          <RoostSign />
+          <span className={styles.organisation}>{organisation.name}</span>
+        </Link>
+        <div className={styles.topEnd}>
+          <LiveMark />
+          <Palette />
+          <UserMenu />
+        </div>
+      </header>
+      <nav className={styles.side} aria-label="Main">
+        <ul>
+          {mainPlaces.map((place) => (
+            <NavItem key={place.to} place={place} />
+          ))}
+        </ul>
+        <ul>
+          {rest.map((place) => (
+            <NavItem key={place.to} place={place} />
+          ))}
+        </ul>
+      </nav>
+      <main id="main" className={styles.main} tabIndex={-1}>
+        <Outlet />
+      </main>
+      <nav className={styles.bottom} aria-label="Main, short">
+        <ul>
+          {mainPlaces.slice(0, 2).map((place) => (
+            <NavItem key={place.to} place={place} />
+          ))}
+          {mayAdd && <NavItem place={{ to: "/devices/new", word: "Add", icon: <PlusIcon /> }} />}
+          <li>
+            <MoreMenu places={[...mainPlaces.slice(2), ...rest]} />
+          </li>
+        </ul>
+      </nav>
+    </div>
+  );
+}
+
+function NavItem({ place }: { readonly place: Place }) {
+  return (
+    <li>
+      <Link to={place.to} className={styles.place} activeOptions={{ exact: place.exact ?? false, includeSearch: false }}>
+        {place.icon}
+        <span>{place.word}</span>
+        {place.to === "/alarms" && <OpenAlarms />}
+      </Link>
+    </li>
+  );
+}
+
+function OpenAlarms() {
+  const { data } = useQuery(useApi().status());
+  if (data === undefined || data.openAlarms === 0) return null;
+  return (
+    <span className={styles.count} aria-label={`${data.openAlarms} open`}>
+      {data.openAlarms > 99 ? "99+" : data.openAlarms}
+    </span>
+  );
+}
+
+function MoreMenu({ places }: { readonly places: readonly Place[] }) {
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const here = places.some((place) => path.startsWith(place.to));
+  return (
+    <Menu position="top-end" width={240}>
+      <Menu.Target>
+        <button type="button" className={styles.place} data-status={here ? "active" : undefined}>
+          <MoreIcon />
+          <span>More</span>
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {places.map((place) => (
+          <Menu.Item key={place.to} component={Link} to={place.to} leftSection={place.icon} className={styles.menuItem}>
+            {place.word}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+const liveWords = {
+  connecting: ["Connecting", "Waiting for the live stream."],
+  live: ["Live", "What you see changes as it happens."],
+  reconnecting: ["Reconnecting", "The live stream was cut. What you see may be old until it is back."],
+  paused: ["Paused", "This tab was hidden."],
+} as const;
+
+function LiveMark() {
+  const state = useLiveState();
+  const [word, about] = liveWords[state];
+  return (
+    <span className={styles.live} data-live={state} role="status" title={about}>
+      {word}
+    </span>
+  );
+}
+
+const schemes = [
+  ["auto", "As the system"],
+  ["light", "Light"],
+  ["dark", "Dark"],
+] as const;
+
+function UserMenu() {
+  const { person, role } = useSession();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const leave = useSignOut();
+  return (
+    <Menu position="bottom-end" width={260}>
+      <Menu.Target>
+        <ActionIcon aria-label={`You: ${person.email}`}>
+          <PersonIcon />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <div className={styles.who}>
+          <strong>{person.name === "" ? person.email : person.name}</strong>
+          <span>
+            {person.email} · {role}
+          </span>
+        </div>
+        <Menu.Divider />
+        <Menu.Label>Colours</Menu.Label>
+        {schemes.map(([scheme, word]) => (
+          <Menu.Item
+            key={scheme}
+            role="menuitemradio"
+            aria-checked={colorScheme === scheme}
+            closeMenuOnClick={false}
+            onClick={() => setColorScheme(scheme)}
+            rightSection={colorScheme === scheme ? <CheckIcon size={16} /> : undefined}
+            className={styles.menuItem}
+          >
+            {word}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item onClick={() => void leave()} className={styles.menuItem}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function useSignOut() {
+  const { api, live } = useRoost();
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  return async () => {
+    // Also when the server cannot be reached: what is on screen must go away at once.
+    await api.call(signOut, {}).catch(() => undefined);
+    live.stop();
+    await navigate({ to: "/sign-in", search: {} });
+    queryClient.clear();
+  };
+}
+
+/** The sign of Roost: a perch under a roof. */
+export function RoostSign() {
+  return (
+    <svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true" className={styles.sign}>
+      <rect width="32" height="32" rx="7" fill="var(--accent)" />
+      <path
+        d="M6 23h20M9 23v-5.5M23 23v-5.5M9 17.5c0-5.2 3-8.5 7-8.5s7 3.3 7 8.5"
+        fill="none"
+        stroke="var(--on-accent)"
+        strokeWidth="2.4"
+        strokeLinecap="round"
+      />
+      <circle cx="16" cy="17.5" r="2.6" fill="var(--on-accent)" />
+    </svg>
+  );
+}
+
+/** Takes people to the page for adding devices, where they may. */
+export function AddDeviceButton() {
+  const may = useMay("devices:write");
+  if (!may) return null;
+  return (
+    <Button component={Link} to="/devices/new" leftSection={<PlusIcon size={18} />}>
+      Add device
+    </Button>
+  );
+}

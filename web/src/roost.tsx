@@ -1,0 +1,56 @@
+import type { Session } from "@roost/contract/auth";
+import type { Permission } from "@roost/contract/permissions";
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { createContext, type ReactNode, use, useCallback, useSyncExternalStore } from "react";
+
+import type { Api } from "./api.ts";
+import type { Live, LiveState } from "./live.ts";
+import type { Ticker } from "./ticker.ts";
+
+/** What every page may use; made once in `main.tsx`. */
+export interface Roost {
+  readonly api: Api;
+  readonly live: Live;
+  readonly ticker: Ticker;
+}
+
+const RoostContext = createContext<Roost | undefined>(undefined);
+
+export function RoostProvider({ roost, children }: { readonly roost: Roost; readonly children: ReactNode }) {
+  return <RoostContext value={roost}>{children}</RoostContext>;
+}
+
+/** The app's own tools: the questions of the API, the live streams, the ticker. */
+export function useRoost(): Roost {
+  const roost = use(RoostContext);
+  if (roost === undefined) throw new Error("useRoost outside of RoostProvider");
+  return roost;
+}
+
+export function useApi(): Api {
+  return useRoost().api;
+}
+
+/** Who is signed in. Only below the signed-in route, which has asked already. */
+export function useSession(): Session {
+  return useSuspenseQuery(useApi().session()).data;
+}
+
+/** Says whether the signed-in person holds a permission. The server decides; this only spares people buttons that would refuse. */
+export function useMay(permission: Permission): boolean {
+  return useSession().permissions.includes(permission);
+}
+
+export function useLiveState(): LiveState {
+  const { live } = useRoost();
+  return useSyncExternalStore(live.subscribe, live.state);
+}
+
+/**
+ * Now, in epoch milliseconds, in steps of `stepMs`: a component whose text changes by the minute is drawn by the minute.
+ */
+export function useNow(stepMs = 1_000): number {
+  const { ticker } = useRoost();
+  const read = useCallback(() => Math.floor(ticker.now() / stepMs) * stepMs, [ticker, stepMs]);
+  return useSyncExternalStore(ticker.subscribe, read);
+}

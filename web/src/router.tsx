@@ -1,0 +1,223 @@
+import { severity } from "@roost/contract/alarms";
+import { deviceState } from "@roost/contract/devices";
+import { isAppError } from "@roost/contract/errors";
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import { z } from "zod";
+
+import { FleetPage } from "./pages/fleet/fleet-page.tsx";
+import { NotFound, PageBroke } from "./parts/not-found.tsx";
+import { Shell } from "./parts/shell.tsx";
+import { PageWaiting } from "./parts/waiting.tsx";
+import type { Roost } from "./roost.tsx";
+
+export interface RouterContext {
+  readonly roost: Roost;
+  readonly queryClient: QueryClient;
+}
+
+const text = (length: number) => z.string().max(length).optional().catch(undefined);
+
+const rootRoute = createRootRouteWithContext<RouterContext>()({ component: Outlet });
+
+/** Where to go back after signing in: an address of this site, never of another. */
+const ownAddress = z
+  .string()
+  .regex(/^\/(?![/\\])/)
+  .optional()
+  .catch(undefined);
+
+const setUpRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/set-up",
+  validateSearch: z.object({ code: text(64) }),
+  beforeLoad: async ({ context: { roost, queryClient } }) => {
+    const { needed } = await queryClient.fetchQuery(roost.api.setup());
+    if (!needed) throw redirect({ to: "/sign-in", search: {} });
+  },
+  component: lazyRouteComponent(() => import("./pages/auth/set-up-page.tsx"), "SetUpPage"),
+});
+
+const signInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/sign-in",
+  validateSearch: z.object({ to: ownAddress }),
+  beforeLoad: async ({ context: { roost, queryClient } }) => {
+    const { needed } = await queryClient.fetchQuery(roost.api.setup());
+    if (needed) throw redirect({ to: "/set-up", search: {} });
+  },
+  component: lazyRouteComponent(() => import("./pages/auth/sign-in-page.tsx"), "SignInPage"),
+});
+
+const signedInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: "signed-in",
+  beforeLoad: async ({ context: { roost, queryClient }, location }) => {
+    try {
+      await queryClient.ensureQueryData(roost.api.session());
+    } catch (error) {
+      if (!isAppError(error, "http.unauthenticated")) throw error;
+      const here = location.href === "/" ? {} : { to: location.href };
+      throw redirect({ to: "/sign-in", search: here });
+    }
+  },
+  component: Shell,
+});
+
+const fleetRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/",
+  validateSearch: z.object({ q: text(120), state: deviceState.optional().catch(undefined) }),
+  component: FleetPage,
+});
+
+const addDeviceRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/devices/new",
+  component: lazyRouteComponent(() => import("./pages/devices/add-device-page.tsx"), "AddDevicePage"),
+});
+
+const deviceRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/devices/$deviceId",
+  component: lazyRouteComponent(() => import("./pages/devices/device-page.tsx"), "DevicePage"),
+});
+
+const epochMs = z.coerce.number().int().min(0).optional().catch(undefined);
+
+const deviceChartsRoute = createRoute({
+  getParentRoute: () => deviceRoute,
+  path: "/",
+  validateSearch: z.object({
+    range: z.enum(["1h", "24h", "7d", "30d", "1y"]).optional().catch(undefined),
+    from: epochMs,
+    to: epochMs,
+    tz: text(64),
+    metric: text(64),
+  }),
+  component: lazyRouteComponent(() => import("./pages/devices/device-charts.tsx"), "DeviceCharts"),
+});
+
+const alarmFilter = {
+  state: z.enum(["open", "cleared", "all"]).optional().catch(undefined),
+  severity: severity.optional().catch(undefined),
+};
+
+const deviceAlarmsRoute = createRoute({
+  getParentRoute: () => deviceRoute,
+  path: "/alarms",
+  validateSearch: z.object(alarmFilter),
+  component: lazyRouteComponent(() => import("./pages/devices/device-alarms.tsx"), "DeviceAlarms"),
+});
+
+const deviceThresholdsRoute = createRoute({
+  getParentRoute: () => deviceRoute,
+  path: "/thresholds",
+  validateSearch: z.object({ metric: text(64) }),
+  component: lazyRouteComponent(() => import("./pages/devices/device-thresholds.tsx"), "DeviceThresholds"),
+});
+
+const deviceRejectsRoute = createRoute({
+  getParentRoute: () => deviceRoute,
+  path: "/refused",
+  validateSearch: z.object({ code: text(64) }),
+  component: lazyRouteComponent(() => import("./pages/devices/device-rejects.tsx"), "DeviceRejects"),
+});
+
+const deviceSettingsRoute = createRoute({
+  getParentRoute: () => deviceRoute,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./pages/devices/device-settings.tsx"), "DeviceSettings"),
+});
+
+const alarmsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/alarms",
+  validateSearch: z.object({ ...alarmFilter, device: text(64) }),
+  component: lazyRouteComponent(() => import("./pages/alarms/alarm-list-page.tsx"), "AlarmListPage"),
+});
+
+const alarmRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/alarms/$alarmId",
+  component: lazyRouteComponent(() => import("./pages/alarms/alarm-page.tsx"), "AlarmPage"),
+});
+
+const rejectsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/refused",
+  validateSearch: z.object({ code: text(64), device: text(64) }),
+  component: lazyRouteComponent(() => import("./pages/rejects/rejects-page.tsx"), "RejectsPage"),
+});
+
+const notificationsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/notifications",
+  validateSearch: z.object({ target: text(64) }),
+  component: lazyRouteComponent(() => import("./pages/notifications/notifications-page.tsx"), "NotificationsPage"),
+});
+
+const tokensRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/api-tokens",
+  component: lazyRouteComponent(() => import("./pages/tokens/tokens-page.tsx"), "TokensPage"),
+});
+
+const apiDocsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/api/docs",
+  validateSearch: z.object({ q: text(120) }),
+  component: lazyRouteComponent(() => import("./pages/api-docs/api-docs-page.tsx"), "ApiDocsPage"),
+});
+
+const statusRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/status",
+  component: lazyRouteComponent(() => import("./pages/status/status-page.tsx"), "StatusPage"),
+});
+
+const routeTree = rootRoute.addChildren([
+  setUpRoute,
+  signInRoute,
+  signedInRoute.addChildren([
+    fleetRoute,
+    addDeviceRoute,
+    deviceRoute.addChildren([deviceChartsRoute, deviceAlarmsRoute, deviceThresholdsRoute, deviceRejectsRoute, deviceSettingsRoute]),
+    alarmsRoute,
+    alarmRoute,
+    rejectsRoute,
+    notificationsRoute,
+    tokensRoute,
+    apiDocsRoute,
+    statusRoute,
+  ]),
+]);
+
+/** The router of the app. Filters live in the address as plain `?name=value`, so that every view can be sent to somebody. */
+export function createAppRouter(context: RouterContext) {
+  return createRouter({
+    routeTree,
+    context,
+    defaultPreload: "intent",
+    defaultPreloadStaleTime: 0,
+    scrollRestoration: true,
+    defaultPendingMs: 300,
+    defaultPendingComponent: PageWaiting,
+    defaultNotFoundComponent: NotFound,
+    defaultErrorComponent: PageBroke,
+    parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+    stringifySearch: (search) => {
+      const kept = Object.entries(search).filter(([, value]) => value !== undefined && value !== "");
+      const query = new URLSearchParams(kept.map(([name, value]): [string, string] => [name, String(value)])).toString();
+      return query === "" ? "" : `?${query}`;
+    },
+  });
+}
+
+export type AppRouter = ReturnType<typeof createAppRouter>;
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: AppRouter;
+  }
+}

@@ -1,0 +1,44 @@
+import { isAppError } from "@roost/contract/errors";
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+
+import { createApi, createBrowserCall, keysOfNoun } from "./api.ts";
+import { createLive } from "./live.ts";
+import type { Roost } from "./roost.tsx";
+import { createAppRouter } from "./router.tsx";
+import { createTicker } from "./ticker.ts";
+
+/** Builds the app's parts and ties them: facts make answers stale, an ended session leads to the sign-in page. */
+export function createRoostApp(window: Window) {
+  const onError = (error: unknown) => {
+    if (isAppError(error, "http.unauthenticated")) toSignIn();
+  };
+  const queryClient = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
+    defaultOptions: {
+      queries: { staleTime: 2_000, retry: (count, error) => count < 2 && isAppError(error) && (error.status === 0 || error.status >= 500) },
+    },
+  });
+  const api = createApi(createBrowserCall());
+  const live = createLive({
+    open: (url) => new EventSource(url),
+    page: window.document,
+    onFact: (noun) => {
+      for (const key of keysOfNoun(noun)) void queryClient.invalidateQueries({ queryKey: [key] });
+    },
+    onResume: () =>
+      void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" && queryKey[0] !== "setup" }),
+    onRefused: () => void queryClient.invalidateQueries({ queryKey: ["session"] }),
+  });
+  const roost: Roost = { api, live, ticker: createTicker(Date.now) };
+  const router = createAppRouter({ roost, queryClient });
+
+  function toSignIn() {
+    const { href, pathname } = router.state.location;
+    if (pathname === "/sign-in" || pathname === "/set-up") return;
+    live.stop();
+    queryClient.clear();
+    void router.navigate({ to: "/sign-in", search: { to: href } });
+  }
+  return { roost, queryClient, router };
+}
