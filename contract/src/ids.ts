@@ -40,9 +40,7 @@ export type ApiTokenId = z.infer<typeof apiTokenId>;
  * A metric's name: snake_case by convention, no unit in it; 1 to 64 of `A-Z a-z 0-9 _ . -`, a letter first.
  * The pattern keeps `__proto__` and its kin out as well.
  */
+export const metricNamePattern = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 export const metricName = z
   .string()
-  .regex(
-    /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/,
-    "A metric's name starts with a letter and has up to 64 letters, digits, dots, hyphens or underscores.",
-  );
+  .regex(metricNamePattern, "A metric's name starts with a letter and has up to 64 letters, digits, dots, hyphens or underscores.");

@@ -26,6 +26,8 @@ export function createLiveHub() {
         if (listeners.size === 0 && byDevice.get(deviceKey) === listeners) byDevice.delete(deviceKey);
       };
     },
+    /** Says whether somebody watches the device now. */
+    isWatched: (deviceKey: number): boolean => byDevice.has(deviceKey),
     /** Devices that are watched now. */
     watched: (): number => byDevice.size,
   };

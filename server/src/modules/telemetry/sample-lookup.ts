@@ -64,7 +64,7 @@ export async function findStoredSamples(
 async function findByInstant(db: Queryable, segments: readonly HotSegment[], keys: readonly SampleKey[]): Promise<StoredRow[]> {
   const hot = segments.map(
     (segment) => sql`
-      select h.device_key, v.series_key, h.measured_at, h.seq, v.value
+      select h.device_key, v.series_key, (extract(epoch from h.measured_at) * 1000000)::bigint as measured_us, h.seq, v.value
       from keys k
       join ${identifier(segmentTable(segment.id))} h on h.device_key = k.device_key and h.measured_at = k.measured_at
       cross join lateral unnest(h.series_keys, h.sample_values) as v (series_key, value)
@@ -76,14 +76,14 @@ async function findByInstant(db: Queryable, segments: readonly HotSegment[], key
       select distinct k.device_key, timestamptz 'epoch' + k.measured_us * interval '1 microsecond' as measured_at
       from unnest(${keys.map((key) => key.deviceKey)}::integer[], ${keys.map((key) => key.measuredUs)}::bigint[]) as k (device_key, measured_us)
     )
-    select f.device_key, f.series_key, (extract(epoch from f.measured_at) * 1000000)::bigint as measured_us, f.seq, f.value
+    select f.device_key, f.series_key, f.measured_us, f.seq, f.value
     from (${join(parts, trusted(" union all "))}) f`);
 }
 
 async function findBySeq(db: Queryable, segments: readonly HotSegment[], keys: readonly SampleKey[]): Promise<StoredRow[]> {
   const hot = segments.map(
     (segment) => sql`
-      select h.device_key, v.series_key, h.measured_at, h.seq, v.value
+      select h.device_key, v.series_key, (extract(epoch from h.measured_at) * 1000000)::bigint as measured_us, h.seq, v.value
       from keys k
       join ${identifier(segmentTable(segment.id))} h on h.device_key = k.device_key and h.seq = k.seq
       cross join lateral unnest(h.series_keys, h.sample_values) as v (series_key, value)
@@ -95,12 +95,12 @@ async function findBySeq(db: Queryable, segments: readonly HotSegment[], keys: r
       select distinct k.device_key, k.seq
       from unnest(${keys.map((key) => key.deviceKey)}::integer[], ${keys.map((key) => key.seq)}::bigint[]) as k (device_key, seq)
     )
-    select f.device_key, f.series_key, (extract(epoch from f.measured_at) * 1000000)::bigint as measured_us, f.seq, f.value
+    select f.device_key, f.series_key, f.measured_us, f.seq, f.value
     from (${join(parts, trusted(" union all "))}) f`);
 }
 
 const chunkedByInstant = sql`
-  select ch.device_key, ch.series_key, s.measured_at, s.seq, s.value
+  select ch.device_key, ch.series_key, s.measured_us, s.seq, s.value
   from (select distinct k.device_key, date_trunc('hour', k.measured_at, 'UTC') as hour_at from keys k) kh
   join series se on se.device_key = kh.device_key
   join chunks ch on ch.device_key = kh.device_key and ch.series_key = se.key and ch.hour_at = kh.hour_at
@@ -108,7 +108,7 @@ const chunkedByInstant = sql`
   join keys k on k.device_key = ch.device_key and k.measured_at = s.measured_at`;
 
 const chunkedBySeq = sql`
-  select ch.device_key, ch.series_key, s.measured_at, s.seq, s.value
+  select ch.device_key, ch.series_key, s.measured_us, s.seq, s.value
   from (select distinct k.device_key from keys k) kd
   join series se on se.device_key = kd.device_key
   join chunks ch on ch.device_key = kd.device_key and ch.series_key = se.key and ch.has_seqs
@@ -116,8 +116,14 @@ const chunkedBySeq = sql`
   cross join lateral chunk_samples(ch) s
   join keys k on k.device_key = ch.device_key and k.seq = s.seq`;
 
+/** The newest instant of a device, in epoch microseconds, and the highest counter where it sends one without a clock. */
+export interface NewestSample {
+  readonly measuredUs: number;
+  readonly seq: number | undefined;
+}
+
 /**
- * For each device the newest instant stored, in epoch microseconds; devices without samples are absent.
+ * For each device the newest of what is stored; devices without samples are absent.
  *
  * A segment without an index is read once for all devices, one with an index once per device.
  */
@@ -125,29 +131,30 @@ export async function findNewestInstants(
   db: Queryable,
   segments: readonly HotSegment[],
   deviceKeys: readonly number[],
-): Promise<Map<number, number>> {
+): Promise<Map<number, NewestSample>> {
   const hot = segments.map((segment) =>
     segment.indexed
       ? sql`
-        select k.device_key, (select max(h.measured_at) from ${identifier(segmentTable(segment.id))} h where h.device_key = k.device_key) as measured_at
+        select k.device_key, (select max(h.measured_at) from ${identifier(segmentTable(segment.id))} h where h.device_key = k.device_key) as measured_at,
+          (select max(h.seq) from ${identifier(segmentTable(segment.id))} h where h.device_key = k.device_key) as seq
         from keys k where ${stillHot(segment)}`
       : sql`
-        select h.device_key, max(h.measured_at) as measured_at
+        select h.device_key, max(h.measured_at) as measured_at, max(h.seq) as seq
         from ${identifier(segmentTable(segment.id))} h
         where h.device_key = any(${deviceKeys}::integer[]) and ${stillHot(segment)}
         group by h.device_key`,
   );
-  const rows = await db.query<{ device_key: number; measured_us: number }>(sql`
+  const rows = await db.query<{ device_key: number; measured_us: number; seq: number | null }>(sql`
     with keys as materialized (select k.device_key from unnest(${deviceKeys}::integer[]) as k (device_key))
-    select f.device_key, (extract(epoch from max(f.measured_at)) * 1000000)::bigint as measured_us
+    select f.device_key, (extract(epoch from max(f.measured_at)) * 1000000)::bigint as measured_us, max(f.seq) as seq
     from (${join([...hot, newestChunked], trusted(" union all "))}) f
     where f.measured_at is not null
     group by f.device_key`);
-  return new Map(rows.map((row) => [row.device_key, row.measured_us]));
+  return new Map(rows.map((row) => [row.device_key, { measuredUs: row.measured_us, seq: row.seq ?? undefined }]));
 }
 
 const newestChunked = sql`
-  select ch.device_key, s.measured_at
+  select ch.device_key, s.measured_at, s.seq
   from (
     select k.device_key, max(last.hour_at) as hour_at
     from keys k

@@ -56,15 +56,6 @@ function writeArrayHead(bytes: Buffer, offset: number, elementOid: number, n: nu
   bytes.writeInt32BE(1, offset + 20);
 }
 
-/** What a row says besides its template. Instants in epoch microseconds. */
-export interface RowFacts {
-  readonly measuredUs: number;
-  readonly receivedUs: number;
-  /** 0 ok, 1 suspect, 2 stale, 3 estimated; +16 where the receive time stands in. */
-  readonly quality: number;
-  readonly seq: number | undefined;
-}
-
 /**
  * A batch of hot rows in PostgreSQL's binary COPY form, filled in place: a row costs no object, and the batch leaves
  * with one write. Rows can be read back, because what waits to be committed counts as stored when copies are looked for.
@@ -90,8 +81,19 @@ export class SampleRows {
     return this.#end - headBytes;
   }
 
-  /** Appends a row; `values` beyond the template's series are not looked at. Answers the row's index. */
-  append(template: RowTemplate, values: ArrayLike<number>, measuredUs: number, receivedUs: number, facts: { quality: number; seq: number | undefined }): number {
+  /**
+   * Appends a row; `values` beyond the template's series are not looked at. Instants in epoch microseconds; quality 0 ok,
+   * 1 suspect, 2 stale, 3 estimated, +16 where the receive time stands in.
+   *
+   * @returns The row's index.
+   */
+  append(
+    template: RowTemplate,
+    values: ArrayLike<number>,
+    measuredUs: number,
+    receivedUs: number,
+    facts: { readonly quality: number; readonly seq: number | undefined },
+  ): number {
     const fixedBytes = template.bytes.length;
     if (this.#end + fixedBytes + 12 + tailBytes > this.#bytes.length) this.#grow(fixedBytes);
     const row = this.#count;
@@ -131,6 +133,14 @@ export class SampleRows {
 
   measuredUsOf(row: number): number {
     return readInstant(this.#view, this.#startOf(row) + at.measured);
+  }
+
+  receivedUsOf(row: number): number {
+    return readInstant(this.#view, this.#startOf(row) + at.received);
+  }
+
+  qualityOf(row: number): number {
+    return this.#view.getInt16(this.#startOf(row) + at.quality);
   }
 
   seqOf(row: number): number | undefined {

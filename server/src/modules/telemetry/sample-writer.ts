@@ -8,7 +8,7 @@ import { receiptOfCommit } from "../../platform/receipt.ts";
 import type { CommitReceipt } from "../../platform/receipt.ts";
 import { copyIn } from "./sample-copy.ts";
 import { findNewestInstants, findStoredSamples } from "./sample-lookup.ts";
-import type { SampleKey, StoredSample } from "./sample-lookup.ts";
+import type { NewestSample, SampleKey, StoredSample } from "./sample-lookup.ts";
 import { sampleColumns } from "./sample-rows.ts";
 import type { SampleRows } from "./sample-rows.ts";
 import { createSampleSession } from "./sample-session.ts";
@@ -169,8 +169,8 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
       return mine;
     },
 
-    /** For each device, that this process has never written for, the newest instant stored, in epoch microseconds; without samples it is absent. */
-    findNewest: (deviceKeys: readonly number[]): Promise<Map<number, number>> =>
+    /** For each device, that this process has never written for, the newest of what is stored; without samples it is absent. */
+    findNewest: (deviceKeys: readonly number[]): Promise<Map<number, NewestSample>> =>
       inTurn(async () => {
         const open = await session.open();
         const before = (await currentSegment(open)).id;

@@ -11,6 +11,8 @@ import { createSeriesRegistry } from "./series-registry.ts";
 import { updateSeries } from "./series-store.ts";
 import type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "./series.ts";
 
+export { createSampleWriter, rowTemplate, SampleRows } from "./sample-writer.ts";
+export type { Companion, CommittedBatch, RowTemplate, SampleKey, SampleWriter, StoredSample } from "./sample-writer.ts";
 export type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "./series.ts";
 
 export interface TelemetryDeps {
@@ -96,6 +98,9 @@ export function createTelemetry({ db, clock, log }: TelemetryDeps) {
       registry.record(messages);
       hub.publish(messages);
     },
+    /** Devices with an open chart, and whether one of them is: all messages of those are told, of others the newest will do. */
+    watchedDevices: (): number => hub.watched(),
+    isWatched: (deviceKey: number): boolean => hub.isWatched(deviceKey),
     /** Up to `perDevice` metrics of each device by name, with their newest values; those without a value are left out. */
     latestOf: async (deviceKeys: readonly number[], perDevice: number): Promise<Map<number, SeriesWithLatest[]>> => {
       void perDevice;
