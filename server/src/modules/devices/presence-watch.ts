@@ -6,7 +6,7 @@ import { emitAll } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import { applyChanges, readPresence, saveSeen } from "./presence-store.ts";
 import type { PresenceChange, PresenceReason } from "./presence-store.ts";
-import { beginPulse, declare, hear, isSilent, limitMs, resetPace } from "./presence.ts";
+import { beginPulse, declare, hear, heardElsewhere, isSilent, limitMs, resetPace } from "./presence.ts";
 import type { Pulse } from "./presence.ts";
 import type { RegistryRow } from "./registry.ts";
 
@@ -150,7 +150,7 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
       one.wanted = undefined;
       if (row.lastSeenMs !== one.savedSeenMs) {
         one.savedSeenMs = row.lastSeenMs;
-        one.pulse = hear(one.pulse, listenedMs);
+        one.pulse = heardElsewhere(one.pulse, listenedMs);
       }
       if (one.state === "online" && one.dueSlot === -1) arm(one);
     }

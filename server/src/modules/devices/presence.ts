@@ -94,6 +94,11 @@ function borneOut(heard: Pulse, gapMs: number): Pulse {
   return { ...heard, learntMs, borneOutAtMs: heard.heardAtMs, longestSinceMs: 0 };
 }
 
+/** What it means that somebody else heard the device: it lives, but the time until that was found out is no gap of its own. */
+export function heardElsewhere(pulse: Pulse, nowMs: number): Pulse {
+  return { ...pulse, heardAtMs: nowMs, heardBefore: false };
+}
+
 /** What a heartbeat that tells its own interval makes of the pulse. */
 export function declare(pulse: Pulse, intervalSeconds: number | undefined): Pulse {
   const declaredMs = intervalSeconds === undefined ? undefined : intervalSeconds * 1_000;
