@@ -10,6 +10,7 @@ export default defineConfig({
         test: {
           ...quiet,
           name: "unit",
+          sequence: { groupOrder: 1 },
           include: ["{contract,kits,server,agent,web,cli,testbed}/src/**/*.test.{ts,tsx}", "scripts/**/*.test.ts"],
           exclude: ["**/*.svc.test.ts"],
         },
@@ -18,6 +19,7 @@ export default defineConfig({
         test: {
           ...quiet,
           name: "svc",
+          sequence: { groupOrder: 2 },
           include: ["{server,agent,cli}/src/**/*.svc.test.ts"],
           globalSetup: "./testbed/global-setup.ts",
           maxWorkers: 2,
@@ -27,6 +29,7 @@ export default defineConfig({
         test: {
           ...quiet,
           name: "e2e",
+          sequence: { groupOrder: 3 },
           include: ["testbed/e2e/**/*.e2e.ts"],
           globalSetup: "./testbed/global-setup.ts",
           testTimeout: 180_000,

@@ -12,6 +12,7 @@ import type { AgentConfig } from "./config.ts";
 import { createLog } from "./log.ts";
 import { createHostInstrument } from "./measure.ts";
 import { openSpool } from "./spool.ts";
+import type { Spool } from "./spool.ts";
 
 /** As sysexits.h has it: the configuration is at fault, starting again will not help. */
 const exitMisconfigured = 78;
@@ -45,11 +46,19 @@ if (config.ROOST_AGENT_CA_FILE !== undefined && ca === undefined) {
   process.exit(exitMisconfigured);
 }
 
-const spool = openSpool({
-  file: join(dataDir, "spool.db"),
-  limits: { maxBytes: config.ROOST_AGENT_SPOOL_MAX_MB * 1e6, maxRecords: config.ROOST_AGENT_SPOOL_MAX_RECORDS },
-  nowMs: systemClock.nowMs(),
-});
+const limits = { maxBytes: config.ROOST_AGENT_SPOOL_MAX_MB * 1e6, maxRecords: config.ROOST_AGENT_SPOOL_MAX_RECORDS };
+
+/** Without a disk to keep things on, the agent still shows what it measures; what waits is then lost with the process. */
+function openSpoolSomewhere(): Spool {
+  try {
+    return openSpool({ file: join(dataDir, "spool.db"), limits, nowMs: systemClock.nowMs() });
+  } catch (error) {
+    log.error({ err: error, dataDir }, "the spool cannot be opened: what is measured is kept in memory only, until the next start");
+    return openSpool({ file: ":memory:", limits: { ...limits, maxBytes: Math.min(limits.maxBytes, 8e6) }, nowMs: 0 });
+  }
+}
+
+const spool = openSpoolSomewhere();
 const instrument = createHostInstrument({
   diskPath: config.ROOST_AGENT_DISK_PATH ?? dataDir,
   monotonicMs: () => systemClock.monotonicMs(),

@@ -58,7 +58,10 @@ export interface Spool {
   sending(recordIds: readonly number[]): void;
   /** Takes the mark off: no answer came. */
   unsent(recordIds: readonly number[]): void;
-  /** Removes what the server has for good. */
+  /**
+   * Removes what the server has for good. Where the disk takes not even that, it is done later, and nothing of it is sent again
+   * in this run; a later run may, and the server knows it already.
+   */
   remove(acknowledgement: Acknowledgement): void;
   /** Removes one that the server will never take, and counts it. */
   refuse(recordId: number): void;
@@ -122,9 +125,9 @@ interface Row {
   bytes: number;
 }
 
-/** Opens the spool, makes it at the first start. */
+/** Opens the spool, makes it at the first start; `:memory:` for one that ends with the process. */
 export function openSpool({ file, limits, nowMs }: { file: string; limits: SpoolLimits; nowMs: number }): Spool {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const { db, damagedFile } = openOrPutAside(file, nowMs);
   const insert = db.prepare("insert into records (kind, measured_at_ms, body, bytes) values (?, ?, ?, ?)");
   const select = db.prepare("select id, kind, measured_at_ms, body, bytes from records where kind = ? and id > ? order by id limit ?");
@@ -136,13 +139,23 @@ export function openSpool({ file, limits, nowMs }: { file: string; limits: Spool
   const counter = db.prepare("select value from counters where name = ?");
   const counted = (name: string) => (counter.get(name) as { value: number } | undefined)?.value;
   const inFlight = new Set<number>();
+  const settled = new Map<number, "delivered" | "refused">();
   const total = db.prepare("select count(*) as records, coalesce(sum(bytes), 0) as bytes from records").get() as {
     records: number;
     bytes: number;
   };
 
   const lastEnd = counted("ended_cleanly");
-  put.run("ended_cleanly", 0);
+  noteEnd(0);
+
+  /** Best effort: on a full disk the next start merely takes this end for an unclean one. */
+  function noteEnd(value: 0 | 1): void {
+    try {
+      put.run("ended_cleanly", value);
+    } catch {
+      // What cannot be written will be said by the first record that cannot.
+    }
+  }
 
   /** All or nothing; `total` follows only what was committed. */
   function write<Result>(work: (change: { records: number; bytes: number }) => Result): Result {
@@ -197,13 +210,27 @@ export function openSpool({ file, limits, nowMs }: { file: string; limits: Spool
     return fits(change, bytes);
   }
 
+  /** Removes what is settled; a full disk takes no deletion either. */
+  function settle(): void {
+    try {
+      write((change) => {
+        for (const [id, outcome] of settled) if (take(id, change) && outcome === "refused") count.run("refused", 1);
+      });
+    } catch {
+      for (const id of settled.keys()) inFlight.add(id);
+      return;
+    }
+    for (const id of settled.keys()) inFlight.delete(id);
+    settled.clear();
+  }
+
   return {
     history: {
       endedCleanly: lastEnd === undefined ? undefined : lastEnd === 1,
       ...(damagedFile === undefined ? {} : { damagedFile }),
     },
-    add: (kind, measuredAtMs, body) =>
-      write((change) => {
+    add(kind, measuredAtMs, body) {
+      const added = write((change) => {
         const bytes = Buffer.byteLength(body) + overheadBytes;
         if (!fits(change, bytes) && !makeRoom(kind, bytes, change)) {
           count.run(`dropped_${kind}`, 1);
@@ -213,7 +240,10 @@ export function openSpool({ file, limits, nowMs }: { file: string; limits: Spool
         change.records += 1;
         change.bytes += bytes;
         return { id: Number(lastInsertRowid), kind, measuredAtMs, body };
-      }),
+      });
+      if (settled.size > 0) settle();
+      return added;
+    },
     oldest(kind, maxRecords, maxBytes) {
       const records: SpoolRecord[] = [];
       let bytes = 0;
@@ -232,16 +262,12 @@ export function openSpool({ file, limits, nowMs }: { file: string; limits: Spool
       for (const id of recordIds) inFlight.delete(id);
     },
     remove(acknowledgement) {
-      write((change) => {
-        for (const id of acknowledgement.recordIds) take(id, change);
-      });
-      for (const id of acknowledgement.recordIds) inFlight.delete(id);
+      for (const id of acknowledgement.recordIds) settled.set(id, "delivered");
+      settle();
     },
     refuse(recordId) {
-      write((change) => {
-        if (take(recordId, change)) count.run("refused", 1);
-      });
-      inFlight.delete(recordId);
+      settled.set(recordId, "refused");
+      settle();
     },
     shift: (fromId, byMs) =>
       write(() => Number(db.prepare("update records set measured_at_ms = measured_at_ms + ? where id >= ?").run(byMs, fromId).changes)),
@@ -252,7 +278,7 @@ export function openSpool({ file, limits, nowMs }: { file: string; limits: Spool
       refused: counted("refused") ?? 0,
     }),
     close() {
-      put.run("ended_cleanly", 1);
+      noteEnd(1);
       db.close();
     },
   };
