@@ -49,29 +49,29 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
         remoteAddress: identity.remoteAddress,
         addHeader: (name, value) => void reply.header(name, value),
       };
-      const caller = await inTime(
-        authorise(route, options.authentication, credentials, () => options.forwarded.isDirectLoopback(request.raw)),
-        options,
-      );
-      const parts = decodeParts(route, request);
       let status = route.status ?? (route.reply === undefined && route.streams === undefined ? 204 : 200);
       let signal: AbortSignal | undefined;
-      const ends = () => (signal ??= endOf(reply, options.closing, caller !== undefined && "signal" in caller ? caller.signal : undefined));
-      const facts: RequestFacts = {
-        ...identity,
-        headers: request.headers,
-        rawBody: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-        get signal() {
-          return ends();
-        },
-        setHeader: (name, value) => void reply.header(name, value),
-        setStatus: (other) => {
-          status = other;
-        },
+      const think = async () => {
+        const caller = await authorise(route, options.authentication, credentials, () => options.forwarded.isDirectLoopback(request.raw));
+        const ends = () =>
+          (signal ??= endOf(reply, options.closing, caller !== undefined && "signal" in caller ? caller.signal : undefined));
+        const facts: RequestFacts = {
+          ...identity,
+          headers: request.headers,
+          rawBody: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+          get signal() {
+            return ends();
+          },
+          setHeader: (name, value) => void reply.header(name, value),
+          setStatus: (other) => {
+            status = other;
+          },
+        };
+        // The types were tied together by `mount`; here only the shapes of the contract are known.
+        const run = handler as unknown as (input: object) => Promise<unknown>;
+        return { caller, ends, answer: await run({ ...decodeParts(route, request), caller, request: facts }) };
       };
-      // The types were tied together by `mount`; here only the shapes of the contract are known.
-      const run = handler as unknown as (input: object) => Promise<unknown>;
-      const answer = await inTime(run({ ...parts, caller, request: facts }), options);
+      const { caller, ends, answer } = await inTime(think(), options);
       if (route.streams !== undefined) {
         const held = caller !== undefined && "hold" in caller ? caller.hold() : undefined;
         if (held !== undefined) reply.raw.once("close", held);

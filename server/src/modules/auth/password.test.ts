@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+
+import { createPasswordHasher, createWeakPasswordCheck } from "./password.ts";
+
+describe("the check for weak passwords", () => {
+  const isWeak = createWeakPasswordCheck();
+  const about = ["keeper@example.org", "Henrietta Fowler"];
+
+  it("refuses what is short, leaked, dressed up, repeated or a run along the keyboard", () => {
+    for (const password of [
+      "",
+      "short-one-1",
+      "Password1234",
+      "p@ssw0rd!!!!",
+      "123456789012",
+      "qwertyuiop12",
+      "QwErTyUiOp12",
+      "abcdefghijklmnop",
+      "zyxwvutsrqpo",
+      "aaaaaaaaaaaaaaaa",
+      "abcabcabcabcabc",
+      "dragondragon",
+      "!!!!monkey2024!!!!",
+      "1qaz2wsx3edc",
+      "20240101202401",
+      "............a",
+    ]) {
+      expect([password, isWeak(password, about)]).toEqual([password, true]);
+    }
+  });
+
+  it("refuses little more than a person's own name or address", () => {
+    for (const password of ["keeper-keeper1", "Henrietta2024!", "fowlerhenrietta", "example.org-77"])
+      expect([password, isWeak(password, about)]).toEqual([password, true]);
+  });
+
+  it("takes phrases and random strings, in any script", () => {
+    for (const password of [
+      "a long walk at dawn",
+      "correct horse battery staple",
+      "mfP9-xq2L-zz81",
+      "henrietta rides the night train",
+      "яблоко падает далеко",
+      "鶏小屋の朝はとても静かです。",
+      "vq7#kd!m2@zt",
+    ]) {
+      expect([password, isWeak(password, about)]).toEqual([password, false]);
+    }
+  });
+});
+
+describe("the password hasher", () => {
+  it("makes argon2id hashes that only the password opens, typed on any keyboard", async () => {
+    const hasher = createPasswordHasher();
+    const hash = await hasher.hash("café au lait à l'aube");
+    expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(await hasher.verify({ hash, password: "cafe\u0301 au lait a\u0300 l'aube" })).toBe(true);
+    expect(await hasher.verify({ hash, password: "cafe au lait a l'aube" })).toBe(false);
+  });
+
+  it("S5: takes a hundred in turn and refuses more, and goes on when the flood is over", async () => {
+    const hasher = createPasswordHasher();
+    const flood = await Promise.allSettled(Array.from({ length: 110 }, async (_, index) => hasher.hash(`guess ${index}`)));
+    const refused = flood.filter((one) => one.status === "rejected");
+    expect(refused).toHaveLength(8);
+    expect(refused[0]).toMatchObject({ reason: { code: "http.too_many_requests" } });
+    expect(await hasher.hash("after the flood")).toContain("$argon2id$");
+  });
+});

@@ -1,0 +1,58 @@
+import { routes } from "@roost/contract/routes";
+import { describe, expect, it } from "vitest";
+
+import { openApi } from "./openapi.ts";
+
+interface Operation {
+  operationId: string;
+  summary: string;
+  "x-access": string;
+  security: object[];
+  parameters?: { name: string; in: string; required: boolean; schema: object }[];
+  requestBody?: { content: Record<string, { schema: object }> };
+  responses: Record<string, { description: string; "x-codes"?: string[]; content?: Record<string, { schema: object }> }>;
+}
+
+describe("the OpenAPI reference", () => {
+  const reference = openApi(routes, { version: "1.0.0", url: "https://roost.example.org" });
+  const paths = reference["paths"] as Record<string, Record<string, Operation>>;
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+  it("has every route of the contract, once, under a name of its own", () => {
+    const told = operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`);
+    expect(told.toSorted()).toEqual(routes.map((route) => `${route.method} ${route.path.replaceAll(/:(\w+)/g, "{$1}")}`).toSorted());
+    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(routes.length);
+  });
+
+  it("says for each who may, what it takes, and every answer it gives", () => {
+    for (const { path, operation } of operations) {
+      const route = routes.find((one) => one.operation === operation.operationId);
+      expect(operation["x-access"]).toBe(route?.access);
+      expect(operation.security.length === 0).toBe(route?.access === "public");
+      const places = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+      expect((operation.parameters ?? []).filter((one) => one.in === "path").map((one) => one.name)).toEqual(places);
+      expect(operation.requestBody !== undefined).toBe(route?.body !== undefined);
+      const codes = Object.values(operation.responses).flatMap((response) => response["x-codes"] ?? []);
+      for (const error of route?.errors ?? []) if (error.status >= 400) expect(codes).toContain(error.code);
+      expect(codes).toContain("http.unavailable");
+      expect(Object.keys(operation.responses).some((status) => status.startsWith("2"))).toBe(true);
+      for (const status of Object.keys(operation.responses)) expect(status).toMatch(/^[2-5]\d\d$/);
+    }
+  });
+
+  it("is JSON through and through, with the forms of the wire and no reference that leads nowhere", () => {
+    const text = JSON.stringify(reference);
+    expect(JSON.parse(text)).toEqual(reference);
+    expect(reference["openapi"]).toBe("3.1.1");
+    for (const [, pointer] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+      const target = (pointer ?? "")
+        .split("/")
+        .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], reference);
+      expect([pointer, typeof target]).toEqual([pointer, "object"]);
+    }
+    const session = paths["/api/v1/api-tokens"]?.["get"]?.responses["200"]?.content?.["application/json"]?.schema;
+    expect(JSON.stringify(session)).toContain('"createdAt":{"type":"string","format":"date-time"}');
+  });
+});
