@@ -33,6 +33,7 @@ export const claimReply = z.object({
     password: z.string(),
     client_id: z.string(),
   }),
+  /** Where the device's readings go by HTTP (its own address, complete), and the bearer token for it: the MQTT password. */
   http: z.object({ url: z.string(), token: z.string() }),
   /** PEM of the installation's own certificate authority: trust this and nothing else. */
   ca_pem: z.string(),
@@ -57,7 +58,10 @@ export type ClaimReply = z.output<typeof claimReply>;
 
 export const claimErrors = defineErrors("claim", {
   refused: [401, "The claim was refused: the device id is not known here or the proof does not fit. Check both against the label."],
-  nonce_conflict: [409, "This nonce was used with another proof. Make a new random nonce for each claim."],
+  nonce_conflict: [
+    409,
+    "This nonce was used before, with another proof, another body or too long ago. Make a new random nonce for each claim.",
+  ],
   too_many_tries: [429, "Too many claims for this device. Wait a minute and try again."],
 });
 

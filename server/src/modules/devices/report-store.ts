@@ -46,7 +46,7 @@ export async function loadAttributes(db: Queryable, deviceKeys: readonly number[
 }
 
 /**
- * Stores devices' events once each, by (device, type, measured-at).
+ * Stores devices' events once each, by (device, type, measured-at, what they say).
  *
  * @returns How many are new.
  */
@@ -60,6 +60,6 @@ export async function insertDeviceEvents(tx: Transaction, rows: readonly DeviceE
       ${rows.map((row) => row.measuredAt.toISOString())}::timestamptz[], ${rows.map((row) => row.receivedAt.toISOString())}::timestamptz[])
       as n (id, organisation_id, device_id, type, data, measured_at, received_at)
     join devices d on d.id = n.device_id
-    on conflict (device_id, type, measured_at) do nothing returning id`);
+    on conflict (device_id, type, measured_at, md5(data::text)) do nothing returning id`);
   return stored.length;
 }
