@@ -54,6 +54,11 @@ export function createReadiness({ db, canary, clock }: { db: Db; canary: Canary;
 
   return {
     checkDatabase,
+    /** Seconds since the newest canary reading that came back was measured; `undefined` while there is none. */
+    canaryAgeSeconds(): number | undefined {
+      const trip = canary.lastTrip();
+      return trip === undefined ? undefined : (clock.nowMs() - trip.at.getTime()) / 1_000;
+    },
     /** All checks, those that fail with their reason. */
     async judge(): Promise<Verdict> {
       const checks = [await checkDatabase(), checkCanary()];

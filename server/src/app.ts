@@ -1,0 +1,240 @@
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { routes } from "@roost/contract/routes";
+
+import type { Config } from "./config.ts";
+import { deviceAuthentication, deviceLookup, fleetReads, isReadBack, latestValueOf } from "./joins.ts";
+import { ensureLocalDevice } from "./local-device.ts";
+import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
+import { createAlarms } from "./modules/alarms/alarms.ts";
+import { mountAuth } from "./modules/auth/auth-routes.ts";
+import { createAuth } from "./modules/auth/auth.ts";
+import { mountDevices } from "./modules/devices/device-routes.ts";
+import { createDevices } from "./modules/devices/devices.ts";
+import { mountIngest } from "./modules/ingest/ingest-routes.ts";
+import { createIngest } from "./modules/ingest/ingest.ts";
+import { mountNotifications } from "./modules/notifications/notification-routes.ts";
+import { createNotifications } from "./modules/notifications/notifications.ts";
+import { createCanary } from "./modules/readiness/canary.ts";
+import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
+import { createReadiness } from "./modules/readiness/readiness.ts";
+import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
+import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
+import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
+import { createTelemetry } from "./modules/telemetry/telemetry.ts";
+import { createCertificates } from "./platform/certificates.ts";
+import { systemClock } from "./platform/clock.ts";
+import { createDb } from "./platform/db.ts";
+import { createEgress } from "./platform/egress.ts";
+import { createDispatch } from "./platform/events.ts";
+import { mountEdge } from "./platform/http/edge-routes.ts";
+import { createFactHub, mountFactStream } from "./platform/http/fact-stream.ts";
+import { createHttp } from "./platform/http/http.ts";
+import { createMetrics } from "./platform/http/metrics.ts";
+import { loadInstallationKey } from "./platform/installation-key.ts";
+import { IntakeGate } from "./platform/intake.ts";
+import { createJobs } from "./platform/jobs.ts";
+import type { Log } from "./platform/log.ts";
+import { migrate, readMigrations } from "./platform/migrate.ts";
+import { createDoor } from "./platform/mqtt/door.ts";
+import { openPostgres } from "./platform/postgres.ts";
+import { createSeal } from "./platform/seal.ts";
+import { createAuthenticate } from "./principals.ts";
+import { createReach } from "./reach.ts";
+import { mountSystem } from "./system-routes.ts";
+
+/** What is told to whoever started the server. */
+export interface ReadyNotice {
+  readonly type: "ready";
+  readonly url: string;
+  readonly mqttPort: number;
+  readonly mqttPlainPort?: number;
+  /** Shown once, at the terminal; `undefined` when there is an administrator. */
+  readonly setupCode?: string;
+  /** Where the agent of this machine finds its claim. */
+  readonly claimFile?: string;
+  /** Of the built-in PostgreSQL, for `psql -h`. */
+  readonly databaseSocketDir?: string;
+}
+
+export interface App {
+  readonly ready: ReadyNotice;
+  /** Takes nothing new, settles what is under way, ends; PostgreSQL last. */
+  stop(): Promise<void>;
+}
+
+// What is read but not committed yet: a minute of a busy fleet fits, a frozen database stops the reading.
+const intakeBytes = { highBytes: 32 * 1024 * 1024, lowBytes: 16 * 1024 * 1024 };
+const drainMs = 4_000;
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+
+const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
+const webRoot = fileURLToPath(new URL("../../web/dist", import.meta.url));
+
+/** The only place that knows everybody: builds the parts in order of rank, and takes them down in reverse. */
+export async function startApp(config: Config, log: Log): Promise<App> {
+  const ends: (() => Promise<unknown> | void)[] = [];
+  const stop = async () => {
+    for (const end of ends.toReversed())
+      await Promise.resolve(end()).catch((error: unknown) => log.error({ err: error }, "a part did not stop"));
+  };
+  try {
+    return { ready: await start(config, log, ends), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Log, ends: (() => Promise<unknown> | void)[]): Promise<ReadyNotice> {
+  const clock = systemClock;
+  const startedAt = new Date(clock.nowMs());
+  const dataDir = resolve(config.ROOST_DATA_DIR);
+  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+
+  const postgres = await openPostgres({ dataDir: `${dataDir}/postgres`, url: config.ROOST_DATABASE_URL?.reveal(), log });
+  ends.push(() => postgres.stop());
+  const db = createDb({ connection: postgres.connection, log });
+  ends.push(() => db.close());
+  await migrate(db, await readMigrations(migrationsFolder), log);
+
+  const seal = createSeal(await loadInstallationKey(dataDir));
+  const certificates = await createCertificates({
+    dataDir,
+    hosts: config.ROOST_PUBLIC_HOSTS,
+    ownCertFile: config.ROOST_TLS_CERT_FILE,
+    ownKeyFile: config.ROOST_TLS_KEY_FILE,
+    clock,
+    log,
+  });
+  const metrics = createMetrics();
+  const gate = new IntakeGate(intakeBytes);
+  const reach = createReach({ config, certificates });
+
+  const auth = await createAuth({ db, config, clock, log, seal });
+  ends.push(() => auth.close());
+  const { organisationId, setupCode } = await auth.ensureFirstOrganisation();
+
+  const devices = createDevices({ db, seal, clock, log, reach: reach.now, isHearing: () => !gate.closed });
+  ends.push(() => devices.stop());
+  await devices.start();
+
+  const telemetry = createTelemetry({ db, clock, log });
+  const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
+  ends.push(() => samples.close());
+
+  const alarms = createAlarms({
+    db,
+    clock,
+    log,
+    latestValue: latestValueOf(devices, telemetry),
+  });
+  ends.push(() => alarms.close());
+  const notifications = createNotifications({
+    db,
+    alarms,
+    egress: createEgress({ allow: config.ROOST_EGRESS_ALLOW }),
+    seal,
+    clock,
+    log,
+    publicUrl: config.ROOST_PUBLIC_URL,
+  });
+  ends.push(() => notifications.close());
+
+  const ingest = createIngest({ db, devices, samples, telemetry, alarms, gate, clock, log });
+  ends.push(() => ingest.drain());
+
+  const jobs = createJobs({ db, log, jobs: telemetryJobs(telemetry) });
+  await jobs.start();
+  ends.push(() => jobs.stop());
+
+  const facts = createFactHub();
+  const dispatch = await createDispatch({
+    db,
+    handlers: [...devices.handlers, ...alarms.handlers, ...notifications.handlers],
+    observe: (fact) => {
+      alarms.observe(fact);
+      facts.observe(fact);
+    },
+    log,
+  });
+  ends.push(() => dispatch.close());
+  await devices.refresh();
+  await alarms.catchUp();
+
+  const door = createDoor({
+    authenticate: createAuthenticate({ devices, auth, ingest, log }),
+    onRefused: ingest.refused,
+    gate,
+    retained: await devices.loadRetained(),
+    tls: certificates.serverCert(),
+    ports: {
+      tls: { host: config.ROOST_MQTT_HOST, port: config.ROOST_MQTT_PORT },
+      ...(config.ROOST_MQTT_PLAIN_PORT === undefined
+        ? {}
+        : { plain: { host: config.ROOST_MQTT_PLAIN_HOST, port: config.ROOST_MQTT_PLAIN_PORT } }),
+    },
+    limits: {
+      connections: config.ROOST_MQTT_MAX_CONNECTIONS,
+      connectionsPerAddress: config.ROOST_MQTT_MAX_CONNECTIONS_PER_ADDRESS,
+      unauthenticatedPerAddress: config.ROOST_MQTT_MAX_UNAUTHENTICATED_PER_ADDRESS,
+    },
+    clock,
+    log,
+  });
+  const ports = await door.listen();
+  const mqttPort = ports.tls ?? config.ROOST_MQTT_PORT;
+  ends.push(() => door.close({ drainMs }));
+  ends.push(certificates.watch(() => door.renewTls(certificates.serverCert())));
+
+  const http = createHttp({
+    config,
+    clock,
+    log,
+    metrics,
+    authenticate: { person: auth.authenticatePerson, device: deviceAuthentication(devices) },
+    webRoot,
+    onUpgrade: door.handleUpgrade,
+  });
+  const canaryDevice = await devices.ensureHidden(organisationId, "roost-canary", 60);
+  const isStored = isReadBack(devices, telemetry, canaryDevice.deviceId);
+  const canary = createCanary({
+    way: { host: "127.0.0.1", port: mqttPort, caPem: certificates.caPem(), ...canaryDevice },
+    findStored: (measuredAt) => isStored("pulse", measuredAt),
+    clock,
+    log,
+  });
+  const readiness = createReadiness({ db, canary, clock });
+  mountAuth(http.mount, auth);
+  mountDevices(http.mount, devices, fleetReads(telemetry, alarms));
+  mountTelemetry(http.mount, telemetry, deviceLookup(devices));
+  mountIngest(http.mount, ingest);
+  mountAlarms(http.mount, alarms);
+  mountNotifications(http.mount, notifications);
+  mountReadiness(http.mount, { readiness, clock });
+  mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
+  mountEdge(http.mount, { routes, metrics, version, url: config.ROOST_PUBLIC_URL });
+  mountFactStream(http.mount, { db, hub: facts });
+  const { url, port } = await http.listen();
+  ends.push(() => http.close({ drainMs }));
+  reach.listening({ httpPort: port, mqttPort });
+
+  canary.start();
+  ends.push(() => canary.stop());
+
+  const claimFile = config.ROOST_LOCAL_DEVICE
+    ? await ensureLocalDevice({ devices, organisationId, dataDir, url, certificates })
+    : undefined;
+  return {
+    type: "ready",
+    url,
+    mqttPort,
+    ...(ports.plain === undefined ? {} : { mqttPlainPort: ports.plain }),
+    ...(setupCode === undefined ? {} : { setupCode }),
+    ...(claimFile === undefined ? {} : { claimFile }),
+    ...(postgres.embedded === undefined ? {} : { databaseSocketDir: postgres.embedded.socketDir }),
+  };
+}

@@ -1,0 +1,98 @@
+import { deviceErrors } from "@roost/contract/devices";
+import { isAppError } from "@roost/contract/errors";
+import { telemetryErrors } from "@roost/contract/telemetry";
+
+import type { Alarms, LatestValue } from "./modules/alarms/alarms.ts";
+import type { FleetReads } from "./modules/devices/device-routes.ts";
+import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
+import { qualityOf } from "./modules/telemetry/series.ts";
+import type { Telemetry } from "./modules/telemetry/telemetry.ts";
+import type { CredentialRequest } from "./platform/http/access.ts";
+import type { DeviceCaller } from "./platform/http/mount.ts";
+
+/** What the fleet page shows of nouns of higher rank than devices. */
+export function fleetReads(telemetry: Telemetry, alarms: Alarms): FleetReads {
+  return {
+    openCounts: alarms.openCounts,
+    async latestOf(deviceKeys, perDevice) {
+      const found = await telemetry.latestOf(deviceKeys, perDevice);
+      return new Map(
+        [...found].map(([key, rows]) => [
+          key,
+          rows.flatMap(({ series, latest }) =>
+            latest === undefined
+              ? []
+              : [
+                  {
+                    metric: series.metric,
+                    unit: series.unit,
+                    value: latest.value,
+                    measuredAt: new Date(latest.measuredAtUs / 1_000),
+                    receivedAt: new Date(latest.receivedAtUs / 1_000),
+                    quality: qualityOf(latest.quality),
+                  },
+                ],
+          ),
+        ]),
+      );
+    },
+  };
+}
+
+/** Finds a device of an organisation in memory; hidden ones are not there. */
+export function deviceLookup(devices: Devices) {
+  return {
+    /** @throws {AppError} `devices.not_found` */
+    async get(organisationId: string, deviceId: string): Promise<DeviceIdentity> {
+      const device = devices.find(deviceId);
+      if (device === undefined || device.organisationId !== organisationId || device.hidden) throw deviceErrors.not_found({ deviceId });
+      return device;
+    },
+  };
+}
+
+/** Tells which device an HTTP request comes from, by its bearer token. */
+export function deviceAuthentication(devices: Devices) {
+  return async ({ headers }: CredentialRequest): Promise<DeviceCaller | undefined> => {
+    const { authorization } = headers;
+    const token = typeof authorization === "string" ? /^Bearer ([\x21-\x7e]{1,256})$/i.exec(authorization)?.[1] : undefined;
+    if (token === undefined) return undefined;
+    const access = await devices.authenticateDeviceToken(token);
+    if (access === undefined) return undefined;
+    const { id, key, organisationId } = access.device;
+    return { kind: "device", id, deviceKey: key, organisationId };
+  };
+}
+
+/** The newest stored value of a metric, for rules that are new or come back. */
+export function latestValueOf(devices: Devices, telemetry: Telemetry): LatestValue {
+  return async (deviceId, metric) => {
+    const device = devices.find(deviceId);
+    if (device === undefined) return undefined;
+    const found = (await telemetry.listSeries(device.key)).find(({ series }) => series.metric === metric);
+    return found?.latest;
+  };
+}
+
+/** Says whether a reading can be read back, by the same query that charts use. */
+export function isReadBack(devices: Devices, telemetry: Telemetry, deviceId: string) {
+  return async (metric: string, measuredAt: Date): Promise<boolean> => {
+    const device = devices.find(deviceId);
+    if (device === undefined) return false;
+    try {
+      const points = await telemetry.query({
+        deviceKey: device.key,
+        metric,
+        from: measuredAt,
+        to: new Date(measuredAt.getTime() + 1),
+        resolutionSeconds: 0,
+        maxPoints: 1,
+        timeZone: "UTC",
+      });
+      return points.at.length === 1;
+    } catch (error) {
+      if (isAppError(error, telemetryErrors.unknown_metric.code)) return false;
+      throw error;
+    }
+  };
+}
