@@ -226,7 +226,8 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     const nowMs = Math.floor(receivedUs / 1_000);
     // An empty retained message takes the last one back and says nothing of its own.
     if (retain && payload.length === 0) return void filling.retained.push({ ...ownerOf(device), topic: name, payload, qos: 0 });
-    devices.presence.heard(device.key, nowMs);
+    // A will is the door's word about a device that is gone, and no sign of life.
+    if (topic.kind !== "status") devices.presence.heard(device.key, nowMs);
     const said = readUpMessage(topic.kind, topic.item, payload, receivedUs + clockAheadUs);
     switch (said.kind) {
       case "refused":
