@@ -79,6 +79,7 @@ create table device_events (
   type text not null,
   data jsonb not null,
   measured_at timestamptz not null,
-  received_at timestamptz not null,
-  unique (device_id, type, measured_at)
+  received_at timestamptz not null
 );
+-- Two events of one type may happen at one instant; the same event sent twice is one.
+create unique index device_events_key on device_events (device_id, type, measured_at, md5(data::text));
