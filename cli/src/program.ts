@@ -1,0 +1,81 @@
+import { AppError } from "@roost/contract/errors";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+
+import { addCommonOptions } from "./command.ts";
+import { addAlarmCommands } from "./commands/alarms.ts";
+import { addDeviceCommands } from "./commands/devices.ts";
+import { addLoginCommands } from "./commands/login.ts";
+import { addRejectCommands } from "./commands/rejects.ts";
+import { addSimulateCommand } from "./commands/simulate.ts";
+import { addStatusCommand } from "./commands/status.ts";
+import { addTelemetryCommands } from "./commands/telemetry.ts";
+import { asJson, printable } from "./print.ts";
+import { cliErrors, isMisconfigured } from "./settings.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Exit codes: done, refused by the platform, misused, misconfigured. */
+export const exit = { done: 0, refused: 1, misused: 2, misconfigured: 78 } as const;
+
+/** Runs one command line and answers its exit code; never throws. */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  const program = createProgram(terminal);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return exit.done;
+  } catch (error) {
+    return tell(error, terminal, wantsJson(args));
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = addCommonOptions(new Command("roost"))
+    .description("Operates a Roost installation from the command line.")
+    .version("0.1.0")
+    .showHelpAfterError("(see: roost --help)")
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    });
+  addLoginCommands(program, terminal);
+  addStatusCommand(program, terminal);
+  addDeviceCommands(program, terminal);
+  addTelemetryCommands(program, terminal);
+  addAlarmCommands(program, terminal);
+  addRejectCommands(program, terminal);
+  addSimulateCommand(program, terminal);
+  return program;
+}
+
+function wantsJson(args: readonly string[]): boolean {
+  return args.some(
+    (arg, index) => arg === "-ojson" || arg === "--output=json" || (arg === "json" && ["-o", "--output"].includes(args[index - 1] ?? "")),
+  );
+}
+
+/** Errors go to standard error: a sentence and a code for people, the wire's own form for programs. */
+function tell(error: unknown, terminal: Terminal, json: boolean): number {
+  if (error instanceof InvalidArgumentError) {
+    terminal.stderr.write(`${error.message}\n`);
+    return exit.misused;
+  }
+  if (error instanceof CommanderError) {
+    // Help and version were asked for; everything else commander has told already.
+    return error.exitCode === 0 ? exit.done : exit.misused;
+  }
+  if (error instanceof AppError) {
+    const { code, message, details } = error;
+    if (json) terminal.stderr.write(`${asJson({ error: { code, message, details } })}\n`);
+    else {
+      terminal.stderr.write(`${printable(message)} (${code})\n`);
+      for (const [name, value] of Object.entries(details)) {
+        terminal.stderr.write(`  ${printable(name)}: ${printable(typeof value === "string" ? value : asJson(value, { pretty: false }))}\n`);
+      }
+    }
+    if (code === cliErrors.misused.code) return exit.misused;
+    return isMisconfigured(error) ? exit.misconfigured : exit.refused;
+  }
+  terminal.stderr.write(`${printable(error instanceof Error ? error.message : String(error))}\n`);
+  return exit.refused;
+}
