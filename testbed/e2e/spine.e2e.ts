@@ -212,7 +212,7 @@ describe("a reading travels from device to screen", () => {
       value: 36.5,
     });
     await until("the webhook is told", () => catcher.caught.length >= 1, 10_000);
-    expect(JSON.parse(catcher.caught[0]?.body ?? "")).toMatchObject({ what: "alarm.raised" });
+    expect(JSON.parse(catcher.caught[0]?.body ?? "")).toMatchObject({ type: "alarm.raised", alarm: { value: 36.5 }, device: { id: device.id } });
     await call(acknowledgeAlarm, { params: { alarmId: alarm?.id ?? "" }, body: {} });
     await publish(34.5);
     expect((await open()).length).toBe(1);
@@ -247,7 +247,7 @@ describe("a reading travels from device to screen", () => {
     const first = await connect(credentials, options);
     await first.publishAsync(status, '{"state":"online","firmware_version":"1.2.3"}', { qos: 1, retain: true });
     await until("online", () => stateIs("online"), 5_000);
-    expect((await call(getDevice, { params: { deviceId: device.id } })).firmwareVersion).toBe("1.2.3");
+    await until("the version is known", async () => (await call(getDevice, { params: { deviceId: device.id } })).firmwareVersion === "1.2.3", 15_000);
     first.stream.destroy();
     const byWillMs = await until("offline by the last will", () => stateIs("offline"), 5_000);
     await until("the alarm of silence", async () => (await offlineAlarms()) === 1, 5_000);
