@@ -330,15 +330,12 @@ describe("devices", () => {
       const held = await other.authenticateDevice(credentials);
       expect(held?.device.id).toBe("shared");
       await devices.change(organisations.home, "shared", { heartbeatSeconds: 5 });
-      await dispatch.settle();
-      expect(other.find("shared")?.heartbeatSeconds).toBe(5);
+      await expect.poll(() => other.find("shared")?.heartbeatSeconds, { timeout: 10_000 }).toBe(5);
       await devices.revokeCredentials(organisations.home, "shared");
-      await dispatch.settle();
-      expect(held?.ended).toBe(true);
+      await expect.poll(() => held?.ended, { timeout: 10_000 }).toBe(true);
       expect(await other.authenticateDevice(credentials)).toBeUndefined();
       await devices.remove(organisations.home, "shared", "shared");
-      await dispatch.settle();
-      expect(other.find("shared")).toBeUndefined();
+      await expect.poll(() => other.find("shared"), { timeout: 10_000 }).toBeUndefined();
     } finally {
       await dispatch.close();
       await other.stop();
