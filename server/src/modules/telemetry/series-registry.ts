@@ -67,6 +67,8 @@ export function createSeriesRegistry({ db }: { db: Db }) {
       if (!byDevice.has(deviceKey)) await load([deviceKey]);
       return byName(deviceKey);
     },
+    /** Reads a device's series again: another server may have added some. */
+    reload: (deviceKey: number): Promise<void> => load([deviceKey]),
     /** Reads the series of the devices that are not known yet, in one go. */
     async preload(deviceKeys: readonly number[]): Promise<void> {
       const unknown = deviceKeys.filter((key) => !byDevice.has(key));

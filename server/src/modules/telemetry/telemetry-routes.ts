@@ -53,7 +53,7 @@ export function mountTelemetry(mount: Mount, telemetry: Telemetry, devices: Devi
   });
   mount(exportTelemetry, async ({ params, query, caller }) => {
     const device = await devices.get(caller.organisationId, params.deviceId);
-    const body = telemetry.exportCsv({
+    const body = await telemetry.exportCsv({
       deviceKey: device.key,
       metrics: namesIn(query.metrics),
       from: query.from,

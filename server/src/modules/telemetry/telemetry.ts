@@ -6,11 +6,25 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
+import { createCompaction } from "./compaction.ts";
+import type { CompactionReport } from "./compaction.ts";
+import { exportLines } from "./export-csv.ts";
+import type { ExportQuery } from "./export-csv.ts";
 import { createLiveHub } from "./live-hub.ts";
+import { createLiveStreams } from "./live-stream.ts";
+import type { StreamQuery } from "./live-stream.ts";
+import { readPoints } from "./points.ts";
+import type { PointsQuery } from "./points.ts";
+import { createRetention } from "./retention.ts";
+import type { RetentionReport } from "./retention.ts";
+import { existsSample, selectLatest } from "./sample-store.ts";
 import { createSeriesRegistry } from "./series-registry.ts";
 import { updateSeries } from "./series-store.ts";
 import type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "./series.ts";
 
+export type { ExportQuery } from "./export-csv.ts";
+export type { StreamQuery } from "./live-stream.ts";
+export type { PointsQuery } from "./points.ts";
 export { createSampleWriter, rowTemplate, SampleRows } from "./sample-writer.ts";
 export type { Companion, CommittedBatch, RowTemplate, SampleKey, SampleWriter, StoredSample } from "./sample-writer.ts";
 export type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "./series.ts";
@@ -27,40 +41,37 @@ export interface SeriesWithLatest {
   readonly latest: LatestSample | undefined;
 }
 
-/** What is asked of one metric over a range; see the route `queryTelemetry`. */
-export interface PointsQuery {
-  readonly deviceKey: number;
-  readonly metric: string;
-  readonly from: Date;
-  readonly to: Date;
-  readonly resolutionSeconds?: number | undefined;
-  readonly maxPoints: number;
-  readonly timeZone: string;
-}
-
-/** What is asked of an export; metrics absent = all. */
-export interface ExportQuery {
-  readonly deviceKey: number;
-  readonly metrics?: readonly string[] | undefined;
-  readonly from: Date;
-  readonly to: Date;
-  readonly timeZone: string;
-}
-
-/** What is asked of a live stream; metrics absent = all. */
-export interface StreamQuery {
-  readonly deviceKey: number;
-  readonly metrics?: readonly string[] | undefined;
-  readonly lastEventId?: string | undefined;
-  readonly signal: AbortSignal;
-}
-
 /** The telemetry store: series, samples, their history and who watches them. */
-export function createTelemetry({ db, clock, log }: TelemetryDeps) {
+export function createTelemetry({ db, log }: TelemetryDeps) {
   const registry = createSeriesRegistry({ db });
   const hub = createLiveHub();
-  void clock;
-  void log;
+  const streams = createLiveStreams({ db, hub, registry, log });
+  const compaction = createCompaction({ db, log });
+  const retention = createRetention({ db, log });
+
+  /** Reads from the database the newest values that are not known yet. */
+  async function loadLatest(entries: readonly SeriesEntry[]): Promise<void> {
+    const unknown = registry.latestUnknown(entries);
+    if (unknown.length === 0) return;
+    const found = new Map((await selectLatest(db, unknown)).map((sample) => [sample.seriesKey, sample]));
+    for (const entry of unknown) {
+      const sample = found.get(entry.key);
+      registry.setLatest(
+        entry,
+        sample === undefined
+          ? undefined
+          : { value: sample.value, measuredAtUs: sample.measuredUs, receivedAtUs: sample.receivedUs, quality: sample.quality },
+      );
+    }
+  }
+
+  /** A series by name, looked for in the database where memory has none. */
+  async function findSeries(deviceKey: number, metric: string): Promise<SeriesEntry | undefined> {
+    const known = registry.known(deviceKey, metric);
+    if (known !== undefined) return known;
+    await registry.reload(deviceKey);
+    return registry.known(deviceKey, metric);
+  }
 
   return {
     /**
@@ -102,29 +113,71 @@ export function createTelemetry({ db, clock, log }: TelemetryDeps) {
     watchedDevices: (): number => hub.watched(),
     isWatched: (deviceKey: number): boolean => hub.isWatched(deviceKey),
     /** Up to `perDevice` metrics of each device by name, with their newest values; those without a value are left out. */
-    latestOf: async (deviceKeys: readonly number[], perDevice: number): Promise<Map<number, SeriesWithLatest[]>> => {
-      void perDevice;
-      return new Map(deviceKeys.map((key) => [key, []]));
+    async latestOf(deviceKeys: readonly number[], perDevice: number): Promise<Map<number, SeriesWithLatest[]>> {
+      await registry.preload(deviceKeys);
+      const byDevice = new Map(deviceKeys.map((key) => [key, registry.byName(key)]));
+      await loadLatest([...byDevice.values()].flat());
+      return new Map(
+        [...byDevice].map(([key, entries]) => [
+          key,
+          entries
+            .map((series) => ({ series, latest: registry.latest(series) }))
+            .filter(({ latest }) => latest !== undefined)
+            .slice(0, perDevice),
+        ]),
+      );
     },
     /** All series of a device by name, with their newest values. */
-    listSeries: async (deviceKey: number): Promise<SeriesWithLatest[]> =>
-      (await registry.of(deviceKey)).map((series) => ({ series, latest: registry.latest(series) })),
+    async listSeries(deviceKey: number): Promise<SeriesWithLatest[]> {
+      await registry.reload(deviceKey);
+      const entries = registry.byName(deviceKey);
+      await loadLatest(entries);
+      return entries.map((series) => ({ series, latest: registry.latest(series) }));
+    },
+    /** The newest value of one metric; `undefined` where there is none, or no such device. */
+    async latestValue(deviceKey: number | undefined, metric: string): Promise<LatestSample | undefined> {
+      const series = deviceKey === undefined ? undefined : await findSeries(deviceKey, metric);
+      if (series === undefined) return undefined;
+      await loadLatest([series]);
+      return registry.latest(series);
+    },
+    /** Whether a value of a metric is stored for exactly this instant; read from the database. */
+    async isStored(deviceKey: number | undefined, metric: string, measuredAt: Date): Promise<boolean> {
+      const series = deviceKey === undefined ? undefined : await findSeries(deviceKey, metric);
+      if (series === undefined) return false;
+      return existsSample(db, { deviceKey: series.deviceKey, seriesKey: series.key, measuredUs: measuredAt.getTime() * 1_000 });
+    },
     /**
      * Points of a metric over a range.
      *
      * @throws {AppError} `telemetry.unknown_metric`, `telemetry.range_reversed`, `telemetry.range_too_fine`
      */
-    query: async (query: PointsQuery): Promise<Points> => {
-      throw telemetryErrors.unknown_metric({ metric: query.metric });
+    async query(query: PointsQuery): Promise<Points> {
+      const series = await findSeries(query.deviceKey, query.metric);
+      if (series === undefined) throw telemetryErrors.unknown_metric({ metric: query.metric });
+      return readPoints(db, series, query);
     },
-    /** Lines of CSV, oldest first, header first, as they are read. @throws {AppError} `telemetry.range_reversed` */
-    exportCsv: (query: ExportQuery): AsyncIterable<string> => {
-      throw telemetryErrors.range_reversed({ from: query.from });
+    /**
+     * Samples as CSV, header first, oldest first, in pieces of a few thousand lines.
+     *
+     * @throws {AppError} `telemetry.range_reversed`, `telemetry.unknown_metric`
+     */
+    async exportCsv(query: ExportQuery): Promise<AsyncIterable<string>> {
+      if (query.to.getTime() < query.from.getTime()) throw telemetryErrors.range_reversed({ from: query.from, to: query.to });
+      await registry.reload(query.deviceKey);
+      const all = registry.byName(query.deviceKey);
+      const missing = query.metrics?.find((metric) => !all.some((entry) => entry.metric === metric));
+      if (missing !== undefined) throw telemetryErrors.unknown_metric({ metric: missing });
+      const wanted = query.metrics === undefined ? all : all.filter((entry) => query.metrics?.includes(entry.metric) === true);
+      return exportLines(db, wanted, query);
     },
-    /** Server-sent events of a device's samples until the signal aborts. */
-    stream: (query: StreamQuery): AsyncIterable<string> => {
-      throw telemetryErrors.unknown_metric({ device: query.deviceKey });
-    },
+    /** Server-sent events of a device's samples, from now on or from the last event's id on, until the signal aborts. */
+    stream: (query: StreamQuery): AsyncIterable<string> => streams.stream(query),
+    /** Moves closed segments into chunks and drops what was moved long enough ago; any number of servers may. */
+    compact: (options: { readonly signal?: AbortSignal; readonly force?: boolean } = {}): Promise<CompactionReport> =>
+      compaction.run(options),
+    /** Deletes what is older than each organisation's policy says. */
+    retire: (options: { readonly signal?: AbortSignal } = {}): Promise<RetentionReport> => retention.run(options),
   };
 }
 
