@@ -10,6 +10,8 @@ import { listSeries, queryTelemetry } from "@roost/contract/telemetry";
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { z } from "zod";
 
+import { endsOf, keyOf, type View } from "./parts/view.ts";
+
 /** How often pages ask again for what no fact announces: values, and when a device was last heard. */
 const valuesEveryMs = 5_000;
 
@@ -71,18 +73,14 @@ export function createApi(call: Call) {
         queryFn: ({ signal }) => call(listSeries, { params: { deviceId }, signal }),
         refetchInterval: valuesEveryMs,
       }),
-    /** One metric over a range; `range` is computed when the question is asked, so that "the last hour" moves on. */
-    telemetry: ({ key, range, ...asked }: TelemetryQuestion) =>
+    /** One metric over what is looked at; a view that moves ends at the moment the question is asked. */
+    telemetry: ({ deviceId, metric, view, maxPoints, timeZone }: TelemetryQuestion) =>
       queryOptions({
-        queryKey: ["telemetry", asked.deviceId, asked.metric, key, asked.maxPoints, asked.timeZone],
+        queryKey: ["telemetry", deviceId, metric, keyOf(view), maxPoints, timeZone],
         queryFn: ({ signal }) => {
-          const { from, to } = range();
-          const { deviceId, metric, maxPoints, timeZone } = asked;
-          return call(queryTelemetry, {
-            params: { deviceId },
-            query: { metric, from: from.toISOString(), to: to.toISOString(), maxPoints, timeZone },
-            signal,
-          });
+          const { from, to } = endsOf(view, Date.now());
+          const query = { metric, from: new Date(from).toISOString(), to: new Date(to).toISOString(), maxPoints, timeZone };
+          return call(queryTelemetry, { params: { deviceId }, query, signal });
         },
         staleTime: 60_000,
         placeholderData: keepPreviousData,
@@ -138,9 +136,7 @@ export type Api = ReturnType<typeof createApi>;
 export interface TelemetryQuestion {
   readonly deviceId: string;
   readonly metric: string;
-  /** Names the range: `24h`, or the two ends of a zoom. */
-  readonly key: string;
-  readonly range: () => { from: Date; to: Date };
+  readonly view: View;
   readonly maxPoints: number;
   readonly timeZone: string;
 }

@@ -138,7 +138,7 @@ function createStream({ open, url, event, onData, onOpen, onCut, onRefused }: St
     if (source !== undefined) return;
     const current = open(url);
     source = current;
-    current.addEventListener(event, (message) => onData(String((message as MessageEvent).data)));
+    current.addEventListener(event, (message) => onData(String(message.data)));
     current.addEventListener("open", () => {
       retryMs = firstRetryMs;
       onOpen(opened);

@@ -43,7 +43,8 @@ export function useMay(permission: Permission): boolean {
 
 export function useLiveState(): LiveState {
   const { live } = useRoost();
-  return useSyncExternalStore(live.subscribe, live.state);
+  const subscribe = useCallback((listener: () => void) => live.subscribe(listener), [live]);
+  return useSyncExternalStore(subscribe, () => live.state());
 }
 
 /**
@@ -51,6 +52,7 @@ export function useLiveState(): LiveState {
  */
 export function useNow(stepMs = 1_000): number {
   const { ticker } = useRoost();
+  const subscribe = useCallback((listener: () => void) => ticker.subscribe(listener), [ticker]);
   const read = useCallback(() => Math.floor(ticker.now() / stepMs) * stepMs, [ticker, stepMs]);
-  return useSyncExternalStore(ticker.subscribe, read);
+  return useSyncExternalStore(subscribe, read);
 }

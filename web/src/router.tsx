@@ -33,7 +33,7 @@ const setUpRoute = createRoute({
   validateSearch: z.object({ code: text(64) }),
   beforeLoad: async ({ context: { roost, queryClient } }) => {
     const { needed } = await queryClient.fetchQuery(roost.api.setup());
-    if (!needed) throw redirect({ to: "/sign-in", search: {} });
+    if (!needed) redirect({ to: "/sign-in", search: {}, throw: true });
   },
   component: lazyRouteComponent(() => import("./pages/auth/set-up-page.tsx"), "SetUpPage"),
 });
@@ -44,7 +44,7 @@ const signInRoute = createRoute({
   validateSearch: z.object({ to: ownAddress }),
   beforeLoad: async ({ context: { roost, queryClient } }) => {
     const { needed } = await queryClient.fetchQuery(roost.api.setup());
-    if (needed) throw redirect({ to: "/set-up", search: {} });
+    if (needed) redirect({ to: "/set-up", search: {}, throw: true });
   },
   component: lazyRouteComponent(() => import("./pages/auth/sign-in-page.tsx"), "SignInPage"),
 });
@@ -58,7 +58,7 @@ const signedInRoute = createRoute({
     } catch (error) {
       if (!isAppError(error, "http.unauthenticated")) throw error;
       const here = location.href === "/" ? {} : { to: location.href };
-      throw redirect({ to: "/sign-in", search: here });
+      redirect({ to: "/sign-in", search: here, throw: true });
     }
   },
   component: Shell,

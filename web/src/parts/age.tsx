@@ -3,8 +3,8 @@ import { formatAge, formatExact, formatSpan } from "./format.ts";
 
 /** When something was, relative, with the exact instant on hover and for screen readers' time element. */
 export function Age({ at, short = false }: { readonly at: Date; readonly short?: boolean }) {
-  const age = Date.now() - at.getTime();
-  const now = useNow(age < 60_000 ? 1_000 : 10_000);
+  const now = useNow();
+  // The ticker may stand a moment before an instant that has just come from the server.
   const moment = Math.max(now, Math.min(at.getTime(), now + 3_000));
   return (
     <time dateTime={at.toISOString()} title={formatExact(at)}>

@@ -1,7 +1,7 @@
 import type { Points, Series } from "@roost/contract/telemetry";
 import type UPlot from "uplot";
 
-import { type Limit, lonePoints, valueRange } from "./chart-data.ts";
+import { type Columns, type Limit, lonePoints, valueRange } from "./chart-data.ts";
 import { followTouch } from "./chart-touch.ts";
 import { formatReading, formatValue } from "./format.ts";
 
@@ -10,9 +10,26 @@ export interface PlotOptions {
   readonly kind: Series["kind"];
   readonly timeZone: string;
   readonly height: number;
-  /** What holds at the moment of drawing. */
-  readonly read: () => { readonly limits: readonly Limit[]; readonly onZoom: (from: number, to: number) => void };
   readonly onIndex: (index: number) => void;
+  /** A stretch was dragged or pinched, in epoch milliseconds. */
+  readonly onZoom: (from: number, to: number) => void;
+}
+
+export interface Drawing {
+  readonly columns: Columns;
+  /** What is seen, in epoch milliseconds. */
+  readonly from: number;
+  readonly to: number;
+  readonly limits: readonly Limit[];
+}
+
+export interface PlotHandle {
+  draw(drawing: Drawing): void;
+  /** Moves the cursor by key to a neighbouring point with a value; answers whether the key was one for it. */
+  walk(key: string): boolean;
+  /** Fits the plot into its element. */
+  resize(): void;
+  destroy(): void;
 }
 
 interface Colours {
@@ -36,10 +53,11 @@ const timeLabels: UPlot.Axis.Values = [
 ];
 
 /** Makes the plot inside `element`, empty; uPlot comes with the first chart, not with the app. */
-export async function createPlot(element: HTMLElement, options: PlotOptions): Promise<UPlot> {
+export async function createPlot(element: HTMLElement, options: PlotOptions): Promise<PlotHandle> {
   const { default: UPlotClass } = await import("uplot");
   const colours = readColours(element);
-  const { unit, kind, timeZone, height, read, onIndex } = options;
+  const { unit, kind, timeZone, height, onIndex, onZoom } = options;
+  let limits: readonly Limit[] = [];
   let dragging = false;
   const steps = kind === "boolean" ? UPlotClass.paths.stepped?.({ align: 1 }) : undefined;
   const stepped = steps === undefined ? {} : { paths: steps };
@@ -50,7 +68,7 @@ export async function createPlot(element: HTMLElement, options: PlotOptions): Pr
       padding: [10, 8, 0, 0],
       legend: { show: false },
       tzDate: (seconds) => UPlotClass.tzDate(new Date(seconds * 1_000), timeZone),
-      scales: { x: { time: true, auto: false }, y: { range: (_, low, high) => valueRange(low, high, read().limits, kind) } },
+      scales: { x: { time: true, auto: false }, y: { range: (_, low, high) => valueRange(low, high, limits, kind) } },
       cursor: {
         y: false,
         drag: { x: true, y: false, setScale: false, dist: 6 },
@@ -80,7 +98,7 @@ export async function createPlot(element: HTMLElement, options: PlotOptions): Pr
         }),
       ],
       hooks: {
-        drawAxes: [(self) => drawLimits(self, read().limits, colours, unit)],
+        drawAxes: [(self) => drawLimits(self, limits, colours, unit)],
         setCursor: [(self) => onIndex(self.cursor.idx ?? -1)],
         setSelect: [
           (self) => {
@@ -90,7 +108,7 @@ export async function createPlot(element: HTMLElement, options: PlotOptions): Pr
             const from = self.posToVal(self.select.left, "x") * 1_000;
             const to = self.posToVal(self.select.left + self.select.width, "x") * 1_000;
             self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-            read().onZoom(from, to);
+            onZoom(from, to);
           },
         ],
       },
@@ -100,8 +118,33 @@ export async function createPlot(element: HTMLElement, options: PlotOptions): Pr
   );
   plot.over.addEventListener("mousedown", () => (dragging = true));
   plot.over.addEventListener("mouseleave", () => onIndex(-1));
-  followTouch(plot, (from, to) => read().onZoom(from, to));
-  return plot;
+  followTouch(plot, onZoom);
+  return {
+    draw(drawing) {
+      ({ limits } = drawing);
+      plot.batch(() => {
+        plot.setData(drawing.columns, false);
+        plot.setScale("x", { min: drawing.from / 1_000, max: drawing.to / 1_000 });
+      });
+    },
+    walk: (key) => walk(plot, key),
+    resize: () => plot.setSize({ width: element.clientWidth, height }),
+    destroy: () => plot.destroy(),
+  };
+}
+
+function walk(plot: UPlot, key: string): boolean {
+  const [at, , , avg] = plot.data as Columns;
+  const { min = -Infinity, max = Infinity } = plot.scales["x"] ?? {};
+  const seen = at.flatMap((instant, index) => (instant >= min && instant <= max && avg[index] !== null ? [index] : []));
+  const current = seen.indexOf(plot.cursor.idx ?? -1);
+  const next = { ArrowLeft: current === -1 ? seen.length - 1 : current - 1, ArrowRight: current + 1, Home: 0, End: seen.length - 1 }[key];
+  if (next === undefined) return false;
+  const index = seen[Math.min(Math.max(next, 0), seen.length - 1)];
+  const instant = index === undefined ? undefined : at[index];
+  if (index !== undefined && instant !== undefined)
+    plot.setCursor({ left: plot.valToPos(instant, "x"), top: plot.valToPos(avg[index] ?? 0, "y") });
+  return true;
 }
 
 function axis(colours: Colours, more: Partial<UPlot.Axis>): UPlot.Axis {

@@ -1,13 +1,12 @@
 import { useComputedColorScheme } from "@mantine/core";
 import type { Points, Series } from "@roost/contract/telemetry";
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
-import type UPlot from "uplot";
+import { type KeyboardEvent, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 
 import "uplot/dist/uPlot.min.css";
 
 import type { Limit } from "./chart-data.ts";
 import { summarise, toColumns } from "./chart-data.ts";
-import { createPlot } from "./chart-plot.ts";
+import { createPlot, type PlotHandle } from "./chart-plot.ts";
 import { formatCount, formatExact, formatMetric, formatPlural, formatValue } from "./format.ts";
 
 import styles from "./chart.module.css";
@@ -29,6 +28,7 @@ export interface ChartProps {
 }
 export type ChartStep = "in" | "out" | "earlier" | "later" | "reset";
 
+const shiftSteps: Readonly<Record<string, ChartStep>> = { ArrowLeft: "earlier", ArrowRight: "later" };
 const keySteps: Readonly<Record<string, ChartStep>> = {
   "+": "in",
   "=": "in",
@@ -47,94 +47,68 @@ const keySteps: Readonly<Record<string, ChartStep>> = {
  * Down move, `0` goes back. For screen readers it is a slider over its points.
  */
 export function Chart(props: ChartProps) {
-  const { points, kind, limits, from, to, timeZone, height, onStep } = props;
+  // Canvas knows no CSS variables: another colour scheme is another plot.
+  return <Plot key={useComputedColorScheme()} {...props} />;
+}
+
+function Plot({ points, kind, limits, from, to, timeZone, height, onZoom, onStep, onPoint }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<UPlot>(undefined);
-  const now = useRef(props);
-  now.current = props;
-  const scheme = useComputedColorScheme();
-  const columns = useMemo(() => toColumns(points), [points]);
+  const [plot, setPlot] = useState<PlotHandle>();
   const [index, setIndex] = useState(-1);
+  const columns = useMemo(() => toColumns(points), [points]);
+  const onIndex = useEffectEvent((next: number) => {
+    setIndex(next);
+    onPoint(next);
+  });
+  const onSelect = useEffectEvent(onZoom);
 
   useEffect(() => {
     const element = place.current;
-    if (element === null) return;
+    if (element === null) return undefined;
+    let made: PlotHandle | undefined;
     let gone = false;
-    let observer: ResizeObserver | undefined;
-    const onIndex = (next: number) => {
-      setIndex(next);
-      now.current.onPoint(next);
-    };
-    void createPlot(element, { unit: points.unit, kind, timeZone, height, read: () => now.current, onIndex }).then((made) => {
-      if (gone) return made.destroy();
-      plot.current = made;
-      show(made, toColumns(now.current.points), now.current);
-      observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    const observer = new ResizeObserver(() => made?.resize());
+    const hooks = { onIndex: (next: number) => onIndex(next), onZoom: (start: number, end: number) => onSelect(start, end) };
+    void createPlot(element, { unit: points.unit, kind, timeZone, height, ...hooks }).then((ready) => {
+      if (gone) return ready.destroy();
+      made = ready;
       observer.observe(element);
+      setPlot(ready);
     });
     return () => {
       gone = true;
-      observer?.disconnect();
-      plot.current?.destroy();
-      plot.current = undefined;
+      observer.disconnect();
+      made?.destroy();
+      setPlot(undefined);
     };
-    // The scheme is here because colours are read when the plot is made.
-  }, [points.unit, kind, timeZone, height, scheme]);
+  }, [points.unit, kind, timeZone, height]);
 
-  useEffect(() => {
-    if (plot.current !== undefined) show(plot.current, columns, { from, to });
-  }, [columns, from, to, limits]);
+  useEffect(() => plot?.draw({ columns, from, to, limits }), [plot, columns, from, to, limits]);
 
   const onKey = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step =
-      event.shiftKey && event.key === "ArrowLeft"
-        ? "earlier"
-        : event.shiftKey && event.key === "ArrowRight"
-          ? "later"
-          : keySteps[event.key];
+    const shifted = event.shiftKey ? shiftSteps[event.key] : undefined;
+    const step = shifted ?? keySteps[event.key];
     if (step !== undefined) onStep(step);
-    else if (plot.current === undefined || !walk(plot.current, event.key)) return;
+    else if (plot?.walk(event.key) !== true) return;
     event.preventDefault();
   };
-  const said = describePoint(points, columns[0][index], kind, timeZone);
   return (
     <div
       ref={place}
       className={styles.chart}
       style={{ height }}
+      // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- an input cannot hold a drawing
       role="slider"
       tabIndex={0}
       aria-label={describe(points, kind, timeZone)}
       aria-valuemin={0}
       aria-valuemax={Math.max(0, columns[0].length - 1)}
       aria-valuenow={Math.max(0, index)}
-      aria-valuetext={said}
+      aria-valuetext={describePoint(points, columns[0][index], kind, timeZone)}
       onKeyDown={onKey}
     />
   );
-}
-
-function show(plot: UPlot, columns: ReturnType<typeof toColumns>, { from, to }: { from: number; to: number }): void {
-  plot.batch(() => {
-    plot.setData(columns, false);
-    plot.setScale("x", { min: from / 1_000, max: to / 1_000 });
-  });
-}
-
-/** Moves the cursor by key to the neighbouring point that has a value. */
-function walk(plot: UPlot, key: string): boolean {
-  const [at, , , avg] = plot.data as ReturnType<typeof toColumns>;
-  const { min = -Infinity, max = Infinity } = plot.scales["x"] ?? {};
-  const seen = at.flatMap((instant, index) => (instant >= min && instant <= max && avg[index] !== null ? [index] : []));
-  const current = seen.indexOf(plot.cursor.idx ?? -1);
-  const next = { ArrowLeft: current === -1 ? seen.length - 1 : current - 1, ArrowRight: current + 1, Home: 0, End: seen.length - 1 }[key];
-  if (next === undefined) return false;
-  const index = seen[Math.min(Math.max(next, 0), seen.length - 1)];
-  const instant = index === undefined ? undefined : at[index];
-  if (index !== undefined && instant !== undefined)
-    plot.setCursor({ left: plot.valToPos(instant, "x"), top: plot.valToPos(avg[index] ?? 0, "y") });
-  return true;
 }
 
 function describe(points: Points, kind: Series["kind"], timeZone: string): string {

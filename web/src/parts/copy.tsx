@@ -36,7 +36,7 @@ async function copyText(text: string): Promise<boolean> {
 export function CopyButton({ text, label = "Copy" }: { readonly text: string; readonly label?: string }) {
   const [outcome, setOutcome] = useState<"copied" | "failed">();
   useEffect(() => {
-    if (outcome === undefined) return;
+    if (outcome === undefined) return undefined;
     const timer = setTimeout(() => setOutcome(undefined), 2_500);
     return () => clearTimeout(timer);
   }, [outcome]);

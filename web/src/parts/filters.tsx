@@ -1,5 +1,5 @@
 import { CloseButton, TextInput } from "@mantine/core";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 
 import { SearchIcon } from "./icons.tsx";
 
@@ -7,11 +7,7 @@ import styles from "./filters.module.css";
 
 /** The line of filters above a list. */
 export function Filters({ children }: { readonly children: ReactNode }) {
-  return (
-    <div className={styles.filters} role="search">
-      {children}
-    </div>
-  );
+  return <search className={styles.filters}>{children}</search>;
 }
 
 interface Choice<Value> {
@@ -30,7 +26,7 @@ interface ChipsProps<Value> {
 /** One of a few: a group of buttons, the chosen one pressed. Counts keep their place whatever they are. */
 export function Chips<Value extends string | undefined>({ label, choices, value, onChange }: ChipsProps<Value>) {
   return (
-    <div className={styles.chips} role="group" aria-label={label}>
+    <fieldset className={styles.chips} aria-label={label}>
       {choices.map((choice) => (
         <button
           key={choice.value ?? ""}
@@ -43,7 +39,7 @@ export function Chips<Value extends string | undefined>({ label, choices, value,
           {choice.count !== undefined && <span className={styles.count}>{choice.count}</span>}
         </button>
       ))}
-    </div>
+    </fieldset>
   );
 }
 
@@ -60,20 +56,20 @@ export function SearchField({
   readonly onChange: (value: string) => void;
 }) {
   const [text, setText] = useState(value);
-  const told = useRef(value);
+  const [told, setTold] = useState(value);
   // The address may change the filter from outside: a link, the back button.
-  if (value !== told.current) {
-    told.current = value;
+  if (value !== told) {
+    setTold(value);
     setText(value);
   }
   useEffect(() => {
-    if (text === told.current) return;
+    if (text === told) return undefined;
     const timer = setTimeout(() => {
-      told.current = text;
+      setTold(text);
       onChange(text);
     }, typingPauseMs);
     return () => clearTimeout(timer);
-  }, [text, onChange]);
+  }, [text, told, onChange]);
   return (
     <TextInput
       className={styles.search}

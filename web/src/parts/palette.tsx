@@ -96,12 +96,15 @@ function PaletteDialog({ onClose }: { readonly onClose: () => void }) {
         // oxlint-disable-next-line jsx-a11y/no-autofocus -- the dialog was opened to type here
         autoFocus
       />
+      {/* No select: its options cannot hold a mark beside the name. */}
+      {/* oxlint-disable-next-line jsx-a11y/prefer-tag-over-role */}
       <div id="palette-list" role="listbox" aria-label="Found" className={styles.list}>
         {found.map((entry, index) => (
           // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the field above takes the keys
           <div
             key={entry.key}
             id={`palette-${index}`}
+            // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- as above
             role="option"
             tabIndex={-1}
             aria-selected={index === chosen}

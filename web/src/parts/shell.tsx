@@ -153,9 +153,9 @@ function LiveMark() {
   const state = useLiveState();
   const [word, about] = liveWords[state];
   return (
-    <span className={styles.live} data-live={state} role="status" title={about}>
+    <output className={styles.live} data-live={state} title={about}>
       {word}
-    </span>
+    </output>
   );
 }
 

@@ -16,7 +16,7 @@ export function RowsWaiting({
   readonly label: string;
 }) {
   return (
-    <div className={styles.rows} role="status" aria-label={`Loading ${label}`}>
+    <output className={styles.rows} aria-label={`Loading ${label}`}>
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} className={styles.row} style={{ height }}>
           <Bone width="18%" />
@@ -24,16 +24,16 @@ export function RowsWaiting({
           <Bone width="30%" />
         </div>
       ))}
-    </div>
+    </output>
   );
 }
 
 /** A page on its way. */
 export function PageWaiting() {
   return (
-    <div className={styles.page} role="status" aria-label="Loading">
+    <output className={styles.page} aria-label="Loading">
       <Bone width={220} height={28} />
       <Bone height={180} />
-    </div>
+    </output>
   );
 }

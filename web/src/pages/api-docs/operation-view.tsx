@@ -185,9 +185,9 @@ function describeSchema(schema: JsonSchema): string {
     typeof type === "string" ? type : "",
     typeof schema["format"] === "string" ? schema["format"] : "",
     Array.isArray(schema["enum"]) ? schema["enum"].join(" | ") : "",
-    schema["minimum"] === undefined ? "" : `from ${String(schema["minimum"])}`,
-    schema["maximum"] === undefined ? "" : `to ${String(schema["maximum"])}`,
-    schema["default"] === undefined ? "" : `else ${String(schema["default"])}`,
+    schema["minimum"] === undefined ? "" : `from ${JSON.stringify(schema["minimum"])}`,
+    schema["maximum"] === undefined ? "" : `to ${JSON.stringify(schema["maximum"])}`,
+    schema["default"] === undefined ? "" : `else ${JSON.stringify(schema["default"])}`,
   ];
   return parts.filter((part) => part !== "").join(", ");
 }

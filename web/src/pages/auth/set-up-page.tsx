@@ -30,7 +30,7 @@ export function SetUpPage() {
       router.history.push("/");
     },
   });
-  const missing = shortestPassword - [...password].length;
+  const missing = shortestPassword - password.length;
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     make.mutate();

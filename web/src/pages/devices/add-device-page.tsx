@@ -140,7 +140,7 @@ function Progress({ device }: { readonly device: Device }) {
     { word: "Heard", done: now.lastSeenAt !== undefined, at: now.lastSeenAt },
   ];
   return (
-    <div className={styles.progress} role="status">
+    <section className={styles.progress} aria-label="Progress" aria-live="polite">
       <StateMark state={now.state} />
       <ol>
         {steps.map((step) => (
@@ -155,6 +155,6 @@ function Progress({ device }: { readonly device: Device }) {
           See its measurements
         </Button>
       )}
-    </div>
+    </section>
   );
 }

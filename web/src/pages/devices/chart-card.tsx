@@ -7,7 +7,7 @@ import { limitsOf, summarise, toColumns } from "../../parts/chart-data.ts";
 import { Chart, type ChartProps } from "../../parts/chart.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { formatCount, formatExact, formatMetric, formatMinute, formatPlural, formatSpan, formatValue } from "../../parts/format.ts";
-import { endsOf, ranges, type View } from "../../parts/view.ts";
+import { ranges, type View } from "../../parts/view.ts";
 import { Bone } from "../../parts/waiting.tsx";
 import { useApi } from "../../roost.tsx";
 
@@ -16,29 +16,18 @@ import styles from "./chart-card.module.css";
 interface ChartCardProps extends Pick<ChartProps, "from" | "to" | "timeZone" | "height" | "onZoom" | "onStep"> {
   readonly deviceId: string;
   readonly series: Series;
-  readonly viewKey: string;
   readonly view: View;
   readonly rules: readonly AlarmRule[];
 }
 
 /** A metric's chart with its readout above and its figures as a table below. It asks for its points when it comes into sight. */
-export function ChartCard({ deviceId, series, viewKey, view, rules, ...chart }: ChartCardProps) {
+export function ChartCard({ deviceId, series, view, rules, ...chart }: ChartCardProps) {
   const { metric, kind } = series;
   const card = useRef<HTMLElement>(null);
   const seen = useSeen(card);
   const [index, setIndex] = useState(-1);
   const query = useQuery({
-    ...useApi().telemetry({
-      deviceId,
-      metric,
-      key: viewKey,
-      range: () => {
-        const ends = endsOf(view, Date.now());
-        return { from: new Date(ends.from), to: new Date(ends.to) };
-      },
-      maxPoints: 600,
-      timeZone: chart.timeZone,
-    }),
+    ...useApi().telemetry({ deviceId, metric, view, maxPoints: 600, timeZone: chart.timeZone }),
     enabled: seen,
     // The live stream brings what is new; asking again now and then brings what came late.
     refetchInterval: view.still === undefined ? Math.max(30_000, ranges[view.range] / 120) : false,
@@ -71,7 +60,7 @@ export function ChartCard({ deviceId, series, viewKey, view, rules, ...chart }: 
 function useSeen(element: RefObject<HTMLElement | null>): boolean {
   const [seen, setSeen] = useState(false);
   useEffect(() => {
-    if (element.current === null || seen) return;
+    if (element.current === null || seen) return undefined;
     const observer = new IntersectionObserver(([entry]) => setSeen((before) => before || entry?.isIntersecting === true), {
       rootMargin: "400px",
     });

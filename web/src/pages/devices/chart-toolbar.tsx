@@ -41,14 +41,14 @@ export function ChartToolbar({ deviceId, metrics, view, timeZone, onStep }: Tool
     link.click();
   };
   return (
-    <div className={styles.toolbar} role="group" aria-label="Time range of the charts">
+    <section className={styles.toolbar} aria-label="Time range of the charts">
       <Chips
         label="Range"
         value={view.still === undefined ? view.range : undefined}
         onChange={choose}
         choices={rangeNames.map((range): { value: Range | undefined; label: string } => ({ value: range, label: rangeWords[range] }))}
       />
-      <div className={styles.steps} role="group" aria-label="Move and zoom">
+      <fieldset className={styles.steps} aria-label="Move and zoom">
         <ActionIcon variant="default" aria-label="Earlier" title="Earlier (Page Up)" onClick={() => onStep("earlier")}>
           <LeftIcon />
         </ActionIcon>
@@ -67,7 +67,7 @@ export function ChartToolbar({ deviceId, metrics, view, timeZone, onStep }: Tool
         <ActionIcon variant="default" aria-label="Zoom out" title="Zoom out (−)" onClick={() => onStep("out")}>
           <MinusIcon />
         </ActionIcon>
-      </div>
+      </fieldset>
       <div className={styles.where}>
         {view.still === undefined ? (
           <span className="quiet">Moves with the present</span>
@@ -109,6 +109,6 @@ export function ChartToolbar({ deviceId, metrics, view, timeZone, onStep }: Tool
           CSV
         </Button>
       )}
-    </div>
+    </section>
   );
 }

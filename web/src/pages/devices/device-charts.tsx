@@ -8,7 +8,7 @@ import { type ChartStep } from "../../parts/chart.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { Figure } from "../../parts/figure.tsx";
-import { endsOf, hold, keyOf, pan, stepOf, viewOf, zoom } from "../../parts/view.ts";
+import { endsOf, hold, pan, stepOf, viewOf, zoom } from "../../parts/view.ts";
 import { isZone, ownZone } from "../../parts/zones.ts";
 import { useApi, useNow } from "../../roost.tsx";
 import { ChartCard } from "./chart-card.tsx";
@@ -98,7 +98,6 @@ function Charts({ deviceId, series }: { readonly deviceId: string; readonly seri
             key={one.metric}
             deviceId={deviceId}
             series={one}
-            viewKey={keyOf(view)}
             view={view}
             from={from}
             to={to}

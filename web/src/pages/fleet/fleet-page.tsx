@@ -7,9 +7,10 @@ import { Age } from "../../parts/age.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Figure } from "../../parts/figure.tsx";
 import { Chips, Filters, SearchField } from "../../parts/filters.tsx";
-import { formatPlural } from "../../parts/format.ts";
+import { formatCount } from "../../parts/format.ts";
+import { AlarmIcon } from "../../parts/icons.tsx";
 import { ExportButton, List } from "../../parts/list.tsx";
-import { SeverityShape, StateMark, stateWords } from "../../parts/marks.tsx";
+import { StateMark, stateWords } from "../../parts/marks.tsx";
 import { Page } from "../../parts/page.tsx";
 import { AddDeviceButton } from "../../parts/shell.tsx";
 import { useApi } from "../../roost.tsx";
@@ -105,61 +106,61 @@ function NoDevices({ filtered }: { readonly filtered: boolean }) {
   );
 }
 
-/** A table on wide screens; the same cells as cards on narrow ones. Roles are said, since the layout is not a table's. */
+/** A table on wide screens; the same cells as cards on narrow ones. */
 function FleetTable({ devices }: { readonly devices: readonly FleetDevice[] }) {
   return (
-    <div className={styles.table} role="table" aria-label="Devices" aria-rowcount={-1}>
-      <div role="rowgroup">
-        <div className={styles.header} role="row">
+    <table className={styles.table} aria-label="Devices">
+      <thead>
+        <tr className={styles.header}>
           {["Device", "State", "Newest values", "Alarms", "Last heard"].map((word) => (
-            <span key={word} role="columnheader">
+            <th key={word} scope="col">
               {word}
-            </span>
+            </th>
           ))}
-        </div>
-      </div>
-      <div role="rowgroup">
+        </tr>
+      </thead>
+      <tbody>
         {devices.map((device) => (
           <FleetRow key={device.id} device={device} />
         ))}
-      </div>
-    </div>
+      </tbody>
+    </table>
   );
 }
 
 function FleetRow({ device }: { readonly device: FleetDevice }) {
   return (
-    <div className={styles.row} role="row">
-      <div role="cell" className={styles.name}>
-        <Link to="/devices/$deviceId" params={{ deviceId: device.id }}>
+    <tr className={styles.row}>
+      <td className={styles.name}>
+        <Link to="/devices/$deviceId" params={{ deviceId: device.id }} title={device.name}>
           {device.name}
         </Link>
         <span className={styles.id}>{device.id}</span>
-      </div>
-      <div role="cell" className={styles.state}>
+      </td>
+      <td className={styles.state}>
         <StateMark state={device.state} />
         <span className={styles.since}>
           for <Age at={device.stateSince} short />
         </span>
-      </div>
-      <div role="cell" className={styles.latest}>
+      </td>
+      <td className={styles.latest}>
         {device.latest.map((latest) => (
           <Figure key={latest.metric} latest={latest} heartbeatSeconds={device.heartbeatSeconds} />
         ))}
-        {device.latest.length === 0 && <span className="quiet">No values yet</span>}
-      </div>
-      <div role="cell" className={styles.alarms}>
+        {device.latest.length === 0 && <span className={styles.noValues}>No values yet</span>}
+      </td>
+      <td className={styles.alarms}>
         {device.openAlarms === 0 ? (
           <span className="quiet">None</span>
         ) : (
           <Link to="/devices/$deviceId/alarms" params={{ deviceId: device.id }} search={{}}>
-            <SeverityShape severity="warning" /> {formatPlural(device.openAlarms, "open alarm")}
+            <AlarmIcon size={17} /> {formatCount(device.openAlarms)} open
           </Link>
         )}
-      </div>
-      <div role="cell" className={styles.seen}>
+      </td>
+      <td className={styles.seen}>
         {device.lastSeenAt === undefined ? <span className="quiet">Never</span> : <Age at={device.lastSeenAt} />}
-      </div>
-    </div>
+      </td>
+    </tr>
   );
 }

@@ -12,11 +12,19 @@ import { useApi } from "../../roost.tsx";
 
 const bodyShape = addNotificationTarget.body ?? z.never();
 
+interface Target {
+  kind: TargetKind;
+  name: string;
+  url: string;
+  minSeverity: Severity;
+}
+
+/** Adds an address that is told of alarms. */
 export function AddTarget({ onClose }: { readonly onClose: () => void }) {
   const { call } = useApi();
   const queryClient = useQueryClient();
-  const form = useForm({
-    initialValues: { kind: "webhook" as TargetKind, name: "", url: "", minSeverity: "info" as Severity },
+  const form = useForm<Target>({
+    initialValues: { kind: "webhook", name: "", url: "", minSeverity: "info" },
     validate: schemaResolver(bodyShape, { sync: true }),
   });
   const add = useMutation({

@@ -13,7 +13,7 @@ import { Fault } from "../../parts/fault.tsx";
 import { PlusIcon } from "../../parts/icons.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { RowsWaiting } from "../../parts/waiting.tsx";
-import { useApi, useMay, useSession } from "../../roost.tsx";
+import { useApi, useMay, useNow, useSession } from "../../roost.tsx";
 
 import styles from "./tokens-page.module.css";
 
@@ -90,12 +90,13 @@ function Tokens() {
 function TokenRow({ token }: { readonly token: ApiToken }) {
   const { call } = useApi();
   const queryClient = useQueryClient();
+  const now = useNow(60_000);
   const [removing, setRemoving] = useState(false);
   const remove = useMutation({
     mutationFn: () => call(removeApiToken, { params: { tokenId: token.id } }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: ["api-tokens"] }),
   });
-  const ended = token.expiresAt !== undefined && token.expiresAt.getTime() < Date.now();
+  const ended = token.expiresAt !== undefined && token.expiresAt.getTime() < now;
   return (
     <li className={styles.token}>
       <div className={styles.what}>
