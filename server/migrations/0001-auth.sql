@@ -104,7 +104,7 @@ create index api_tokens_person_id_idx on api_tokens (person_id);
 
 -- The way to the first administrator: one row. It closes for good when used_at is set.
 create table setup (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   organisation_id uuid not null references organisations (id),
   -- SHA-256 of the code shown at the latest start.
   code_hash bytea,
@@ -115,7 +115,7 @@ create table setup (
 
 -- What signs session cookies; made at first start, sealed with the installation's own key.
 create table auth_keys (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   sealed bytea not null,
   created_at timestamptz not null default now()
 );

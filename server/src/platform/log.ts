@@ -31,7 +31,10 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }), log: (fields) => scrub(fields) as Record<string, unknown> },
+    formatters: {
+      level: (label) => ({ level: label }),
+      log: (fields) => scrub(fields) as Record<string, unknown>,
+    },
     serializers: { err: (error: unknown) => scrub(describeError(error)), error: (error: unknown) => scrub(describeError(error)) },
     hooks: {
       logMethod(args, method) {
@@ -44,13 +47,18 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
       return id === undefined ? {} : { correlationId: id };
     },
   };
-  if (destination !== undefined) return pino(options, destination);
-  if (pretty)
-    return pino({
-      ...options,
-      transport: { target: "pino-pretty", options: { colorize: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" } },
-    });
-  return pino(options);
+  if (destination !== undefined) return scrubChildren(pino(options, destination));
+  const transport = { target: "pino-pretty", options: { colorize: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" } };
+  return scrubChildren(pino(pretty ? { ...options, transport } : options));
+}
+
+/** What a child is bound to passes by the formatters: it is scrubbed as it is bound. Grandchildren inherit this. */
+function scrubChildren(log: Log): Log {
+  const bind = (parent: Log, ...args: Parameters<Log["child"]>) => Object.getPrototypeOf(log).child.apply(parent, args) as Log;
+  log.child = function (this: Log, bindings: Record<string, unknown>, options?: object) {
+    return bind(this, scrub(bindings) as Record<string, unknown>, options);
+  } as unknown as Log["child"];
+  return log;
 }
 
 const secretKey =

@@ -208,10 +208,18 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
     else await reply.code(200).send(request.method === "HEAD" ? undefined : bytes);
   });
 
+  // Browsers open connections ahead of need: Node counts one that has asked nothing yet as busy when the server closes.
+  const silent = new Set<Duplex>();
+  app.server.on("connection", (socket: Duplex) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
+  app.server.on("request", (request) => silent.delete(request.socket));
   // Sockets that were handed over belong to no request any more, yet the server waits for them when it closes.
   const handedOver = new Set<Duplex>();
   app.server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
+    silent.delete(socket);
     handedOver.add(socket);
     socket.once("close", () => handedOver.delete(socket));
     const path = request.url?.split("?", 1)[0];
@@ -252,6 +260,7 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
       closing.abort();
       // A connection that is busy now falls idle later, and would be kept for its next request.
       const idle = setInterval(() => app.server.closeIdleConnections(), 50);
+      for (const socket of silent) socket.destroy();
       const rest = setTimeout(() => {
         app.server.closeAllConnections();
         for (const socket of handedOver) socket.destroy();
