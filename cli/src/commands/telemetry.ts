@@ -1,4 +1,5 @@
 import { addressOf } from "@roost/contract/client";
+import { AppError } from "@roost/contract/errors";
 import { liveSample, queryTelemetry, streamTelemetry } from "@roost/contract/telemetry";
 import type { LiveSample, Points } from "@roost/contract/telemetry";
 import type { Command } from "commander";
@@ -61,11 +62,19 @@ async function tail(bench: Bench, deviceId: string, options: { metric?: string[]
   const signal = AbortSignal.any([terminal.signal, done.signal]);
   for await (const event of follow({ url, token: bench.token, fetch: terminal.fetch, signal, onCut })) {
     if (event.event !== "samples") continue;
-    for (const sample of samples.parse(JSON.parse(event.data))) {
+    for (const sample of readSamples(event.data)) {
       bench.print(sampleLine(format, sample));
       left -= 1;
       if (left === 0) return done.abort();
     }
+  }
+}
+
+function readSamples(data: string): LiveSample[] {
+  try {
+    return samples.parse(JSON.parse(data));
+  } catch (cause) {
+    throw new AppError("client.unreadable", 0, "The stream carries what is not Roost's. Are both of the same version?", {}, { cause });
   }
 }
 
