@@ -82,7 +82,12 @@ class SampleReader {
     const fields = item as Readonly<Record<string, unknown>>;
     const names = Object.keys(fields);
     if (names.length > ingestLimits.metricsPerSample + 3) return this.#fault("too_many_metrics", `${names.length} metrics`);
-    const sample = { metrics: [] as string[], values: [] as number[], kinds: [] as ("number" | "boolean")[], texts: [] as [string, string][] };
+    const sample = {
+      metrics: [] as string[],
+      values: [] as number[],
+      kinds: [] as ("number" | "boolean")[],
+      texts: [] as [string, string][],
+    };
     let stamp: Stamp = { kind: "absent" };
     let seq: number | undefined;
     let quality = 0;
@@ -210,14 +215,18 @@ function refusal(name: IngestErrorName, bytes: Buffer, start: number, end: numbe
 
 /** The start of what was refused, as printable text of at most 200 characters; hostile until encoded. */
 export function excerptOf(bytes: Uint8Array | string): string {
-  return printable(typeof bytes === "string" ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 800)).toString("utf8"));
+  return printable(
+    typeof bytes === "string" ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 800)).toString("utf8"),
+  );
 }
 
 const excerptLength = 200;
 
 function printable(text: string): string {
-  const clean = text.slice(0, excerptLength * 2).toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, "\uFFFD");
-  return [...clean].slice(0, excerptLength).join("");
+  return text
+    .slice(0, excerptLength)
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, "\uFFFD");
 }
 
 /** The code of a fault as the outside knows it. */

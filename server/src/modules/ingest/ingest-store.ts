@@ -68,18 +68,16 @@ export async function listRejectPage(
       and (${query.code ?? null}::text is null or r.code = ${query.code ?? null})
       and (${lastAt ?? null}::timestamptz is null or (r.last_at, r.id) < (${lastAt ?? null}, ${id ?? null}::uuid))
     order by r.last_at desc, r.id desc limit ${query.limit + 1}`);
-  const items = rows.map(
-    (row): IngestReject => ({
-      id: row.id,
-      ...(row.device_id === null ? {} : { deviceId: row.device_id as NonNullable<IngestReject["deviceId"]> }),
-      code: row.code,
-      message: messages.get(row.code) ?? row.code,
-      topic: row.topic,
-      excerpt: row.excerpt,
-      count: row.count,
-      firstAt: row.first_at,
-      lastAt: row.last_at,
-    }),
-  );
+  const items = rows.map((row): IngestReject => ({
+    id: row.id,
+    ...(row.device_id === null ? {} : { deviceId: row.device_id as NonNullable<IngestReject["deviceId"]> }),
+    code: row.code,
+    message: messages.get(row.code) ?? row.code,
+    topic: row.topic,
+    excerpt: row.excerpt,
+    count: row.count,
+    firstAt: row.first_at,
+    lastAt: row.last_at,
+  }));
   return pageOf(items, query.limit, (last) => [last.lastAt, last.id]);
 }

@@ -16,8 +16,8 @@ export interface RefusedMessage {
 
 const minuteMs = 60_000;
 const topicLength = 256;
-/** Different things one sender can be told of in a batch; a flood of invented topics becomes one row. */
-const kindsPerSender = 40;
+/** Topics one sender is told of in a batch with one code; a flood of invented ones becomes one row. */
+const topicsPerCode = 40;
 const otherTopics = "(other topics)";
 
 interface Tally {
@@ -33,7 +33,7 @@ interface Tally {
 /** The rejects of one batch, added up: what is kept is bounded by the senders, not by what they send. */
 export class RejectBook {
   readonly #tallies = new Map<string, Tally>();
-  readonly #kinds = new Map<string, number>();
+  readonly #topics = new Map<string, number>();
 
   get size(): number {
     return this.#tallies.size;
@@ -45,11 +45,12 @@ export class RejectBook {
     const key = (topic: string) => `${sender}\n${refused.code}\n${minute}\n${topic}`;
     const known = this.#tallies.get(key(refused.topic));
     if (known !== undefined) return count(known, nowMs);
-    const kinds = this.#kinds.get(sender) ?? 0;
-    const topic = kinds < kindsPerSender ? refused.topic : otherTopics;
+    const group = `${sender}\n${refused.code}`;
+    const topics = this.#topics.get(group) ?? 0;
+    const topic = topics < topicsPerCode ? refused.topic : otherTopics;
     const other = this.#tallies.get(key(topic));
     if (other !== undefined) return count(other, nowMs);
-    this.#kinds.set(sender, kinds + 1);
+    this.#topics.set(group, topics + 1);
     this.#tallies.set(key(topic), {
       refused,
       topic: excerptOf(topic.slice(0, topicLength)),
@@ -77,7 +78,7 @@ export class RejectBook {
 
   clear(): void {
     this.#tallies.clear();
-    this.#kinds.clear();
+    this.#topics.clear();
   }
 }
 

@@ -124,12 +124,14 @@ export class MessageShape {
       let whole = digit;
       let scale = 0;
       // Reading beyond `end` gives the next message's bytes at worst; the literal part after it then ends beyond `end`.
-      for (digit = (bytes[++at] as number) - 0x30; digit >= 0 && digit <= 9; digit = (bytes[++at] as number) - 0x30) whole = whole * 10 + digit;
+      for (digit = (bytes[++at] as number) - 0x30; digit >= 0 && digit <= 9; digit = (bytes[++at] as number) - 0x30)
+        whole = whole * 10 + digit;
       if (byte === 0x30 && at > first + 1) return false;
       let digits = at - first;
       if (digit === -2) {
         const point = at;
-        for (digit = (bytes[++at] as number) - 0x30; digit >= 0 && digit <= 9; digit = (bytes[++at] as number) - 0x30) whole = whole * 10 + digit;
+        for (digit = (bytes[++at] as number) - 0x30; digit >= 0 && digit <= 9; digit = (bytes[++at] as number) - 0x30)
+          whole = whole * 10 + digit;
         scale = at - point - 1;
         if (scale === 0) return false;
         digits += scale;
@@ -160,7 +162,12 @@ function isSpace(byte: number | undefined): boolean {
 function isNameByte(byte: number | undefined): boolean {
   if (byte === undefined) return false;
   return (
-    (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x30 && byte <= 0x39) || byte === 0x5f || byte === 0x2e || byte === 0x2d
+    (byte >= 0x61 && byte <= 0x7a) ||
+    (byte >= 0x41 && byte <= 0x5a) ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    byte === 0x5f ||
+    byte === 0x2e ||
+    byte === 0x2d
   );
 }
 

@@ -57,7 +57,10 @@ export class StoredValues {
 
 type Marked = Map<number, Map<number, Map<number, number>>>;
 
-function put(all: Marked, { deviceKey, mark, seriesKey, value }: { deviceKey: number; mark: number; seriesKey: number; value: number }): void {
+function put(
+  all: Marked,
+  { deviceKey, mark, seriesKey, value }: { deviceKey: number; mark: number; seriesKey: number; value: number },
+): void {
   let device = all.get(deviceKey);
   if (device === undefined) all.set(deviceKey, (device = new Map()));
   let values = device.get(mark);

@@ -21,7 +21,13 @@ export type FindLane = (lane: DeviceLane, metric: string) => SeriesLane | undefi
  *
  * @returns False where it must go the long way: not newer than what is known, or out of a metric's limits.
  */
-export function takeShape(batch: Batch, lane: DeviceLane, { shape, set }: KnownShape, receivedUs: number, ticket: Batch["tickets"][number] | undefined): boolean {
+export function takeShape(
+  batch: Batch,
+  lane: DeviceLane,
+  { shape, set }: KnownShape,
+  receivedUs: number,
+  ticket: Batch["tickets"][number] | undefined,
+): boolean {
   let measuredUs = receivedUs;
   let quality = clockBit;
   let seq: number | undefined;
@@ -123,7 +129,13 @@ function countCopy(batch: Batch, tally: Tally): void {
  * The metrics of a counted sample that are stored already. A counter that comes again with other values was restarted by the
  * device: nothing of such a sample is a copy.
  */
-function copiesUnder(lane: DeviceLane, sample: DecodedSample, seq: number, find: FindLane, stored: StoredValues | undefined): Set<SeriesLane> | undefined {
+function copiesUnder(
+  lane: DeviceLane,
+  sample: DecodedSample,
+  seq: number,
+  find: FindLane,
+  stored: StoredValues | undefined,
+): Set<SeriesLane> | undefined {
   const known = stored?.under(lane.device.key, seq);
   if (known === undefined) return undefined;
   const copies = new Set<SeriesLane>();

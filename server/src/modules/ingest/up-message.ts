@@ -59,6 +59,8 @@ export function readUpMessage(kind: Exclude<UpKind, "telemetry">, item: string |
       return asEvent("command.ack", { command: item }, root, latestUs);
     case "clip":
       return asEvent("clip.notice", { clip: item }, root, latestUs);
+    default:
+      return kind satisfies never;
   }
 }
 

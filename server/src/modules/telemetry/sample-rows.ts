@@ -110,7 +110,8 @@ export class SampleRows {
     writeInstant(view, start + at.received, receivedUs);
     view.setInt16(start + at.quality, facts.quality);
     const n = template.seriesKeys.length;
-    for (let index = 0, offset = start + template.valuesAt; index < n; index += 1, offset += 12) view.setFloat64(offset, values[index] ?? 0);
+    for (let index = 0, offset = start + template.valuesAt; index < n; index += 1, offset += 12)
+      view.setFloat64(offset, values[index] ?? 0);
     let end = start + fixedBytes;
     if (facts.seq === undefined) {
       view.setInt32(end, -1);

@@ -86,5 +86,6 @@ function sessionOn(client: pg.Client): SampleSession {
 
 /** The socket under a connection; `pg`'s types leave it out. */
 function socketOf(client: pg.Client): { destroy(): void; setKeepAlive(on: boolean, delayMs: number): void } {
-  return (client as unknown as { connection: { stream: { destroy(): void; setKeepAlive(on: boolean, delayMs: number): void } } }).connection.stream;
+  return (client as unknown as { connection: { stream: { destroy(): void; setKeepAlive(on: boolean, delayMs: number): void } } }).connection
+    .stream;
 }

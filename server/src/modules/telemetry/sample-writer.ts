@@ -259,4 +259,3 @@ function stateOf(error: unknown): string | undefined {
 function isDataFault(error: unknown): boolean {
   return /^(?:22|23)...$/.test(stateOf(error) ?? "");
 }
-
