@@ -60,13 +60,13 @@ export default {
     {
       name: "only-stores-and-platform-know-pg",
       severity: "error",
-      from: { path: "^server/src/modules/", pathNot: ["-(store|writer)\\.ts$", "\\.svc\\.test\\.ts$"] },
+      from: { path: "^server/src/modules/", pathNot: ["-(store|writer)\\.ts$", "\\.svc\\.test\\.ts$", "/test-[a-z-]+\\.ts$"] },
       to: { path: "node_modules/(pg|pg-copy-streams)/" },
     },
     {
       name: "testbed-is-for-tests",
       severity: "error",
-      from: { path: "^(contract|kits|server|agent|web|cli)/", pathNot: ["\\.(svc\\.)?test\\.tsx?$"] },
+      from: { path: "^(contract|kits|server|agent|web|cli)/", pathNot: ["\\.(svc\\.)?test\\.tsx?$", "/test-[a-z-]+\\.ts$"] },
       to: { path: "^testbed/" },
     },
     { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^virtual:" } },

@@ -17,7 +17,7 @@ const rules = [
     reason: "Topics are built and taken apart in contract/src/topics.ts only.",
     pattern: /["'`]devices\/(?:\$\{|\+|#)/,
     where: /^(?:server|agent|web|cli)\/src\//,
-    except: /\.test\.tsx?$/,
+    except: /\.test\.tsx?$|\/test-[a-z-]+\.ts$/,
   },
   {
     name: "message-as-protocol",
@@ -36,14 +36,14 @@ const rules = [
     reason: "Outgoing requests go through server/src/platform/egress.ts.",
     pattern: /\bfetch\(|\bhttps?\.(?:request|get)\(|from "undici"/,
     where: /^server\/src\//,
-    except: /^server\/src\/platform\/egress[^/]*\.ts$|\.test\.ts$/,
+    except: /^server\/src\/platform\/egress[^/]*\.ts$|\.test\.ts$|\/test-[a-z-]+\.ts$/,
   },
   {
     name: "one-way-to-acknowledge",
     reason: "Only code that saw a commit succeed makes a receipt.",
     pattern: /\breceiptOfCommit\(/,
     where: /^server\/src\//,
-    except: /^server\/src\/platform\/receipt\.ts$|^server\/src\/modules\/(?:telemetry|ingest)\/[a-z-]*writer\.ts$|\.test\.ts$/,
+    except: /^server\/src\/platform\/receipt\.ts$|^server\/src\/modules\/(?:telemetry|ingest)\/[a-z-]*writer\.ts$|\.test\.ts$|\/test-[a-z-]+\.ts$/,
   },
   {
     name: "no-mock-of-ours",

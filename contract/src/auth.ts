@@ -24,6 +24,10 @@ export const authErrors = defineErrors("auth", {
   already_set_up: [409, "Roost has an administrator already. Sign in instead."],
   not_set_up: [409, "Roost has no administrator yet. Open the address shown at the start and use the set-up code."],
   weak_password: [422, "The password is too easy to guess. Use at least 12 characters, and not one from the lists of leaked passwords."],
+  wrong_installation_key: [
+    500,
+    "The installation's key does not open what this database keeps. Put back the key file that belongs to it, from the data folder or its backup.",
+  ],
   token_not_found: [404, "There is no such token."],
 });
 

@@ -248,11 +248,20 @@ async function recheck(db: Db, grants: readonly Grant[]): Promise<ReadonlyMap<st
   return standing;
 }
 
+function openKey(sealed: Buffer, seal: Seal): string {
+  try {
+    return seal.open(sealed, keyPurpose).toString("base64");
+  } catch (cause) {
+    // Making a new key would only hide that every other sealed secret is out of reach as well.
+    throw authErrors.wrong_installation_key({}, { cause });
+  }
+}
+
 async function loadSigningKey(db: Db, seal: Seal): Promise<string> {
   return db.transaction(async (tx) => {
     await store.lockStart(tx);
     const sealed = await store.loadSealedKey(tx);
-    if (sealed !== undefined) return seal.open(sealed, keyPurpose).toString("base64");
+    if (sealed !== undefined) return openKey(sealed, seal);
     const key = randomBytes(32);
     await store.saveSealedKey(tx, seal.seal(key, keyPurpose));
     return key.toString("base64");

@@ -9,7 +9,7 @@ const argon2id = 2;
 const cost = { algorithm: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const maxWaiting = 100;
 
-/** Hashes passwords in the thread pool, a few at a time, so that a flood of sign-ins leaves room for readings. */
+/** Hashes passwords in the thread pool, one at a time, so that a flood of sign-ins leaves room for readings. */
 export interface PasswordHasher {
   hash(password: string): Promise<string>;
   verify(input: { hash: string; password: string }): Promise<boolean>;
@@ -18,10 +18,10 @@ export interface PasswordHasher {
 /**
  * argon2id.
  *
- * @param atOnce - Hashes that run side by side; the pool has four threads, and files and names need some too.
+ * @param atOnce - Hashes that run side by side. One makes 75 sign-ins a second, and leaves the other core to readings.
  * @throws {AppError} `http.too_many_requests` from both calls when 100 wait already.
  */
-export function createPasswordHasher({ atOnce = 2 }: { atOnce?: number } = {}): PasswordHasher {
+export function createPasswordHasher({ atOnce = 1 }: { atOnce?: number } = {}): PasswordHasher {
   let running = 0;
   const waiting: (() => void)[] = [];
   async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {

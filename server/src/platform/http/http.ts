@@ -20,7 +20,7 @@ import { toAppError, wireError } from "./faults.ts";
 import { createForwarded } from "./forwarded.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Mount } from "./mount.ts";
-import { routeHandler } from "./route-handler.ts";
+import { routeHandler, throttleKey } from "./route-handler.ts";
 import type { Identity } from "./route-handler.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createWebApp } from "./web-app.ts";
@@ -197,7 +197,7 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
       throw httpErrors.method_not_allowed({ allowed: methods });
     }
     if ((request.method !== "GET" && request.method !== "HEAD") || (!isAppPath(path) && path !== "/api/docs")) throw httpErrors.not_found();
-    const waitSeconds = general.take(identityOf(request.raw).remoteAddress);
+    const waitSeconds = general.take(throttleKey(identityOf(request.raw).remoteAddress));
     if (waitSeconds > 0) throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
     const file = await webApp.file(path, request.headers["accept-encoding"] ?? "");
     // A missing file is a 404; an address of the app (no dot in its last part) is the page.
@@ -243,7 +243,8 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
       });
       mounted.push(route);
       app.route({
-        method: route.method,
+        // HEAD is what some watchdogs ask /health with; a stream's head would be a stream.
+        method: route.method === "GET" && route.streams === undefined ? ["GET", "HEAD"] : route.method,
         url: route.path,
         ...(route.maxBodyBytes === undefined ? {} : { bodyLimit: route.maxBodyBytes }),
         handler: async (request, reply) => run(request, reply, identityOf(request.raw)),

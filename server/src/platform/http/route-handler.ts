@@ -156,8 +156,8 @@ async function inTime<Result>(work: Promise<Result>, { deadlineMs, log }: { dead
   }
 }
 
-/** One household or cloud tenant holds a whole /64 of IPv6: it counts as one. */
-function throttleKey(address: string): string {
+/** What an address is counted under: one household or cloud tenant holds a whole /64 of IPv6, which counts as one. */
+export function throttleKey(address: string): string {
   if (!address.includes(":")) return address;
   const [left = "", right] = address.split("::");
   const head = left === "" ? [] : left.split(":");
