@@ -69,6 +69,12 @@ export default {
       from: { path: "^(contract|kits|server|agent|web|cli)/", pathNot: ["\\.(svc\\.)?test\\.tsx?$", "/test-[a-z-]+\\.ts$"] },
       to: { path: "^testbed/" },
     },
+    {
+      name: "test-parts-are-for-tests",
+      severity: "error",
+      from: { pathNot: ["\\.(svc\\.)?test\\.tsx?$", "/test-[a-z-]+\\.ts$", "^testbed/"] },
+      to: { path: "/src/.*/test-[a-z-]+\\.ts$" },
+    },
     { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^virtual:" } },
     ...moduleRules,
   ],
