@@ -128,6 +128,6 @@ function printTicket(bench: Bench, ticket: ClaimTicket, whole: unknown): void {
   bench.print(formatOne(bench.format, fields, whole));
   if (bench.format === "table") {
     bench.print(`\n${renderUnicodeCompact(ticket.claimUri, { ecc: "L", border: 2 })}`);
-    bench.note("The claim secret is not shown again. The device proves itself with it; see docs/guide/connect-a-device.md.");
+    bench.note("The claim secret is not shown again. The device proves itself with it; see docs/guide/connect.md.");
   }
 }

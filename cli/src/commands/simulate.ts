@@ -138,7 +138,7 @@ async function connectFleet(
     });
     fleet.push(...some);
     // Those that do not get in go on trying while the others begin.
-    const patience = sleep(connectPatienceMs, undefined, { signal }).catch(() => undefined);
+    const patience = sleep(connectPatienceMs, undefined, { signal, ref: false }).catch(() => undefined);
     await Promise.race([Promise.all(some.map((device) => device.connected)), patience]);
     progress.show(`connected ${tally.summary().connected} of ${credentials.length}`);
   }

@@ -121,7 +121,10 @@ export function createSimulatedDevice({
           };
         });
       }
-      await client.endAsync(waiting > 0 || !isConnected);
+      const graceful = waiting === 0 && isConnected;
+      // A goodbye is no cut.
+      isConnected = false;
+      await client.endAsync(!graceful);
     },
   };
 }

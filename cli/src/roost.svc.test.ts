@@ -1,0 +1,192 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { addAlarmRule } from "@roost/contract/alarms";
+import { setUpAdministrator } from "@roost/testbed/people";
+import type { Administrator } from "@roost/testbed/people";
+import { createDataDir, startServer } from "@roost/testbed/server-process";
+import type { ServerProcess } from "@roost/testbed/server-process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+const home = mkdtempSync(join(tmpdir(), "roost-cli-"));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** The command as a person runs it: a process of its own. */
+function start(args: readonly string[], { input = "", env = {} }: { input?: string; env?: Readonly<Record<string, string>> } = {}) {
+  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"], HOME: home, ...env } });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  child.stdin.end(input);
+  const ended = new Promise<Ended>((resolve) => child.once("close", (code) => resolve({ code, out, err })));
+  return { child, ended, out: () => out };
+}
+
+async function roost(args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ended> {
+  return start(args, options).ended;
+}
+
+async function roostJson<Answer>(...args: string[]): Promise<Answer> {
+  const { code, out, err } = await roost([...args, "-o", "json"]);
+  expect([err.includes("("), code]).toEqual([false, 0]);
+  return JSON.parse(out) as Answer;
+}
+
+describe("the roost command against a running server", () => {
+  const data = createDataDir();
+  let server: ServerProcess;
+  let keeper: Administrator;
+  beforeAll(async () => {
+    server = await startServer({ dataDir: data.dataDir });
+    keeper = await setUpAdministrator(server);
+  }, 120_000);
+  afterAll(async () => {
+    await server.terminate();
+    data.remove();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  it("signs in by password and keeps the token for this user alone", async () => {
+    const { url } = server.ready;
+    const wrong = await roost(["login", url, "--email", keeper.email, "--password-stdin"], { input: "not the password" });
+    expect(wrong).toMatchObject({ code: 1, out: "", err: expect.stringContaining("auth.wrong_credentials") as string });
+    const right = await roost(["login", url, "--email", keeper.email, "--password-stdin"], { input: `${keeper.password}\n` });
+    expect([right.code, right.err]).toEqual([0, ""]);
+    expect(right.out).toContain(keeper.email);
+    expect(right.out).not.toContain(keeper.password);
+    expect(statSync(join(home, ".config/roost/cli.json")).mode & 0o777).toBe(0o600);
+  });
+
+  it("shows the installation's state", async () => {
+    await expect.poll(async () => (await roost(["status"])).code, { timeout: 60_000, interval: 1_000 }).toBe(0);
+    expect(await roostJson("status")).toMatchObject({ ready: true, devices: { online: 0 } });
+  });
+
+  it("adds a device with its secret and QR, lists it, shows it and removes it only when its id is repeated", async () => {
+    const added = await roost(["device", "add", "Coop-1", "--name", "Coop"]);
+    expect(added.code).toBe(0);
+    expect(added.out).toMatch(/claimSecret\s+[0-9a-f]{64}\n/);
+    expect(added.out).toContain("█▀");
+    expect(await roostJson("device", "show", "coop-1")).toMatchObject({ id: "coop-1", name: "Coop", state: "waiting", metrics: [] });
+    expect((await roost(["device", "list"])).out).toMatch(/coop-1\s+Coop\s+waiting\s+never/);
+    expect(await roost(["device", "add", "coop-1"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("devices.already_exists") as string,
+    });
+    expect(await roost(["device", "remove", "coop-1"])).toMatchObject({ code: 2 });
+    expect(await roost(["device", "remove", "coop-1", "--confirm", "coop-2"])).toMatchObject({ code: 1 });
+    expect((await roost(["device", "remove", "coop-1", "--confirm", "coop-1"])).code).toBe(0);
+    expect(await roost(["device", "show", "coop-1"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("devices.not_found") as string,
+    });
+  });
+
+  interface Simulated {
+    sent: number;
+    acknowledged: number;
+    waiting: number;
+    refused: Record<string, number>;
+    kinds: Record<string, number>;
+    server: Record<"before" | "after", { storedValues: number; duplicateValues: number; rejected: number }>;
+  }
+
+  it("R8: simulates a fleet whose copies are stored once: what the server counts is what was sent", async () => {
+    const args = ["simulate", "--devices", "5", "--interval", "100ms", "--duration", "3s", "--scenario", "duplicates", "--prefix", "twin"];
+    const { sent, acknowledged, waiting, kinds, server: counts } = await roostJson<Simulated>(...args);
+    expect([waiting, acknowledged]).toEqual([0, sent]);
+    expect(kinds["sample"]).toBeGreaterThan(50);
+    const metrics = 4;
+    // The canary's reading goes through the same pipeline, once in a while.
+    const stored = counts.after.storedValues - counts.before.storedValues;
+    expect(stored - metrics * (kinds["sample"] ?? 0)).toBeGreaterThanOrEqual(0);
+    expect(stored - metrics * (kinds["sample"] ?? 0)).toBeLessThanOrEqual(3);
+    expect(counts.after.duplicateValues - counts.before.duplicateValues).toBe(metrics * (kinds["duplicate"] ?? 0));
+    expect(counts.after.rejected).toBe(counts.before.rejected);
+  });
+
+  it("simulates every fault at once: the server refuses what is wrong, with codes, and goes on", async () => {
+    const args = ["simulate", "--devices", "5", "--interval", "100ms", "--duration", "4s", "--scenario", "mixed", "--prefix", "odd"];
+    const { sent, acknowledged, waiting, refused } = await roostJson<Simulated>(...args);
+    const refusals = Object.values(refused).reduce((sum, n) => sum + n, 0);
+    expect(waiting).toBe(0);
+    expect(refusals).toBeGreaterThan(0);
+    expect(acknowledged + refusals).toBe(sent);
+    const codes = async () =>
+      (await roostJson<{ items: { code: string }[] }>("reject", "list", "--limit", "500")).items.map(({ code }) => code);
+    await expect.poll(codes, { timeout: 15_000, interval: 500 }).toEqual(expect.arrayContaining(["ingest.bad_clock", "ingest.malformed"]));
+  });
+
+  it("follows values live, reads them back and exports them", async () => {
+    const tail = start(["telemetry", "tail", "live-0001", "--metric", "temperature", "--count", "3", "-o", "csv"]);
+    expect((await tail.ended).err).toContain("devices.not_found");
+    const simulation = start(["simulate", "--devices", "1", "--interval", "200ms", "--prefix", "live"]);
+    await expect
+      .poll(async () => (await roost(["device", "show", "live-0001"])).out, { timeout: 30_000, interval: 300 })
+      .toContain("temperature");
+    const { code, out } = await roost(["telemetry", "tail", "live-0001", "--metric", "temperature", "--count", "3", "-o", "csv"]);
+    expect(code).toBe(0);
+    const [head, ...lines] = out.trim().split("\n");
+    expect(head).toBe("at,metric,value,quality");
+    expect(lines).toHaveLength(3);
+    expect(lines.every((line) => /^[\d-]+T[\d:.]+Z,temperature,-?[\d.]+,ok$/.test(line))).toBe(true);
+    simulation.child.kill("SIGINT");
+    const ended = await simulation.ended;
+    expect(ended.code).toBe(0);
+    expect(ended.out).toMatch(/acknowledged\s+\d+/);
+    const raw = await roost(["telemetry", "query", "live-0001", "temperature", "--from", "-5m", "--resolution", "raw", "-o", "csv"]);
+    const tailed = lines.map((line) =>
+      line
+        .split(",")
+        .filter((_, index) => index === 0 || index === 2)
+        .join(","),
+    );
+    expect(raw.out.trim().split("\n")).toEqual(expect.arrayContaining(tailed));
+    expect(await roostJson("telemetry", "query", "live-0001", "temperature", "--from", "-5m")).toMatchObject({
+      deviceId: "live-0001",
+      unit: "1",
+    });
+    expect(await roost(["telemetry", "query", "live-0001", "nothing"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("telemetry.unknown_metric") as string,
+    });
+  });
+
+  it("lists an alarm that a reading raised, and acknowledges it, twice without harm", async () => {
+    await keeper.call(addAlarmRule, { body: { deviceId: "live-0001", metric: "humidity", above: 1, severity: "critical" } });
+    const list = () =>
+      roostJson<{ items: { id: string; kind: string }[] }>("alarm", "list", "--device", "live-0001", "--severity", "critical");
+    await expect.poll(async () => (await list()).items.length, { timeout: 20_000, interval: 300 }).toBe(1);
+    const [alarm] = (await list()).items;
+    const id = alarm?.id ?? "";
+    const acknowledged = await roostJson("alarm", "ack", id, "--note", "on my way");
+    expect(acknowledged).toMatchObject({ state: "acknowledged", acknowledgedBy: expect.any(String) as string });
+    expect(await roostJson("alarm", "ack", id)).toEqual(acknowledged);
+    const shown = await roost(["alarm", "show", id]);
+    expect(shown.out).toContain("on my way");
+    expect((await roost(["alarm", "list", "--state", "open", "--device", "live-0001"])).out).toContain("above 1");
+  });
+
+  it("removes what it simulated when asked to", async () => {
+    const args = ["simulate", "--devices", "2", "--interval", "100ms", "--duration", "1s", "--prefix", "gone", "--remove"];
+    expect((await roost(args)).code).toBe(0);
+    expect(await roostJson("device", "list", "--search", "gone")).toEqual({ items: [] });
+  });
+
+  it("knows nobody after logging out", async () => {
+    expect((await roost(["logout"])).code).toBe(0);
+    expect(await roost(["status"])).toMatchObject({ code: 78 });
+    const env = { ROOST_URL: server.ready.url, ROOST_TOKEN: "roost_api_not_a_token_of_anybody_here" };
+    expect(await roost(["status"], { env })).toMatchObject({ code: 1, err: expect.stringContaining("http.unauthenticated") as string });
+  });
+});
