@@ -48,11 +48,16 @@ export async function listHotSegments(db: Queryable): Promise<{ id: number; inde
     from hot_segments s where s.compacted_at is null order by s.id`);
 }
 
+// Any number will do, as long as it stays.
+const indexLockSpace = 7_266_780;
+
 /** Gives a closed segment its index; nothing happens where it has one or is gone. */
 export async function indexSegment(db: Db, segmentId: number): Promise<void> {
   const client = await db.connect("roost-segment-index");
   try {
     const table = segmentTable(segmentId);
+    // "if not exists" does not hold between two who make the same index at once; the lock ends with the connection.
+    await client.query("select pg_advisory_lock($1, $2)", [indexLockSpace, segmentId]);
     const { rows } = await client.query<{ there: boolean }>("select to_regclass($1) is not null as there", [table]);
     if (rows[0]?.there !== true) return;
     // One process: the second core belongs to those who send and ask.
