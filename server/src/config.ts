@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { AppError } from "@roost/contract/errors";
 import { z } from "zod";
 
+import { isAllowList } from "./platform/addresses.ts";
+
 const port = z.coerce.number().int().min(0).max(65_535);
 const list = z
   .string()
@@ -69,7 +71,9 @@ export const configSchema = z.object({
     .describe("Connections from one address that have not signed in yet."),
   ROOST_TLS_CERT_FILE: z.string().optional().describe("An own server certificate chain, PEM, for the door."),
   ROOST_TLS_KEY_FILE: z.string().optional().describe("Its private key, PEM."),
-  ROOST_EGRESS_ALLOW: list.describe("Private hosts or networks (CIDR) that outgoing requests may reach, comma separated."),
+  ROOST_EGRESS_ALLOW: list
+    .refine(isAllowList, "Each is a host name, an address, or a network in CIDR form.")
+    .describe("Private hosts or networks (CIDR) that outgoing requests may reach, comma separated."),
   ROOST_LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info").describe("Least important lines to log."),
   ROOST_LOG_PRETTY: z.stringbool().optional().describe("Log for a person instead of JSON. Absent: where a terminal is attached."),
   ROOST_LOCAL_DEVICE: flag.describe(

@@ -99,6 +99,16 @@ export function parseAllowList(entries: readonly string[]): AllowList {
   };
 }
 
+/** Says whether {@link parseAllowList} can read it. */
+export function isAllowList(entries: readonly string[]): boolean {
+  try {
+    parseAllowList(entries);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function notAnEntry(entry: string): TypeError {
   return new TypeError(`Neither a host name, nor an address, nor a network in CIDR form: ${JSON.stringify(entry)}`);
 }
