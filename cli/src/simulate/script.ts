@@ -92,7 +92,7 @@ export function createScript({
   }
 
   function foreign(nowMs: number): Outgoing {
-    const topic = pick(random, [deviceTopics("somebody-else").telemetry, `devices/${deviceId}/nonsense`]);
+    const topic = pick(random, [deviceTopics("somebody-else").telemetry, `${topics.telemetry}/nonsense`]);
     return { ...sample(nowMs, nowMs, "not allowed"), topic };
   }
 

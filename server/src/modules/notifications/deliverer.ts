@@ -167,5 +167,3 @@ export function createDeliverer({
     },
   };
 }
-
-export type Deliverer = ReturnType<typeof createDeliverer>;
