@@ -10,12 +10,14 @@ interface FigureProps {
   readonly latest: Pick<LatestValue, "metric" | "unit" | "value" | "measuredAt" | "quality">;
   readonly kind?: "number" | "boolean";
   readonly heartbeatSeconds: number;
+  /** Significant digits: three for a glance over many, four for a look at one. */
+  readonly digits?: 3 | 4;
 }
 
 /** A metric's newest value with unit and age. A stale value is grey and its age stands out; what is doubted says so. */
-export function Figure({ latest, kind = "number", heartbeatSeconds }: FigureProps) {
+export function Figure({ latest, kind = "number", heartbeatSeconds, digits = 4 }: FigureProps) {
   const now = useNow(5_000);
-  const { figure, unit } = formatReading(latest.value, latest.unit, kind);
+  const { figure, unit } = formatReading(latest.value, latest.unit, kind, digits);
   const stale = isStale(latest.measuredAt, latest.quality, heartbeatSeconds, now);
   return (
     <div className={styles.figure} data-stale={stale || undefined} title={`${latest.metric}, measured ${formatExact(latest.measuredAt)}`}>

@@ -46,7 +46,7 @@ describe("ages", () => {
 
 describe("values", () => {
   it("keeps four significant digits and a real minus", () => {
-    expect([21.456_7, 0.000_123_45, -3.5, 1013.25, 12_345.67, 123_456.7, 0].map(formatNumber)).toEqual([
+    expect([21.456_7, 0.000_123_45, -3.5, 1013.25, 12_345.67, 123_456.7, 0].map((value) => formatNumber(value))).toEqual([
       "21.46",
       "0.0001234",
       "−3.5",
@@ -55,6 +55,7 @@ describe("values", () => {
       "123\u2009457",
       "0",
     ]);
+    expect([21.456_7, 1013.25, -53.59, 0.001_234_5].map((value) => formatNumber(value, 3))).toEqual(["21.5", "1013", "−53.6", "0.00123"]);
     expect(formatNumber(1e20)).toBe("1.00e20");
     expect(formatNumber(0.000_01)).toBe("1.00e-5");
   });

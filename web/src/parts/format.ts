@@ -60,11 +60,11 @@ const byteSteps = ["B", "kB", "MB", "GB", "TB", "PB"];
  * A value as figure and unit: at most four significant digits below 1,000, one decimal below 100,000, thousands apart by a thin space;
  * bytes climb to kB, MB, GB (steps of 1,000); a true or false metric says `on` or `off`.
  */
-export function formatReading(value: number, unit: Unit, kind: "number" | "boolean" = "number"): Reading {
+export function formatReading(value: number, unit: Unit, kind: "number" | "boolean" = "number", digits = 4): Reading {
   if (kind === "boolean") return { figure: value === 0 ? "off" : "on", unit: "" };
   switch (unit) {
     case "1":
-      return { figure: formatNumber(value), unit: "" };
+      return { figure: formatNumber(value, digits), unit: "" };
     case "B":
     case "kB":
     case "MB":
@@ -75,7 +75,7 @@ export function formatReading(value: number, unit: Unit, kind: "number" | "boole
     case "bit/s":
       return climb(value, ["bit", "kbit", "Mbit", "Gbit", "Tbit"], 0, "/s");
     default:
-      return { figure: formatNumber(value), unit };
+      return { figure: formatNumber(value, digits), unit };
   }
 }
 
@@ -91,17 +91,17 @@ function climb(value: number, steps: readonly string[], from: number, tail: stri
   return { figure, unit: `${steps[step] ?? ""}${tail}` };
 }
 
-/** A number alone, by the rule of {@link formatReading}; the minus is a real one. */
-export function formatNumber(value: number): string {
+/** A number alone, by the rule of {@link formatReading}; the minus is a real one. `digits` are the significant ones, for glances three. */
+export function formatNumber(value: number, digits = 4): string {
   const size = Math.abs(value);
   let text: string;
   if (size >= 1e15 || (size > 0 && size < 1e-4)) text = value.toExponential(2).replace("e+", "e");
   else if (size >= 100_000) text = String(Math.round(value));
-  else if (size >= 1_000) text = String(Number(value.toFixed(1)));
-  else text = String(Number(value.toPrecision(4)));
+  else if (size >= 1_000) text = String(Number(value.toFixed(digits > 3 ? 1 : 0)));
+  else text = String(Number(value.toPrecision(digits)));
   const [whole = "", rest] = text.split(".");
-  const digits = whole.replace("-", "").length;
-  const grouped = digits >= 5 && !text.includes("e") ? whole.replaceAll(/\B(?=(\d{3})+$)/g, "\u2009") : whole;
+  const length = whole.replace("-", "").length;
+  const grouped = length >= 5 && !text.includes("e") ? whole.replaceAll(/\B(?=(\d{3})+$)/g, "\u2009") : whole;
   return (rest === undefined ? grouped : `${grouped}.${rest}`).replace(/^-/, "−");
 }
 

@@ -44,6 +44,8 @@ export function SetUpPage() {
         <TextInput
           label="Set-up code"
           required
+
+          withAsterisk={false}
           value={code}
           onChange={(event) => setCode(event.currentTarget.value)}
           autoComplete="one-time-code"
@@ -58,6 +60,8 @@ export function SetUpPage() {
           type="email"
           autoComplete="username"
           required
+
+          withAsterisk={false}
           value={email}
           onChange={(event) => setEmail(event.currentTarget.value)}
         />
@@ -70,6 +74,8 @@ export function SetUpPage() {
           }
           autoComplete="new-password"
           required
+
+          withAsterisk={false}
           minLength={shortestPassword}
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}

@@ -38,6 +38,8 @@ export function SignInPage() {
           name="email"
           autoComplete="username"
           required
+
+          withAsterisk={false}
           value={email}
           onChange={(event) => setEmail(event.currentTarget.value)}
           // oxlint-disable-next-line jsx-a11y/no-autofocus -- the page has one thing to do
@@ -48,6 +50,8 @@ export function SignInPage() {
           name="password"
           autoComplete="current-password"
           required
+
+          withAsterisk={false}
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
         />

@@ -1,13 +1,13 @@
 import type { Device } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, Outlet } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 
 import { Age } from "../../parts/age.tsx";
+import { AlarmTable } from "../../parts/alarm-table.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault } from "../../parts/fault.tsx";
-import { formatPlural } from "../../parts/format.ts";
+import { formatPlural, formatSpan } from "../../parts/format.ts";
 import { StateMark } from "../../parts/marks.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Bone, PageWaiting } from "../../parts/waiting.tsx";
@@ -66,52 +66,64 @@ function NoDevice({ deviceId }: { readonly deviceId: string }) {
   );
 }
 
+/** State first, with since when; what it is in one quiet line; then what is wrong with it, with the button to press. */
 function DeviceHead({ device }: { readonly device: Device }) {
   const attributes = Object.entries(device.attributes);
   return (
-    <div className={styles.head}>
-      <dl className={styles.facts}>
-        <Fact word="State">
+    <>
+      <div className={styles.head}>
+        <p className={styles.state}>
           <StateMark state={device.state} />
-          <span className="quiet">
+          <span>
             since <Age at={device.stateSince} />
           </span>
-        </Fact>
-        <Fact word="Last heard">{device.lastSeenAt === undefined ? "Never" : <Age at={device.lastSeenAt} />}</Fact>
-        <Fact word="Speaks every">{formatPlural(device.heartbeatSeconds, "second")}</Fact>
-        <Fact word="Id">
-          <span className="mono">{device.id}</span>
-        </Fact>
-        <Fact word="Kind">{device.kind}</Fact>
-        <Fact word="Firmware">{device.firmwareVersion ?? <span className="quiet">Not told</span>}</Fact>
-        <Fact word="Claimed">
-          {device.claimedAt === undefined ? <span className="quiet">Not yet</span> : <Age at={device.claimedAt} />}
-        </Fact>
-      </dl>
-      {attributes.length > 0 && (
-        <details className={styles.attributes}>
-          <summary>{formatPlural(attributes.length, "attribute")} told by the device</summary>
-          <dl>
-            {attributes.map(([name, value]) => (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-        </details>
-      )}
-    </div>
+          <span>
+            {device.lastSeenAt === undefined ? (
+              "never heard"
+            ) : (
+              <>
+                heard <Age at={device.lastSeenAt} />
+              </>
+            )}
+          </span>
+        </p>
+        <ul className={styles.about} aria-label="About this device">
+          <li className="mono">{device.id}</li>
+          <li>{device.kind}</li>
+          <li>{device.firmwareVersion === undefined ? "firmware not told" : `firmware ${device.firmwareVersion}`}</li>
+          <li>speaks every {formatSpan(device.heartbeatSeconds * 1_000)}</li>
+          <li>
+            {device.claimedAt === undefined ? (
+              "not claimed yet"
+            ) : (
+              <>
+                claimed <Age at={device.claimedAt} />
+              </>
+            )}
+          </li>
+        </ul>
+        {attributes.length > 0 && (
+          <details className={styles.attributes}>
+            <summary>{formatPlural(attributes.length, "attribute")} told by the device</summary>
+            <dl>
+              {attributes.map(([name, value]) => (
+                <div key={name}>
+                  <dt>{name}</dt>
+                  <dd>{value}</dd>
+                </div>
+              ))}
+            </dl>
+          </details>
+        )}
+      </div>
+      <OpenAlarms deviceId={device.id} />
+    </>
   );
 }
 
-function Fact({ word, children }: { readonly word: string; readonly children: ReactNode }) {
-  return (
-    <div className={styles.fact}>
-      <dt>{word}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
+function OpenAlarms({ deviceId }: { readonly deviceId: string }) {
+  const alarms = useInfiniteQuery(useApi().alarms({ state: "open", deviceId })).data?.pages[0]?.items ?? [];
+  return alarms.length === 0 ? null : <AlarmTable alarms={alarms.slice(0, 4)} showDevice={false} />;
 }
 
 /** The place of a part on its way. */

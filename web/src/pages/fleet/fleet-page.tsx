@@ -3,7 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback } from "react";
 
-import { Age } from "../../parts/age.tsx";
+import { Age, Lasting } from "../../parts/age.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Figure } from "../../parts/figure.tsx";
 import { Chips, Filters, SearchField } from "../../parts/filters.tsx";
@@ -140,12 +140,12 @@ function FleetRow({ device }: { readonly device: FleetDevice }) {
       <td className={styles.state}>
         <StateMark state={device.state} />
         <span className={styles.since}>
-          for <Age at={device.stateSince} short />
+          for <Lasting from={device.stateSince} />
         </span>
       </td>
       <td className={styles.latest}>
         {device.latest.map((latest) => (
-          <Figure key={latest.metric} latest={latest} heartbeatSeconds={device.heartbeatSeconds} />
+          <Figure key={latest.metric} latest={latest} heartbeatSeconds={device.heartbeatSeconds} digits={3} />
         ))}
         {device.latest.length === 0 && <span className={styles.noValues}>No values yet</span>}
       </td>
