@@ -216,9 +216,35 @@ describe("the watch over devices", () => {
     await server.pass(sweepMs);
     expect(await stateOf("coop")).toBe("waiting");
     await db.query(sql`alter table events_away rename to events`);
-    await server.pass(sweepMs);
+    await server.pass(3_000);
     expect(await stateOf("coop")).toBe("online");
     expect(await facts()).toEqual(["device.online coop heard"]);
+  });
+
+  it("hears a device that speaks while its silence is being written down", async () => {
+    await add("coop");
+    server.heard("coop");
+    await server.pass(sweepMs);
+    await server.pass(29_500);
+    // Somebody holds the row: the write waits, and the device speaks meanwhile.
+    const holder = await db.connect("test-holder");
+    await holder.query("begin");
+    await holder.query("select 1 from devices where id = 'coop' for update");
+    const passing = server.pass(1_000);
+    await expect
+      .poll(async () => {
+        const rows = await db.query(sql`
+          select 1 from pg_stat_activity a where a.datname = current_database() and a.wait_event_type = 'Lock'`);
+        return rows.length;
+      })
+      .toBe(1);
+    server.heard("coop");
+    await holder.query("commit");
+    await holder.end();
+    await passing;
+    await server.pass(sweepMs);
+    expect(await stateOf("coop")).toBe("online");
+    expect(await facts()).toEqual(["device.online coop heard", "device.offline coop silent", "device.online coop heard"]);
   });
 
   it("does not call a device offline that another server hears", async () => {

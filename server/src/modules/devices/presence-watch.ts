@@ -10,14 +10,22 @@ import { beginPulse, declare, hear, heardElsewhere, isSilent, limitMs, resetPace
 import type { Pulse } from "./presence.ts";
 import type { RegistryRow } from "./registry.ts";
 
+interface Wanted {
+  readonly state: "online" | "offline";
+  readonly reason: PresenceReason;
+}
+
 interface Watched {
   readonly key: number;
   state: "waiting" | "online" | "offline" | "revoked";
-  /** A change that was judged and is not yet true in the database. */
-  wanted: { state: "online" | "offline"; reason: PresenceReason } | undefined;
+  /** A change that was judged and is not yet on its way to the database. */
+  wanted: Wanted | undefined;
+  /** A change that is on its way: what is heard meanwhile is judged against it. */
+  writing: Wanted | undefined;
   pulse: Pulse;
   /** Number of the sweep it was last heard in: all that is looked at for most messages. */
   heardInSweep: number;
+  /** Always there once it is among the unsaved. */
   lastSeenMs: number | undefined;
   savedSeenMs: number | undefined;
   firmwareVersion: string | undefined;
@@ -28,6 +36,8 @@ const sweepMs = 250;
 /** How long a device's `last_seen_at` may lag behind; sooner for devices whose silence another server judges sooner. */
 const longestSaveDelayMs = 10_000;
 const shortestSaveDelayMs = 1_000;
+/** After a write that failed: a database that is away is not asked four times a second. */
+const pauseAfterFaultMs = 2_000;
 
 /**
  * Watches which devices live.
@@ -46,6 +56,7 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
   let sweptAtMs = clock.monotonicMs();
   let nextSlot = 0;
   let saveAtMs = 0;
+  let writeAgainAtMs = 0;
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
 
@@ -59,7 +70,7 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
 
   function want(one: Watched, state: "online" | "offline", reason: PresenceReason): void {
     if (one.state === "revoked") return;
-    one.wanted = one.state === state ? undefined : { state, reason };
+    one.wanted = (one.writing?.state ?? one.state) === state ? undefined : { state, reason };
     if (one.wanted !== undefined) changed.add(one);
   }
 
@@ -97,9 +108,12 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
     const batch = [...changed].filter((one) => one.wanted !== undefined && watched.get(one.key) === one);
     changed.clear();
     if (batch.length === 0) return;
-    const changes: PresenceChange[] = batch.flatMap((one) =>
-      one.wanted === undefined ? [] : [{ deviceKey: one.key, ...one.wanted, lastSeenMs: one.lastSeenMs, savedSeenMs: one.savedSeenMs }],
-    );
+    const changes: PresenceChange[] = batch.flatMap((one) => {
+      one.writing = one.wanted;
+      one.wanted = undefined;
+      if (one.writing === undefined) return [];
+      return [{ deviceKey: one.key, ...one.writing, lastSeenMs: one.lastSeenMs, savedSeenMs: one.savedSeenMs }];
+    });
     try {
       const transitions = await db.transaction(async (tx) => {
         const done = await applyChanges(tx, changes);
@@ -127,17 +141,23 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
       if (transitions.length > 0) log.info({ devices: transitions.length }, "devices changed between online and offline");
       if (others.length > 0) await learnFromOthers(others);
     } catch (error) {
-      for (const one of batch) changed.add(one);
+      for (const one of batch) {
+        const { writing: failed } = one;
+        one.writing = undefined;
+        // What was judged meanwhile stands, unless it is what the database says still.
+        if (one.wanted === undefined || one.wanted.state === one.state) one.wanted = one.wanted === undefined ? failed : undefined;
+        if (one.wanted !== undefined) changed.add(one);
+      }
       throw error;
     }
   }
 
   function settle(one: Watched, change: PresenceChange): void {
     one.state = change.state;
+    one.writing = undefined;
     if (change.lastSeenMs !== undefined) one.savedSeenMs = change.lastSeenMs;
-    // What was judged while this was written stands: it may be the opposite by now.
-    if (one.wanted?.state === change.state) one.wanted = undefined;
-    else if (one.wanted !== undefined) changed.add(one);
+    // What was judged while this was written may be the opposite by now.
+    if (one.wanted !== undefined) changed.add(one);
     if (one.state === "online" && one.dueSlot === -1) arm(one);
   }
 
@@ -147,7 +167,8 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
       const one = watched.get(row.key);
       if (one === undefined) continue;
       one.state = row.state;
-      one.wanted = undefined;
+      one.writing = undefined;
+      if (one.wanted?.state === row.state) one.wanted = undefined;
       if (row.lastSeenMs !== one.savedSeenMs) {
         one.savedSeenMs = row.lastSeenMs;
         one.pulse = heardElsewhere(one.pulse, listenedMs);
@@ -160,18 +181,12 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
     const batch = [...unsaved].filter((one) => watched.get(one.key) === one);
     unsaved.clear();
     if (batch.length === 0) return;
-    const rows = batch.flatMap((one) =>
-      one.lastSeenMs === undefined
-        ? []
-        : [
-            {
-              deviceKey: one.key,
-              lastSeenMs: one.lastSeenMs,
-              paceSeconds: one.pulse.learntMs === 0 ? undefined : one.pulse.learntMs / 1_000,
-              firmwareVersion: one.firmwareVersion,
-            },
-          ],
-    );
+    const rows = batch.map((one) => ({
+      deviceKey: one.key,
+      lastSeenMs: one.lastSeenMs ?? 0,
+      paceSeconds: one.pulse.learntMs === 0 ? undefined : one.pulse.learntMs / 1_000,
+      firmwareVersion: one.firmwareVersion,
+    }));
     try {
       await saveSeen(db, rows);
       for (const [index, one] of batch.entries()) one.savedSeenMs = rows[index]?.lastSeenMs;
@@ -183,12 +198,15 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
 
   function write(): void {
     const isSaveDue = unsaved.size > 0 && listenedMs >= saveAtMs;
-    if (writing !== undefined || (changed.size === 0 && !isSaveDue)) return;
+    if (writing !== undefined || (changed.size === 0 && !isSaveDue) || clock.monotonicMs() < writeAgainAtMs) return;
     writing = (async () => {
       if (changed.size > 0) await writeChanges();
       if (isSaveDue) await writeSeen();
     })()
-      .catch((error: unknown) => log.warn({ err: error }, "the presence of devices could not be written; it is tried again"))
+      .catch((error: unknown) => {
+        writeAgainAtMs = clock.monotonicMs() + pauseAfterFaultMs;
+        log.warn({ err: error }, "the presence of devices could not be written; it is tried again");
+      })
       .finally(() => {
         writing = undefined;
       });
@@ -208,7 +226,7 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
     /** Any sign of life. Cheap: for most messages one look-up and one comparison. @param nowMs - Epoch milliseconds, for display only. */
     heard(deviceKey: number, nowMs: number): void {
       const one = watched.get(deviceKey);
-      if (one === undefined || (one.heardInSweep === sweep && one.wanted?.state !== "offline" && one.state === "online")) return;
+      if (one === undefined || (one.heardInSweep === sweep && one.state === "online" && one.wanted === one.writing)) return;
       heardNow(one, nowMs);
       want(one, "online", "heard");
     },
@@ -232,7 +250,7 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
         want(one, "online", "heard");
       }
       // Who was never heard has nothing to lose.
-      else if (one.state !== "waiting" || one.wanted !== undefined) want(one, "offline", "last_will");
+      else if (one.state !== "waiting" || one.wanted !== undefined || one.writing !== undefined) want(one, "offline", "last_will");
     },
     /** Takes a device in as it is in the database now. */
     track(row: RegistryRow): void {
@@ -248,6 +266,7 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
           key: row.key,
           state: row.state,
           wanted: undefined,
+          writing: undefined,
           pulse,
           heardInSweep: -1,
           lastSeenMs: seenMs,
