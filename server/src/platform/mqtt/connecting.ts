@@ -12,6 +12,9 @@ import type { Principal } from "./principal.ts";
 import type { Session, Will } from "./session.ts";
 import { levelsOf } from "./topic-filter.ts";
 
+/** The longest packet MQTT can spell, header included: stands for "no limit". */
+export const largestPacketBytes = 268_435_460;
+
 /** A CONNECT, checked. */
 export interface ConnectRequest {
   readonly version: 4 | 5;
@@ -65,7 +68,7 @@ export function readConnect(bytes: Buffer, start: number, body: number, end: num
     will: willOf(packet, bytes, check.willPropertiesStart, check.willPropertiesEnd),
     sessionExpirySeconds: Math.min(level === 5 ? expiry : isClean ? 0 : Infinity, hub.limits.sessionExpirySeconds),
     receiveMaximum: packet.properties?.receiveMaximum ?? 65_535,
-    maximumPacketBytes: packet.properties?.maximumPacketSize ?? Infinity,
+    maximumPacketBytes: Math.min(packet.properties?.maximumPacketSize ?? largestPacketBytes, largestPacketBytes),
   };
 }
 
@@ -127,13 +130,13 @@ export function admit(hub: Hub, request: ConnectRequest, principal: Principal, l
     }
   }
   // The principal is part of the key: whatever client id someone picks, another's session is out of reach (M10).
-  const key = `${principal.kind}:${principal.id}:${clientId}`;
+  const key = [principal.kind, principal.id, clientId].join(":");
   const before = hub.sessions.get(key);
   if (before === undefined) {
     const full =
       hub.sessions.size >= hub.limits.sessions
         ? "sessions"
-        : hub.sessionsOf(principal.id) >= hub.limits.sessionsPerPrincipal
+        : clientId !== principal.id && hub.sessionsOf(principal.id) >= hub.limits.sessionsPerPrincipal
           ? "sessionsPerPrincipal"
           : undefined;
     if (full !== undefined) {
@@ -154,9 +157,8 @@ export function admit(hub: Hub, request: ConnectRequest, principal: Principal, l
   session.principal = principal;
   session.link = link;
   session.expirySeconds = request.sessionExpirySeconds;
-  session.endsAtMs = Infinity;
   session.will = request.will;
-  session.willDueAtMs = Infinity;
+  session.willDueAtMs = 0;
   return { session, isPresent: kept !== undefined, assignedClientId };
 }
 

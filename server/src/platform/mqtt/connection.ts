@@ -1,7 +1,7 @@
 import { ackType, AckBuffer } from "./ack-buffer.ts";
 import type { AckType } from "./ack-buffer.ts";
 import type { Census } from "./census.ts";
-import { admit, encodeWelcome, keepAliveOf, readConnect } from "./connecting.ts";
+import { admit, encodeWelcome, keepAliveOf, largestPacketBytes, readConnect } from "./connecting.ts";
 import type { ConnectRequest } from "./connecting.ts";
 import { FrameBuffer, frameLengthAt, headerBytes } from "./frame-buffer.ts";
 import type { Hub } from "./hub.ts";
@@ -21,6 +21,8 @@ export interface Wire {
   /** Sends what was written, then closes. */
   end(): unknown;
   destroy(): unknown;
+  /** Calls back once, when all that was written has left. */
+  once(event: "drain", listener: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
 }
@@ -54,7 +56,7 @@ const lingerMs = 2_000;
 export class Connection implements Link, TickWork, GateWaiter {
   version = 0;
   receiveMaximum = 65_535;
-  maximumPacketBytes = Infinity;
+  maximumPacketBytes = largestPacketBytes;
   isCongested = false;
   /** Set by whatever arrives, read and cleared by the sweep: cheaper than a clock for every chunk. */
   hasHeard = false;
@@ -76,11 +78,12 @@ export class Connection implements Link, TickWork, GateWaiter {
   #sinceMs: number;
   #congestedSinceMs = 0;
 
-  constructor(deps: ConnectionDeps, wire: Wire, remoteAddress: string) {
+  /** @param sinceMs - When the client knocked: the time it has to sign in counts from there. */
+  constructor(deps: ConnectionDeps, wire: Wire, remoteAddress: string, sinceMs: number) {
     this.#deps = deps;
     this.#wire = wire;
     this.remoteAddress = remoteAddress;
-    this.#sinceMs = deps.hub.nowMs();
+    this.#sinceMs = sinceMs;
   }
 
   get isOpen(): boolean {
@@ -331,6 +334,7 @@ export class Connection implements Link, TickWork, GateWaiter {
     this.#wire.write(packet);
     if (!this.isCongested && this.#wire.writableLength > this.#deps.hub.limits.outBufferBytes) {
       this.isCongested = true;
+      this.#wire.once("drain", () => this.#drained());
       this.#congestedSinceMs = this.#deps.hub.nowMs();
       // What it sends would have to be answered too.
       this.#wait(forDrain);
@@ -361,8 +365,7 @@ export class Connection implements Link, TickWork, GateWaiter {
     this.#resumeSoon(forGate);
   }
 
-  /** The client took what was written. */
-  drained(): void {
+  #drained(): void {
     if (!this.isCongested) return;
     this.isCongested = false;
     const session = this.#session;
@@ -409,6 +412,8 @@ export class Connection implements Link, TickWork, GateWaiter {
       this.#deps.hub.exceed("stalledSeconds");
       this.#close({ withWill: true });
       this.#wire.destroy();
+    } else if (this.isCongested && this.#wire.writableLength === 0) {
+      this.#drained();
     } else if (this.hasHeard || this.#waits !== 0) {
       this.hasHeard = false;
       this.#sinceMs = nowMs;

@@ -17,8 +17,8 @@ import type { MqttLimits } from "./limits.ts";
 import type { Message } from "./message.ts";
 import type { Authenticate } from "./principal.ts";
 import { PublishFrame } from "./publish-decoder.ts";
-import { attachSocket, ignoreErrors, secureContextOf, secureSocket } from "./socket-wire.ts";
-import type { DoorTls } from "./socket-wire.ts";
+import { attachSocket, Knock, secureContextOf, secureSocket } from "./socket-wire.ts";
+import type { DoorTls, KnockAnswer } from "./socket-wire.ts";
 import { GateQueue, Tick } from "./tick.ts";
 import { createUpgradeHandler } from "./websocket-wire.ts";
 
@@ -68,6 +68,7 @@ export function createDoor(deps: DoorDeps) {
   const census = new Census(limits, hub.exceeded);
   const shared = { hub, census, tick: new Tick(), gates: new GateQueue(deps.gate), frame: new PublishFrame() };
   const connections = new Set<Connection>();
+  const knocks = new Set<Knock>();
   const servers: Server[] = [];
   let secureContext: SecureContext | undefined = deps.tls === undefined ? undefined : secureContextOf(deps.tls);
   let sweeper: NodeJS.Timeout | undefined;
@@ -82,34 +83,43 @@ export function createDoor(deps: DoorDeps) {
     }
   }
 
-  function enter(wire: Wire, remoteAddress: string): Connection | undefined {
-    if (hub.isClosing || !census.enter(remoteAddress)) return undefined;
-    const connection = new Kept(shared, wire, remoteAddress);
+  function keep(wire: Wire, remoteAddress: string, sinceMs: number): Connection {
+    const connection = new Kept(shared, wire, remoteAddress, sinceMs);
     connections.add(connection);
     return connection;
   }
 
+  /** TLS begins: from here on a client may cost something. */
+  function hello({ socket, remoteAddress, sinceMs }: Knock): void {
+    if (secureContext === undefined) return;
+    const wire = secureSocket(socket, secureContext);
+    attachSocket(wire, keep(wire, remoteAddress, sinceMs));
+  }
+
+  const knocking: KnockAnswer = {
+    hello(knock) {
+      knocks.delete(knock);
+      hello(knock);
+    },
+    left(knock) {
+      knocks.delete(knock);
+      census.leave(knock.remoteAddress, false);
+    },
+  };
+
   function accept(socket: Socket, isSecure: boolean): void {
-    ignoreErrors(socket);
-    const address = socket.remoteAddress;
+    const { remoteAddress } = socket;
     // Counted before TLS: a stranger's handshake costs more than a stranger's socket.
-    if (address === undefined || hub.isClosing || (isSecure && secureContext === undefined)) {
+    if (remoteAddress === undefined || hub.isClosing || !census.enter(remoteAddress)) {
       socket.destroy();
       return;
     }
-    if (!census.enter(address)) {
-      socket.destroy();
-      return;
-    }
-    socket.setNoDelay(true);
-    const wire = isSecure && secureContext !== undefined ? secureSocket(socket, secureContext) : socket;
-    const connection = new Kept(shared, wire, address);
-    connections.add(connection);
-    attachSocket(wire, connection);
+    if (isSecure) knocks.add(new Knock(socket, remoteAddress, hub.nowMs(), knocking));
+    else attachSocket(socket, keep(socket, remoteAddress, hub.nowMs()));
   }
 
   function listenOn(at: DoorAddress, isSecure: boolean): Promise<AddressInfo> {
-    const server = createServer({ allowHalfOpen: false }, (socket) => accept(socket, isSecure));
+    const server = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => accept(socket, isSecure));
     servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
@@ -123,13 +133,27 @@ export function createDoor(deps: DoorDeps) {
   }
 
   function sweep(): void {
-    const now = clock.monotonicMs();
+    const now = hub.nowMs();
+    for (const knock of knocks) {
+      if (now - knock.sinceMs < limits.connectTimeMs) break;
+      hub.exceed("connectTimeMs");
+      knock.socket.destroy();
+    }
     for (const connection of connections) connection.sweep(now);
     hub.sweepSessions();
     hub.retained.sweep((message) => isOver(message, now));
   }
 
-  const upgrade = createUpgradeHandler({ maxMessageBytes: limits.packetBytes, enter, mayEnter: () => !hub.isClosing });
+  function enterByWeb(remoteAddress: string): ((wire: Wire) => Connection) | undefined {
+    if (hub.isClosing || !census.enter(remoteAddress)) return undefined;
+    return (wire) => keep(wire, remoteAddress, hub.nowMs());
+  }
+
+  const upgrade = createUpgradeHandler({
+    maxMessageBytes: limits.packetBytes,
+    enter: enterByWeb,
+    left: (address) => census.leave(address, false),
+  });
 
   return {
     /** Opens the ports and tells where: `tls` and `plain` are the ports in use. */
@@ -187,6 +211,7 @@ export function createDoor(deps: DoorDeps) {
     async close({ drainMs }: { drainMs: number }): Promise<void> {
       hub.isClosing = true;
       for (const server of servers) server.close();
+      for (const knock of knocks) knock.socket.destroy();
       for (const connection of connections) connection.stopReading();
       const until = clock.monotonicMs() + drainMs;
       while (hub.ticketsInFlight > 0 && clock.monotonicMs() < until) await pauseMs(5);

@@ -99,7 +99,8 @@ export class Hub implements OutboxRules {
     return this.limits.outgoingInflight;
   }
   nowMs(): number {
-    return this.clock.monotonicMs();
+    // Whole numbers take no memory of their own in the ten thousands of objects that keep them.
+    return Math.floor(this.clock.monotonicMs());
   }
 
   /** Counts that a limit was met. */
@@ -124,6 +125,7 @@ export class Hub implements OutboxRules {
     return this.retained.topicsFor(filter);
   }
 
+  /** Sessions of a principal under other names than its own id. */
   sessionsOf(principalId: string): number {
     return this.#sessionsOf.get(principalId) ?? 0;
   }
@@ -131,7 +133,8 @@ export class Hub implements OutboxRules {
   newSession(key: string, clientId: string, principal: Principal): Session {
     const session = new Session(key, clientId, principal);
     this.sessions.set(key, session);
-    this.#sessionsOf.set(principal.id, this.sessionsOf(principal.id) + 1);
+    // The one session under a device's own id needs no counting.
+    if (clientId !== principal.id) this.#sessionsOf.set(principal.id, this.sessionsOf(principal.id) + 1);
     return session;
   }
 
@@ -146,6 +149,7 @@ export class Hub implements OutboxRules {
     session.received = undefined;
     if (this.sessions.get(session.key) !== session) return;
     this.sessions.delete(session.key);
+    if (session.clientId === session.principal.id) return;
     const left = this.sessionsOf(session.principal.id) - 1;
     if (left > 0) this.#sessionsOf.set(session.principal.id, left);
     else this.#sessionsOf.delete(session.principal.id);
@@ -176,7 +180,7 @@ export class Hub implements OutboxRules {
         this.dropSession(session, { withWill: true });
         link?.fail(0x87);
       } else if (session.link === undefined) {
-        if (session.willDueAtMs <= now) this.fireWill(session);
+        if (session.willDueAtMs !== 0 && session.willDueAtMs <= now) this.fireWill(session);
         if (session.endsAtMs > now) continue;
         this.counters.sessionsExpired += 1;
         this.dropSession(session, { withWill: true });
@@ -239,7 +243,7 @@ export class Hub implements OutboxRules {
   fireWill(session: Session): void {
     const { will, principal } = session;
     session.will = undefined;
-    session.willDueAtMs = Infinity;
+    session.willDueAtMs = 0;
     if (will === undefined || this.isClosing) return;
     const route = principal.revoked ? undefined : principal.mayPublish(will.topic);
     if (route === undefined || "refused" in route) {

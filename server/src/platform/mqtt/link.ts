@@ -10,7 +10,7 @@ export interface Link {
   readonly isCongested: boolean;
   /** What the client asked for in CONNECT; 65,535 where it did not. */
   readonly receiveMaximum: number;
-  /** Largest packet the client takes; Infinity where it did not say. */
+  /** Largest packet the client takes. */
   readonly maximumPacketBytes: number;
   send(packet: Uint8Array): void;
   /** Answers a message at the end of the tick, together with others. */

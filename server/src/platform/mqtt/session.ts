@@ -34,17 +34,17 @@ export class Session {
   readonly clientId: string;
   principal: Principal;
   link: Link | undefined;
-  /** Seconds it is kept after the connection ended; Infinity is not used, 0 ends it at once. */
+  /** Seconds it is kept after the connection ended; 0 ends it at once. */
   expirySeconds = 0;
-  /** Monotonic milliseconds after which it ends; only while nobody is connected. */
-  endsAtMs = Infinity;
+  /** Monotonic milliseconds after which it ends; counts only while nobody is connected. */
+  endsAtMs = 0;
   subscriptions: Map<string, Subscription> | undefined;
   outbox: Outbox | undefined;
   /** By packet id: a message that waits for its commit, or `true` for one that waits for PUBREL. */
   received: Map<number, Uncommitted | true> | undefined;
   will: Will | undefined;
-  /** Monotonic milliseconds at which a delayed will is due; only while nobody is connected. */
-  willDueAtMs = Infinity;
+  /** Monotonic milliseconds at which a delayed will is due; 0 where none waits. */
+  willDueAtMs = 0;
 
   constructor(key: string, clientId: string, principal: Principal) {
     this.key = key;

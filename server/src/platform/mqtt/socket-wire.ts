@@ -1,5 +1,5 @@
 import { constants } from "node:crypto";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { createSecureContext, TLSSocket } from "node:tls";
 import type { SecureContext } from "node:tls";
 
@@ -31,31 +31,94 @@ export function secureContextOf({ cert, key }: DoorTls): SecureContext {
     minVersion: "TLSv1.2",
     ciphers,
     honorCipherOrder: true,
+    ecdhCurve: "X25519:P-256",
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
   });
 }
 
-/** The server's side of TLS on a connection that was just accepted. */
+// OpenSSL's input buffer is as large as the first piece it is given, 64 kB where it reads from the network itself. Half of a client's
+// memory would be that buffer, so the first bytes come in pieces that fit the smallest one; busy clients get a larger one in any case.
+const pieceBytes = 1_000;
+
+class HelloSocket extends Socket {
+  override read(size?: number): Buffer | null {
+    return super.read(size ?? (this.readableLength > pieceBytes ? pieceBytes : undefined)) as Buffer | null;
+  }
+}
+
+/** The server's side of TLS on a connection whose first bytes have come and wait in `socket`. */
 export function secureSocket(socket: Socket, secureContext: SecureContext): TLSSocket {
+  Object.setPrototypeOf(socket, HelloSocket.prototype);
   return new TLSSocket(socket, { isServer: true, secureContext });
 }
 
-const connectionKey = Symbol("connection");
+/** A TLS client that has not said anything yet. Only its socket exists: TLS begins with the client's first bytes. */
+export class Knock {
+  readonly socket: Socket;
+  readonly remoteAddress: string;
+  /** Monotonic milliseconds. */
+  readonly sinceMs: number;
+  readonly #answer: KnockAnswer;
+
+  constructor(socket: Socket, remoteAddress: string, sinceMs: number, answer: KnockAnswer) {
+    this.socket = socket;
+    this.remoteAddress = remoteAddress;
+    this.sinceMs = sinceMs;
+    this.#answer = answer;
+    (socket as Attached)[attachedKey] = this;
+    socket.on("readable", onReadable);
+    socket.on("close", onKnockClose);
+    socket.on("error", onError);
+  }
+
+  /** @internal */
+  said(): void {
+    // The end of a stream is told as `readable` too.
+    if (this.socket.readableLength === 0) return;
+    this.#leave();
+    this.#answer.hello(this);
+  }
+
+  /** @internal */
+  gone(): void {
+    this.#leave();
+    this.#answer.left(this);
+  }
+
+  #leave(): void {
+    (this.socket as Attached)[attachedKey] = undefined;
+    this.socket.off("readable", onReadable);
+    this.socket.off("close", onKnockClose);
+  }
+}
+
+/** What becomes of a knock: exactly one of these is called, once. */
+export interface KnockAnswer {
+  hello(knock: Knock): void;
+  left(knock: Knock): void;
+}
+
+const attachedKey = Symbol("attached");
 
 interface Attached extends Socket {
-  [connectionKey]?: Connection;
+  [attachedKey]?: Connection | Knock | undefined;
 }
 
 // The listeners are the same functions for every socket, so that an idle client costs no closures.
-function onData(this: Attached, chunk: Buffer): void {
-  this[connectionKey]?.take(chunk);
+function onReadable(this: Attached): void {
+  const knock = this[attachedKey];
+  if (knock instanceof Knock) knock.said();
 }
-function onDrain(this: Attached): void {
-  this[connectionKey]?.drained();
+function onKnockClose(this: Attached): void {
+  const knock = this[attachedKey];
+  if (knock instanceof Knock) knock.gone();
+}
+function onData(this: Attached, chunk: Buffer): void {
+  (this[attachedKey] as Connection | undefined)?.take(chunk);
 }
 function onClose(this: Attached): void {
-  const connection = this[connectionKey];
-  delete this[connectionKey];
+  const connection = this[attachedKey] as Connection | undefined;
+  this[attachedKey] = undefined;
   connection?.gone();
 }
 // What went wrong with a socket is the client's affair; `close` follows and says all we need.
@@ -63,14 +126,8 @@ function onError(): void {}
 
 /** Ties a socket to its connection; the connection hears that it is `gone` exactly once. */
 export function attachSocket(socket: Socket, connection: Connection): void {
-  (socket as Attached)[connectionKey] = connection;
+  (socket as Attached)[attachedKey] = connection;
   socket.on("data", onData);
-  socket.on("drain", onDrain);
   socket.on("close", onClose);
-  socket.on("error", onError);
-}
-
-/** Errors of the TCP socket below TLS come up through TLS; nobody else needs to hear them. */
-export function ignoreErrors(socket: Socket): void {
   socket.on("error", onError);
 }

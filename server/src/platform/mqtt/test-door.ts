@@ -34,7 +34,7 @@ const refused: Refusal = { refused: true, code: "ingest.not_allowed", reason: 0x
 /** A self-signed certificate for localhost. */
 export async function makeCertificate(): Promise<{ cert: string; key: string }> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       name: "CN=localhost",

@@ -9,6 +9,13 @@ import type { Connection, Wire } from "./connection.ts";
 /** A WebSocket that looks like a byte stream, as MQTT wants it (6.0): frames and packets need not end together. */
 class WebSocketWire implements Wire {
   readonly #socket: WebSocket;
+  #drained: (() => void) | undefined;
+  readonly #sent = (): void => {
+    const drained = this.#drained;
+    if (drained === undefined || this.#socket.bufferedAmount > 0) return;
+    this.#drained = undefined;
+    drained();
+  };
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -19,7 +26,7 @@ class WebSocketWire implements Wire {
   }
 
   write(data: Uint8Array): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(data);
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(data, this.#sent);
   }
 
   end(): void {
@@ -28,6 +35,10 @@ class WebSocketWire implements Wire {
 
   destroy(): void {
     this.#socket.terminate();
+  }
+
+  once(_event: "drain", listener: () => void): void {
+    this.#drained = listener;
   }
 
   pause(): void {
@@ -42,9 +53,10 @@ class WebSocketWire implements Wire {
 /** How the door takes a WebSocket in: counted like any other connection. */
 export interface WebSocketDoor {
   readonly maxMessageBytes: number;
-  /** @returns undefined where there is no room. */
-  enter(wire: Wire, remoteAddress: string): Connection | undefined;
-  mayEnter(): boolean;
+  /** @returns undefined where there is no room. What it returns must be called, or given to `left`. */
+  enter(remoteAddress: string): ((wire: Wire) => Connection) | undefined;
+  /** The upgrade came to nothing. */
+  left(remoteAddress: string): void;
 }
 
 /**
@@ -60,28 +72,36 @@ export function createUpgradeHandler(door: WebSocketDoor) {
     maxPayload: door.maxMessageBytes,
     handleProtocols: (protocols) => (protocols.has("mqtt") ? "mqtt" : false),
   });
-  return (request: IncomingMessage, socket: Duplex, head: Buffer, remoteAddress?: string): void => {
+  return (request: IncomingMessage, socket: Duplex, head: Buffer, address?: string): void => {
+    const remoteAddress = address ?? request.socket.remoteAddress ?? "";
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-    if (!offered.includes("mqtt") || !door.mayEnter()) {
-      const status = offered.includes("mqtt") ? "503 Service Unavailable" : "400 Bad Request";
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    if (!offered.includes("mqtt")) {
+      refuse(socket, "400 Bad Request");
       return;
     }
-    server.handleUpgrade(request, socket, head, (webSocket) => take(door, webSocket, remoteAddress ?? request.socket.remoteAddress ?? ""));
+    const open = door.enter(remoteAddress);
+    if (open === undefined) {
+      refuse(socket, "503 Service Unavailable");
+      return;
+    }
+    const left = () => door.left(remoteAddress);
+    socket.once("close", left);
+    server.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off("close", left);
+      attach(webSocket, open(new WebSocketWire(webSocket)));
+    });
   };
 }
 
-function take(door: WebSocketDoor, socket: WebSocket, remoteAddress: string): void {
-  const connection = door.enter(new WebSocketWire(socket), remoteAddress);
-  if (connection === undefined) {
-    socket.close(1013);
-    return;
-  }
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function attach(socket: WebSocket, connection: Connection): void {
   socket.on("message", (data, isBinary) => {
     // Text is no MQTT (6.0).
     if (!isBinary) socket.close(1003);
     else connection.take(Buffer.isBuffer(data) ? data : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]));
-    if (connection.isCongested && socket.bufferedAmount === 0) connection.drained();
   });
   socket.on("close", () => connection.gone());
   socket.on("error", () => socket.terminate());
