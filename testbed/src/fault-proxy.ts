@@ -56,7 +56,9 @@ export class FaultProxy {
   cut(): void {
     for (const [near, far] of this.#pairs) {
       near.resetAndDestroy();
-      far.resetAndDestroy();
+      // A unix socket knows no reset.
+      if (far.remoteAddress === undefined) far.destroy();
+      else far.resetAndDestroy();
     }
     this.#pairs.clear();
   }

@@ -83,14 +83,15 @@ export class Batch {
     this.rowTickets[row] = at.ticket;
     this.#rowSets[row] = set;
     this.values += lanes.length;
-    if (set.batchNumber !== this.number) {
-      set.batchNumber = this.number;
-      set.newestRow = row;
-      set.newestRowUs = measuredUs;
+    const mark = set.marks[(this.number & 1) as 0 | 1];
+    if (mark.batch !== this.number) {
+      mark.batch = this.number;
+      mark.row = row;
+      mark.us = measuredUs;
       this.#touched.push(set);
-    } else if (measuredUs >= set.newestRowUs) {
-      set.newestRow = row;
-      set.newestRowUs = measuredUs;
+    } else if (measuredUs >= mark.us) {
+      mark.row = row;
+      mark.us = measuredUs;
     }
   }
 
@@ -103,10 +104,11 @@ export class Batch {
 
   /** What the newest values and the open charts are told: all rows of devices somebody watches, else the newest row of each set of series. */
   committedMessages(isWatched: ((deviceKey: number) => boolean) | undefined): CommittedMessage[] {
-    if (isWatched === undefined) return this.#touched.map((set) => this.#messageOf(set, set.newestRow));
+    const newest = (set: SeriesSet): number => set.marks[(this.number & 1) as 0 | 1].row;
+    if (isWatched === undefined) return this.#touched.map((set) => this.#messageOf(set, newest(set)));
     const messages: CommittedMessage[] = [];
     for (const [row, set] of this.#rowSets.entries()) {
-      if (row === set.newestRow || isWatched(this.rows.deviceKeyOf(row))) messages.push(this.#messageOf(set, row));
+      if (row === newest(set) || isWatched(this.rows.deviceKeyOf(row))) messages.push(this.#messageOf(set, row));
     }
     return messages;
   }

@@ -263,9 +263,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
       try {
         await withCorrelationId(newId(), () => commit(batch));
       } catch (error) {
-        // Only the writer's end comes here: what is not acknowledged will be sent again.
-        log.warn({ err: error, messages: batch.messages }, "ingest stopped with a batch that is not committed");
-        closed = true;
+        giveUp(batch, error);
       }
       committing = undefined;
       spare = batch;
@@ -274,6 +272,15 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     const waiting = idle;
     idle = [];
     for (const done of waiting) done();
+  }
+
+  /** Nothing of the batch is acknowledged: devices send it again, and the database is asked what it has of it. */
+  function giveUp(batch: Batch, error: unknown): void {
+    if (closed) return log.warn({ err: error, messages: batch.messages }, "ingest ended with a batch that is not committed");
+    log.error({ err: error, messages: batch.messages }, "a batch was given up and not acknowledged");
+    for (const message of batch.waiting) message.lane.waiting = filling.waiting.filter(({ lane }) => lane === message.lane).length;
+    for (const lane of lanes.values()) lane.reset();
+    gate.release(batch.bytes);
   }
 
   async function commit(batch: Batch): Promise<void> {
@@ -292,10 +299,13 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     log.debug({ batch: batch.number, messages: batch.messages, rows: batch.rows.count }, "a batch was committed");
     acknowledge(receipt, batch.tickets);
     gate.release(batch.bytes);
-    if (batch.rows.count > 0) {
-      telemetry.recordCommitted(batch.committedMessages(telemetry.watchedDevices() === 0 ? undefined : telemetry.isWatched));
+    try {
+      if (batch.rows.count > 0)
+        telemetry.recordCommitted(batch.committedMessages(telemetry.watchedDevices() === 0 ? undefined : telemetry.isWatched));
+      if (batch.turned) void alarms.settle();
+    } catch (error) {
+      log.error({ err: error }, "a committed batch could not be told to those who watch");
     }
-    if (batch.turned) void alarms.settle();
   }
 
   /** What the database refused for what it carries becomes a reject of the next batch; the others of its batch are stored. */

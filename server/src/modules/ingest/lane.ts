@@ -62,10 +62,15 @@ export interface SeriesSet {
   readonly lanes: readonly SeriesLane[];
   readonly entries: readonly SeriesEntry[];
   readonly template: RowTemplate;
-  /** Bookkeeping of the batch that is being filled: the newest row of this set in it. */
-  batchNumber: number;
-  newestRow: number;
-  newestRowUs: number;
+  /** The newest row of this set in the batch that fills and in the one that is being committed, by the last bit of its number. */
+  readonly marks: readonly [NewestRow, NewestRow];
+}
+
+/** Which row of a batch is the newest of a set of series. */
+export interface NewestRow {
+  batch: number;
+  row: number;
+  us: number;
 }
 
 /** A shape and the series its metrics are. */
@@ -85,6 +90,8 @@ export class DeviceLane {
   readonly series = new Map<string, SeriesLane>();
   /** False until the database was asked what it has of the device. */
   loaded = false;
+  /** Whether the open segment may have rows of the device that are forgotten here. */
+  hasWritten = false;
   /** Messages of this device that wait for the database; those that come later wait behind them, so that order is kept. */
   waiting = 0;
   /** Nothing newer is stored or under way, for no metric. Epoch microseconds. */
@@ -113,13 +120,26 @@ export class DeviceLane {
       lanes: [...lanes],
       entries: lanes.map((lane) => lane.entry),
       template: rowTemplate(this.device.key, keys),
-      batchNumber: -1,
-      newestRow: 0,
-      newestRowUs: 0,
+      marks: [
+        { batch: -1, row: 0, us: 0 },
+        { batch: -1, row: 0, us: 0 },
+      ],
     };
     // A device that sends another subset each time is served without being remembered.
     if (this.#sets.size < setsPerDevice) this.#sets.set(name, set);
     return set;
+  }
+
+  /** Forgets what is known, so that the database is asked again: after a batch that was given up. */
+  reset(): void {
+    this.series.clear();
+    this.#sets.clear();
+    this.shapes.length = 0;
+    this.hasWritten ||= this.loaded;
+    this.loaded = false;
+    this.newestUs = -Infinity;
+    this.baseUs = -Infinity;
+    this.highestSeq = -1;
   }
 
   /** Whether another shape is worth learning: a device that never repeats itself learns seldom. */

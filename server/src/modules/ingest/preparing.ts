@@ -24,11 +24,14 @@ const longestRetryMs = 2_000;
 
 /** Asks the database what must be known before the waiting messages of a batch can be judged: devices, series, possible copies. */
 export function createPreparing({ devices, telemetry, samples, find, log }: PreparingDeps) {
-  async function loadLanes(lanes: readonly DeviceLane[]): Promise<void> {
+  async function loadLanes(batch: Batch, lanes: readonly DeviceLane[]): Promise<void> {
     if (lanes.length === 0) return;
     const keys = lanes.map((lane) => lane.device.key);
     const [newest, attributes] = await Promise.all([
-      samples.findNewest(keys),
+      samples.findNewest(
+        keys,
+        lanes.some((lane) => lane.hasWritten),
+      ),
       devices.loadAttributes(keys),
       ...lanes.map((lane) => telemetry.seriesOf(lane.device.key)),
     ]);
@@ -41,6 +44,19 @@ export function createPreparing({ devices, telemetry, samples, find, log }: Prep
       }
       lane.attributes = new Map(Object.entries(attributes.get(lane.device.key) ?? {}));
       lane.loaded = true;
+    }
+    noteRows(batch, lanes);
+  }
+
+  /** What is in the batch already is known too. */
+  function noteRows({ rows }: Batch, lanes: readonly DeviceLane[]): void {
+    const byKey = new Map(lanes.map((lane) => [lane.device.key, lane]));
+    for (let row = 0; row < rows.count; row += 1) {
+      const lane = byKey.get(rows.deviceKeyOf(row));
+      if (lane === undefined) continue;
+      lane.newestUs = Math.max(lane.newestUs, rows.measuredUsOf(row));
+      lane.baseUs = Math.max(lane.baseUs, lane.newestUs);
+      lane.highestSeq = Math.max(lane.highestSeq, rows.seqOf(row) ?? -1);
     }
   }
 
@@ -67,7 +83,10 @@ export function createPreparing({ devices, telemetry, samples, find, log }: Prep
   }
 
   async function ask(batch: Batch, waiting: readonly WaitingMessage[]): Promise<StoredValues> {
-    await loadLanes([...new Set(waiting.map((message) => message.lane))].filter((lane) => !lane.loaded));
+    await loadLanes(
+      batch,
+      [...new Set(waiting.map((message) => message.lane))].filter((lane) => !lane.loaded),
+    );
     await addSeries(waiting);
     const stored = new StoredValues();
     const keys: SampleKey[] = ambiguousKeys(waiting);

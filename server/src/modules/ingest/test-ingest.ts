@@ -13,6 +13,7 @@ import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createDevices } from "../devices/devices.ts";
 import { createSampleWriter, createTelemetry } from "../telemetry/telemetry.ts";
+import type { SampleWriter } from "../telemetry/telemetry.ts";
 import { createIngest } from "./ingest.ts";
 import type { Ingest, SendingDevice } from "./ingest.ts";
 
@@ -33,10 +34,19 @@ export interface TestIngestOptions {
   readonly closeAfterRows?: number;
   readonly gate?: IntakeGate;
   readonly level?: string;
+  /** Stands between ingest and the writer, to break what is real on purpose. */
+  readonly between?: (samples: SampleWriter) => SampleWriter;
 }
 
 /** Ingest with everything real below it, as the composition root builds it. */
-export async function startIngest({ db, clock = systemClock, level = "silent", gate, ...segments }: TestIngestOptions) {
+export async function startIngest({
+  db,
+  clock = systemClock,
+  level = "silent",
+  gate,
+  between = (one) => one,
+  ...segments
+}: TestIngestOptions) {
   const log = createLog({ level, pretty: false });
   const reach = { host: "localhost", hosts: ["localhost"], mqttPort: 1, httpUrl: (host: string) => `http://${host}`, caPem: "" };
   const devices = createDevices({ db, seal: createSeal(randomBytes(32)), clock, log, reach: () => reach });
@@ -46,7 +56,7 @@ export async function startIngest({ db, clock = systemClock, level = "silent", g
   const alarms = createAlarms({ db, clock, log, latestValue: async () => undefined });
   await alarms.catchUp();
   const intake = gate ?? new IntakeGate({ highBytes: 32 << 20, lowBytes: 16 << 20 });
-  const ingest = createIngest({ db, devices, telemetry, samples, alarms, gate: intake, clock, log });
+  const ingest = createIngest({ db, devices, telemetry, samples: between(samples), alarms, gate: intake, clock, log });
   return {
     ingest,
     samples,

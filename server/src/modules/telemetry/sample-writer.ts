@@ -169,13 +169,17 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
       return mine;
     },
 
-    /** For each device, that this process has never written for, the newest of what is stored; without samples it is absent. */
-    findNewest: (deviceKeys: readonly number[]): Promise<Map<number, NewestSample>> =>
+    /**
+     * For each device the newest of what is stored; without samples it is absent.
+     *
+     * @param own - Also of the open segment, whose rows are all this writer's: it has no index, and whoever writes knows what it wrote.
+     */
+    findNewest: (deviceKeys: readonly number[], own = false): Promise<Map<number, NewestSample>> =>
       inTurn(async () => {
         const open = await session.open();
-        const before = (await currentSegment(open)).id;
-        const segments = (await listHotSegments(open)).filter((one) => one.id !== before);
-        return findNewestInstants(open, segments, deviceKeys);
+        const { id } = await currentSegment(open);
+        const segments = await listHotSegments(open);
+        return findNewestInstants(open, own ? segments : segments.filter((one) => one.id !== id), deviceKeys);
       }),
 
     /** Exact look-up: what is stored under each (device, instant) or (device, seq). */
