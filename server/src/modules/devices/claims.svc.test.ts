@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 
-import { claimReply } from "@roost/contract/claim";
+import { claimReply, claimRequest } from "@roost/contract/claim";
 import type { ClaimReply } from "@roost/contract/claim";
 import { claimBody } from "@roost/testbed/device";
 import { createTestDatabase } from "@roost/testbed/postgres";
@@ -176,6 +176,31 @@ describe("claiming a device over HTTP", () => {
       sql`select count(*)::int as n from events e where e.type = 'device.claimed' and e.noun_id = ${id}`,
     );
     expect(facts?.n).toBe(1);
+  });
+
+  it("S1: gives equal claims over two servers at once one answer and one set of credentials", async () => {
+    const { id, secret } = await addOne();
+    const request = claimRequest.parse(claimBody(id, secret));
+    const otherDb = createDb({ connection: database.connection, log });
+    const other = createDevices({ db: otherDb, seal, clock: systemClock, log, reach: () => reach });
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? devices : other).claim(request, undefined)),
+    );
+    expect(new Set(outcomes.map(({ answer }) => answer.mqtt.password)).size).toBe(1);
+    expect(outcomes.filter(({ repeated }) => !repeated)).toHaveLength(1);
+    expect(await workingCredentials(id)).toBe(1);
+    await otherDb.close();
+  });
+
+  it("S1: lets different claims for one device at once end with one set that works", async () => {
+    const { id, secret } = await addOne();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(claimBody(id, secret))));
+    const accepted = answers.filter((answer) => answer.status === 200);
+    expect(accepted).toHaveLength(5);
+    expect(answers.filter((answer) => answer.status === 429)).toHaveLength(15);
+    expect(await workingCredentials(id)).toBe(1);
+    const working = await Promise.all(accepted.map((answer) => devices.authenticateDevice(passwordOf(answer))));
+    expect(working.filter((access) => access !== undefined)).toHaveLength(1);
   });
 
   it("S1: repeats its answer after a restart, and no longer after 300 s, when the recorded claim is worth nothing", async () => {

@@ -258,12 +258,15 @@ describe("devices", () => {
       code: "devices.name_mismatch",
     });
     expect(held?.ended).toBe(false);
+    await db.query(sql`
+      insert into device_events (id, organisation_id, device_id, type, data, measured_at, received_at)
+      select gen_random_uuid(), ${organisations.home}, 'coop-9', 'door', '{}', now() - make_interval(secs => n), now() from generate_series(1, 12345) n`);
     await call(contract.removeDevice, { params, query: { confirm: "coop-9" } });
     expect(held?.ended).toBe(true);
     await expect(call(contract.getDevice, { params })).rejects.toMatchObject({ code: "devices.not_found" });
     const [left] = await db.query<{ n: number }>(sql`
       select (select count(*) from device_credentials where device_id = 'coop-9') + (select count(*) from claims where device_id = 'coop-9')
-        + (select count(*) from claim_tries where device_id = 'coop-9') as n`);
+        + (select count(*) from claim_tries where device_id = 'coop-9') + (select count(*) from device_events where device_id = 'coop-9') as n`);
     expect(left?.n).toBe(0);
     const [fact] = await db.query<{ data: unknown }>(
       sql`select e.data from events e where e.type = 'device.removed' and e.noun_id = 'coop-9'`,

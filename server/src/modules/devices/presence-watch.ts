@@ -309,5 +309,3 @@ export function createPresence({ db, clock, log, isHearing = () => true }: { db:
     },
   };
 }
-
-export type Presence = ReturnType<typeof createPresence>;

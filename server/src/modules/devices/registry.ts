@@ -148,5 +148,3 @@ export function createRegistry({ clock }: { clock: Clock }) {
     },
   };
 }
-
-export type Registry = ReturnType<typeof createRegistry>;

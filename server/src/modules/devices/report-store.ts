@@ -63,3 +63,11 @@ export async function insertDeviceEvents(tx: Transaction, rows: readonly DeviceE
     on conflict (device_id, type, measured_at, md5(data::text)) do nothing returning id`);
   return stored.length;
 }
+
+/** Deletes up to `limit` of a device's events. @returns How many there were. */
+export async function deleteDeviceEvents(db: Queryable, deviceId: string, limit: number): Promise<number> {
+  const rows = await db.query<{ id: string }>(sql`
+    delete from device_events where ctid = any(array(select e.ctid from device_events e where e.device_id = ${deviceId} limit ${limit}))
+    returning id`);
+  return rows.length;
+}
