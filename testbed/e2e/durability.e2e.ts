@@ -47,6 +47,7 @@ async function setStage(devices: number): Promise<Stage> {
     ledger,
     deviceIds,
     async end() {
+      if (process.env["ROOST_TEST_SHOW_LOG"] === "1") process.stdout.write(made.server.output().slice(-20_000));
       await ledger.close();
       if (made.server.child.exitCode === null && made.server.child.signalCode === null) await made.server.terminate();
       folder.remove();
@@ -57,10 +58,10 @@ async function setStage(devices: number): Promise<Stage> {
 }
 
 /** The postmaster of a data folder and its children: each has a process group of its own. */
-function postgresPids(server: ServerProcess): number[] {
-  const socketDir = server.ready.databaseSocketDir ?? "";
-  const lock = join(socketDir, ".s.PGSQL.5432.lock");
-  if (!existsSync(lock)) throw new Error("PostgreSQL left no lock file at its socket.");
+async function postgresPids(server: ServerProcess): Promise<number[]> {
+  const lock = join(server.ready.databaseSocketDir ?? "", ".s.PGSQL.5432.lock");
+  // Between a crash and the next start there is none.
+  await until("PostgreSQL runs", () => existsSync(lock), 20_000);
   const postmaster = Number(readFileSync(lock, "utf8").split("\n")[0]);
   const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(postmaster)], { encoding: "utf8" })
     .trim()
@@ -120,7 +121,7 @@ describe("acknowledged is stored", () => {
       const backsMs: number[] = [];
       for (let cycle = 0; cycle < cycles; cycle += 1) {
         await pause(1_500);
-        const [postmaster, ...children] = postgresPids(set.server);
+        const [postmaster, ...children] = await postgresPids(set.server);
         if (cycle % 2 === 0) {
           const backend = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("roost-ingest")) ?? children.at(-1);
           process.kill(backend ?? 0, "SIGKILL");
@@ -150,7 +151,7 @@ describe("acknowledged is stored", () => {
       set.ledger.start(500);
       await until("ready", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 30_000);
       await pause(2_000);
-      const pids = postgresPids(set.server);
+      const pids = await postgresPids(set.server);
       const beforeMb = rssMb(set.server);
       for (const pid of pids) process.kill(pid, "SIGSTOP");
       const frozenAtMs = performance.now();
@@ -207,7 +208,7 @@ describe("acknowledged is stored", () => {
     }
     set.ledger.stop();
     await set.ledger.quiet(15_000);
-    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    const verdict = set.ledger.check(await readBySql(set.server.ready, [...set.deviceIds, watcher.device.id]));
     printFigures("R14", {
       stops: cycles,
       ...verdict,

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 
 import { acknowledgeAlarm, addAlarmRule, getAlarm, listAlarms } from "@roost/contract/alarms";
 import { addressOf } from "@roost/contract/client";
-import { changeDevice, getDevice, listDevices, revokeCredentials, rotateCredentials } from "@roost/contract/devices";
+import { getDevice, listDevices, revokeCredentials, rotateCredentials } from "@roost/contract/devices";
 import { listRejects } from "@roost/contract/ingest";
 import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
 import { getStatus } from "@roost/contract/system";
@@ -212,7 +212,11 @@ describe("a reading travels from device to screen", () => {
       value: 36.5,
     });
     await until("the webhook is told", () => catcher.caught.length >= 1, 10_000);
-    expect(JSON.parse(catcher.caught[0]?.body ?? "")).toMatchObject({ type: "alarm.raised", alarm: { value: 36.5 }, device: { id: device.id } });
+    expect(JSON.parse(catcher.caught[0]?.body ?? "")).toMatchObject({
+      type: "alarm.raised",
+      alarm: { value: 36.5 },
+      device: { id: device.id },
+    });
     await call(acknowledgeAlarm, { params: { alarmId: alarm?.id ?? "" }, body: {} });
     await publish(34.5);
     expect((await open()).length).toBe(1);
@@ -247,13 +251,16 @@ describe("a reading travels from device to screen", () => {
     const first = await connect(credentials, options);
     await first.publishAsync(status, '{"state":"online","firmware_version":"1.2.3"}', { qos: 1, retain: true });
     await until("online", () => stateIs("online"), 5_000);
-    await until("the version is known", async () => (await call(getDevice, { params: { deviceId: device.id } })).firmwareVersion === "1.2.3", 15_000);
+    await until(
+      "the version is known",
+      async () => (await call(getDevice, { params: { deviceId: device.id } })).firmwareVersion === "1.2.3",
+      15_000,
+    );
     first.stream.destroy();
     const byWillMs = await until("offline by the last will", () => stateIs("offline"), 5_000);
     await until("the alarm of silence", async () => (await offlineAlarms()) === 1, 5_000);
     const second = await connect(credentials, { reconnectPeriod: 0 });
-    await call(changeDevice, { params: { deviceId: device.id }, body: { heartbeatSeconds: 1 } });
-    await second.publishAsync(deviceTopics(device.id).heartbeat, '{"uptime":5}', { qos: 1 });
+    await second.publishAsync(deviceTopics(device.id).heartbeat, '{"uptime":5,"interval":1}', { qos: 1 });
     await until("back online", () => stateIs("online"), 5_000);
     await until("the alarm has cleared", async () => (await offlineAlarms()) === 0, 5_000);
     const bySilenceMs = await until("offline by silence", () => stateIs("offline"), 15_000);
