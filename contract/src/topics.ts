@@ -79,6 +79,11 @@ export function deviceTopics(deviceId: string) {
   } as const;
 }
 
+/** Says whether a topic lies below a device's own root, be it one of the table or not. */
+export function isTopicBelow(deviceId: string, topic: string): boolean {
+  return topic.startsWith(`devices/${deviceId}/`);
+}
+
 const item = /^[A-Za-z0-9_-]{1,64}$/;
 
 /**

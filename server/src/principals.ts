@@ -1,7 +1,7 @@
 import { httpErrors } from "@roost/contract/errors";
 import { ingestErrors } from "@roost/contract/ingest";
 import type { Permission } from "@roost/contract/permissions";
-import { parseDeviceTopic } from "@roost/contract/topics";
+import { deviceTopics, isTopicBelow, parseDeviceTopic } from "@roost/contract/topics";
 
 import type { Auth, VerifiedToken } from "./modules/auth/auth.ts";
 import type { DeviceAccess, DeviceIdentity, Devices } from "./modules/devices/devices.ts";
@@ -58,7 +58,7 @@ export function createAuthenticate({ devices, auth, ingest, log }: PrincipalDeps
 function devicePrincipal(access: DeviceAccess, ingest: Pick<Ingest, "routeFor">): Principal {
   const { device } = access;
   const { id } = device;
-  const commands = `devices/${id}/commands/+`;
+  const { commands } = deviceTopics(id);
   const isOwnDown = (topic: string) => {
     const parsed = parseDeviceTopic(topic);
     return parsed?.deviceId === id && parsed.direction === "down";
@@ -73,7 +73,7 @@ function devicePrincipal(access: DeviceAccess, ingest: Pick<Ingest, "routeFor">)
     // Its id, or its id and a hyphen and more: a device may hold several connections, and nobody can take another's name.
     mayUseClientId: (clientId) => clientId === id || (clientId.startsWith(`${id}-`) && clientId.length <= 128),
     mayPublish(topic) {
-      if (access.ended || !topic.startsWith(`devices/${id}/`) || isOwnDown(topic)) return notAllowed;
+      if (access.ended || !isTopicBelow(id, topic) || isOwnDown(topic)) return notAllowed;
       return ingest.routeFor(device, topic);
     },
     maySubscribe: (filter) => !access.ended && (filter === commands || isOwnDown(filter)),
