@@ -77,7 +77,7 @@ export function run(command, args, { cwd = root, env = process.env, onLine = () 
     child.once("error", (error) => reject(new Stop(`${command} cannot be run: ${error.message}`)));
     child.once("close", (code, signal) => {
       if (code === 0) resolve(words);
-      else reject(new Stop(`${command} ${args.join(" ")} ended with ${code ?? signal}:\n${words.trim()}`));
+      else reject(new Stop(`${command} ${args.join(" ")} ended with ${code ?? signal}:\n${words.trim().slice(-4_000)}`));
     });
   });
 }
@@ -85,7 +85,7 @@ export function run(command, args, { cwd = root, env = process.env, onLine = () 
 /** npm as it is at hand: the one that runs us, or the one on the path. */
 function npm(args, options) {
   const script = process.env.npm_execpath;
-  const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ""}` };
+  const env = { ...process.env, NO_COLOR: "1", PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ""}` };
   if (script !== undefined && /npm-cli\.[cm]?js$/.test(script)) return run(process.execPath, [script, ...args], { env, ...options });
   return run("npm", args, { env, ...options });
 }

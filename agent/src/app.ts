@@ -157,7 +157,8 @@ export function startAgent({ version, credentialsFile, readTicket, claimer, meas
     tellDropped();
     try {
       await sender.run();
-      log.warn({ reason: await link.closed }, "the link was lost");
+      const reason = await link.closed;
+      if (!signal.aborted) log.warn({ reason }, "the link was lost");
     } finally {
       clearInterval(beating);
       session = undefined;

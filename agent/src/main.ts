@@ -37,7 +37,7 @@ function textOf(file: string | undefined): string | undefined {
 }
 
 const config = readConfig();
-const log = createLog(config.ROOST_AGENT_LOG_LEVEL);
+const log = createLog({ level: config.ROOST_AGENT_LOG_LEVEL, pretty: process.stdout.isTTY });
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 const dataDir = resolve(config.ROOST_AGENT_DATA_DIR);
 const ca = textOf(config.ROOST_AGENT_CA_FILE);

@@ -17,7 +17,7 @@ import { openSpool } from "./spool.ts";
 import type { SpoolLimits } from "./spool.ts";
 
 const roomy = { maxBytes: 1e9, maxRecords: 1e9 };
-const log = createLog("silent");
+const log = createLog({ level: "silent", pretty: false });
 let folder: string;
 
 beforeEach(() => {

@@ -42,6 +42,7 @@ export function postgresSettings(machine: Machine, durable: boolean): Readonly<R
     checkpoint_timeout: "10min",
     max_wal_senders: "0",
     max_replication_slots: "0",
+    max_logical_replication_workers: "0",
     max_worker_processes: "4",
     max_parallel_workers: "2",
     autovacuum_max_workers: "2",
