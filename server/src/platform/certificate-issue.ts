@@ -18,7 +18,8 @@ const earliestMs = Date.UTC(2026, 0, 1);
 const serverDays = 396;
 const authorityYears = 20;
 
-function saneMs(nowMs: number): number {
+/** The time certificates are made for: the clock's, or the earliest it can really be. */
+export function saneMs(nowMs: number): number {
   return Math.max(nowMs, earliestMs);
 }
 

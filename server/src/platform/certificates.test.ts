@@ -140,10 +140,26 @@ describe("the installation's certificates", () => {
   it("outlive a first start in 1970, on a machine without a clock", async () => {
     nowMs = 60_000;
     const certificates = await make();
+    expect(await certificates.renewIfDue()).toBe(false);
     nowMs = startMs;
     expect(new X509Certificate(certificates.caPem()).validToDate.getTime()).toBeGreaterThan(nowMs + 10 * 365 * dayMs);
     await certificates.renewIfDue();
     expect(certificates.expiresAt().getTime()).toBeGreaterThan(nowMs);
+  });
+
+  it("R9: are issued again when the clock that they were issued by turns out to have been years ahead", async () => {
+    nowMs = startMs + 5 * 365 * dayMs;
+    const certificates = await make();
+    nowMs = startMs;
+    expect(await certificates.renewIfDue()).toBe(true);
+    const leaf = new X509Certificate(certificates.serverCert().cert);
+    expect(leaf.validFromDate.getTime()).toBeLessThan(nowMs);
+    expect(new X509Certificate(certificates.caPem()).validFromDate.getTime()).toBeLessThan(nowMs);
+    // An hour or a day, either way, is no reason.
+    for (const jumpMs of [3_600_000, -3_600_000, dayMs]) {
+      nowMs = startMs + jumpMs;
+      expect(await certificates.renewIfDue()).toBe(false);
+    }
   });
 
   it("stop with a code when the authority is damaged, truncated or gone, and never begin anew", async () => {

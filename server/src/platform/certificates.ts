@@ -5,7 +5,7 @@ import { rootCertificates } from "node:tls";
 
 import { AppError } from "@roost/contract/errors";
 
-import { certificatesIn, issueAuthority, issueServer, keyPairIn, namesIn } from "./certificate-issue.ts";
+import { certificatesIn, issueAuthority, issueServer, keyPairIn, namesIn, saneMs } from "./certificate-issue.ts";
 import type { KeyPair } from "./certificate-issue.ts";
 import { certificateNames, machineNames } from "./certificate-names.ts";
 import type { Clock } from "./clock.ts";
@@ -84,10 +84,12 @@ export async function createCertificates(options: CertificateOptions): Promise<C
   /** Says whether the certificate at hand no longer serves. */
   function isDue(): boolean {
     const leaf = new X509Certificate(server.cert);
-    const nowMs = clock.nowMs();
+    const nowMs = saneMs(clock.nowMs());
     const wanted = certificateNames(hosts, machine()).map((name) => name.value);
     return (
       leaf.validToDate.getTime() - nowMs < renewBeforeMs ||
+      // Issued while the clock was far ahead: valid only in a future that may be years away.
+      leaf.validFromDate.getTime() > nowMs ||
       !leaf.verify(new X509Certificate(authority.certPem).publicKey) ||
       wanted.length !== server.names.length ||
       wanted.some((name, index) => name !== server.names[index])
