@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { routes } from "@roost/contract/routes";
 
 import type { Config } from "./config.ts";
-import { deviceAuthentication, deviceLookup, fleetReads, isReadBack, latestValueOf } from "./joins.ts";
+import { deviceAuthentication, deviceLookup, fleetReads, isReadBack, latestValueOf, metricDescriptions } from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
@@ -122,7 +122,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   ends.push(() => devices.stop());
   await devices.start();
 
-  const telemetry = createTelemetry({ db, clock, log });
+  const telemetry = createTelemetry({ db, clock, log, describe: metricDescriptions(devices) });
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
   ends.push(() => samples.close());
 

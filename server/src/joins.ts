@@ -1,6 +1,8 @@
 import { deviceErrors } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
+import { findMetricManifest } from "@roost/contract/kit";
 import { telemetryErrors } from "@roost/contract/telemetry";
+import { kits } from "@roost/kits/kits";
 
 import type { Alarms, LatestValue } from "./modules/alarms/alarms.ts";
 import type { FleetReads } from "./modules/devices/device-routes.ts";
@@ -36,6 +38,14 @@ export function fleetReads(telemetry: Telemetry, alarms: Alarms): FleetReads {
         ]),
       );
     },
+  };
+}
+
+/** What the kits know of a device's metrics, by the kind the device has. */
+export function metricDescriptions(devices: Devices) {
+  return (deviceKey: number, metric: string) => {
+    const kind = devices.findByKey(deviceKey)?.kind;
+    return kind === undefined ? undefined : findMetricManifest(kits, kind, metric);
   };
 }
 

@@ -160,6 +160,7 @@ interface RegistrySqlRow {
   id: string;
   key: number;
   organisation_id: string;
+  kind: string;
   hidden: boolean;
   heartbeat_seconds: number;
   state: DeviceState;
@@ -173,7 +174,7 @@ interface RegistrySqlRow {
 /** All devices, or those named, with the credentials that work now. */
 export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): Promise<RegistryRow[]> {
   const rows = await db.query<RegistrySqlRow>(sql`
-    select d.id, d.key, d.organisation_id, d.hidden, d.heartbeat_seconds, d.state, d.pace_seconds, d.last_seen_at,
+    select d.id, d.key, d.organisation_id, d.kind, d.hidden, d.heartbeat_seconds, d.state, d.pace_seconds, d.last_seen_at,
       c.credential_ids, c.secret_hashes, c.seconds_left
     from devices d left join (
       select c.device_id, array_agg(c.id) as credential_ids, array_agg(c.secret_hash) as secret_hashes,
@@ -188,6 +189,7 @@ export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): 
     id: row.id,
     key: row.key,
     organisationId: row.organisation_id,
+    kind: row.kind,
     hidden: row.hidden,
     heartbeatSeconds: row.heartbeat_seconds,
     revoked: row.state === "revoked",

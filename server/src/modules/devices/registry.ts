@@ -11,6 +11,8 @@ export interface DeviceIdentity {
   /** Stands for the id in the big tables. */
   readonly key: number;
   readonly organisationId: string;
+  /** What kind of thing it is, as a kit's manifest names it. */
+  readonly kind: string;
   /** The platform's own device, in no list. */
   readonly hidden: boolean;
   readonly heartbeatSeconds: number;
@@ -29,6 +31,7 @@ export interface RegistryRow {
   readonly id: string;
   readonly key: number;
   readonly organisationId: string;
+  readonly kind: string;
   readonly hidden: boolean;
   readonly heartbeatSeconds: number;
   readonly revoked: boolean;
@@ -46,6 +49,7 @@ export interface RegistryRow {
 interface KnownDevice extends DeviceIdentity {
   key: number;
   organisationId: string;
+  kind: string;
   hidden: boolean;
   heartbeatSeconds: number;
   revoked: boolean;
@@ -103,13 +107,13 @@ export function createRegistry({ clock }: { clock: Clock }) {
         forget(device);
         device = undefined;
       }
-      const { id, key, organisationId, hidden, heartbeatSeconds, revoked } = row;
+      const { id, key, organisationId, kind, hidden, heartbeatSeconds, revoked } = row;
       if (device === undefined) {
-        device = { id, key, organisationId, hidden, heartbeatSeconds, revoked, credentials: [] };
+        device = { id, key, organisationId, kind, hidden, heartbeatSeconds, revoked, credentials: [] };
         byId.set(id, device);
         byKey.set(key, device);
       } else {
-        Object.assign(device, { organisationId, hidden, heartbeatSeconds, revoked });
+        Object.assign(device, { organisationId, kind, hidden, heartbeatSeconds, revoked });
       }
       const known = new Map(device.credentials.map((credential) => [credential.id, credential]));
       const nowMs = clock.monotonicMs();

@@ -29,10 +29,19 @@ export { createSampleWriter, rowTemplate, SampleRows } from "./sample-writer.ts"
 export type { Companion, CommittedBatch, RowTemplate, SampleKey, SampleWriter, StoredSample } from "./sample-writer.ts";
 export type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "./series.ts";
 
+/** What a kit knows of a metric before the first value came. */
+export interface MetricDescription {
+  readonly unit: Unit;
+  readonly min?: number;
+  readonly max?: number;
+}
+
 export interface TelemetryDeps {
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Log;
+  /** Unit and limits for a new series, where a kit describes the metric. */
+  readonly describe?: (deviceKey: number, metric: string) => MetricDescription | undefined;
 }
 
 /** A series with its newest value; no value where there is none. */
@@ -42,7 +51,7 @@ export interface SeriesWithLatest {
 }
 
 /** The telemetry store: series, samples, their history and who watches them. */
-export function createTelemetry({ db, log }: TelemetryDeps) {
+export function createTelemetry({ db, log, describe }: TelemetryDeps) {
   const registry = createSeriesRegistry({ db });
   const hub = createLiveHub();
   const streams = createLiveStreams({ db, hub, registry, log });
@@ -80,7 +89,11 @@ export function createTelemetry({ db, log }: TelemetryDeps) {
      * Limits how many metrics a device may name are the caller's.
      */
     ensureSeries: (deviceKey: number, organisationId: string, wanted: readonly WantedSeries[]): Promise<SeriesEntry[]> =>
-      registry.ensure(deviceKey, organisationId, wanted),
+      registry.ensure(
+        deviceKey,
+        organisationId,
+        wanted.map((one) => ({ ...describe?.(deviceKey, one.metric), ...one })),
+      ),
     /** A series that is in memory, without asking the database: for the hot path. */
     knownSeries: (deviceKey: number, metric: string): SeriesEntry | undefined => registry.known(deviceKey, metric),
     /** All series of a device, by name. */
