@@ -7,12 +7,18 @@ import { AppError } from "../contract/src/errors.ts";
 import { routes } from "../contract/src/routes.ts";
 import { topicTable } from "../contract/src/topics.ts";
 import { configSchema } from "../server/src/config.ts";
+import { httpLimits } from "../server/src/platform/http/limits.ts";
 import { mqttLimits } from "../server/src/platform/mqtt/limits.ts";
 
 const cell = (text) => String(text).replaceAll("|", "\\|").replaceAll("\n", " ");
 const table = (head, rows) =>
   [`| ${head.join(" | ")} |`, `| ${head.map(() => "---").join(" | ")} |`, ...rows.map((row) => `| ${row.map(cell).join(" | ")} |`)].join(
     "\n",
+  );
+const limitTable = (limits) =>
+  table(
+    ["limit", "default", "unit", "answer", "what it bounds"],
+    Object.entries(limits).map(([name, limit]) => [`\`${name}\``, limit.default, limit.unit, limit.answer, limit.about]),
   );
 const pages = new Map();
 
@@ -76,10 +82,7 @@ pages.set(
 
 pages.set(
   "docs/reference/limits.md",
-  `# Limits of the MQTT door\n\nGenerated. Nothing a client does may cost more than this; each limit has a counter of its name in the metrics.\n\n${table(
-    ["limit", "default", "unit", "answer", "what it bounds"],
-    Object.entries(mqttLimits).map(([name, limit]) => [`\`${name}\``, limit.default, limit.unit, limit.answer, limit.about]),
-  )}\n`,
+  `# Limits\n\nGenerated. Nothing a client does may cost more than this.\n\n## The MQTT door\n\nEach limit has a counter of its name in the metrics.\n\n${limitTable(mqttLimits)}\n\n## The HTTP edge\n\n${limitTable(httpLimits)}\n`,
 );
 
 const check = process.argv.includes("--check");

@@ -74,7 +74,7 @@ export async function startInstallation({
     metrics: createMetrics({ processMetrics: false }),
     authenticate: { person: (request) => auth.authenticatePerson(request), device: async () => undefined },
     webRoot: "/nonexistent",
-    limits: { requestsPerMinuteOf: {} },
+    limits: { setUpPerMinute: 10_000, signInPerMinute: 10_000 },
   });
   mountAuth(http.mount, auth);
   http.mount(readDevices, async ({ caller }) => ({ by: caller.name, kind: caller.kind }));

@@ -5,14 +5,12 @@ import type { FactNotice } from "@roost/contract/system";
 import type { Db } from "../db.ts";
 import type { Fact } from "../events.ts";
 import { sql } from "../sql.ts";
+import { httpLimits } from "./limits.ts";
 import type { Mount } from "./mount.ts";
 import { sseEvent, sseKeepAlive } from "./streaming.ts";
 
 const keepAliveMs = 15_000;
-/** Notices that wait for one slow client; with more its stream ends, and it comes again. */
-const maxQueued = 500;
 const maxCaughtUp = 1_000;
-const maxStreamsPerCaller = 20;
 
 /** Hands facts to the streams that are open, each organisation's to its own people only. */
 export interface FactHub {
@@ -48,7 +46,7 @@ export function createFactHub(): FactHub {
       if (listeners === undefined) return;
       const notice = toNotice(fact.id, fact.type, fact.nounId);
       for (const listener of listeners) {
-        if (listener.queue.length >= maxQueued) {
+        if (listener.queue.length >= httpLimits.factNotices.default) {
           listener.queue = [];
           listener.overflown = true;
         }
@@ -58,7 +56,7 @@ export function createFactHub(): FactHub {
     },
     open({ id, organisationId }) {
       const listeners = byOrganisation.get(organisationId) ?? new Set();
-      if ([...listeners].filter((listener) => listener.callerId === id).length >= maxStreamsPerCaller) {
+      if ([...listeners].filter((listener) => listener.callerId === id).length >= httpLimits.factStreamsPerCaller.default) {
         throw httpErrors.too_many_requests({ retryAfterSeconds: 5 });
       }
       const listener: Listener = { callerId: id, queue: [], overflown: false, wake: () => undefined };

@@ -18,39 +18,14 @@ import { isForeignOrigin } from "./access.ts";
 import type { Authentication } from "./access.ts";
 import { toAppError, wireError } from "./faults.ts";
 import { createForwarded } from "./forwarded.ts";
+import { ownThrottle, withDefaults } from "./limits.ts";
+import type { HttpLimits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Mount } from "./mount.ts";
 import { routeHandler, throttleKey } from "./route-handler.ts";
 import type { Identity } from "./route-handler.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createWebApp } from "./web-app.ts";
-
-export interface HttpLimits {
-  /** Time for all headers of a request. */
-  readonly headersTimeoutMs: number;
-  /** Time for the whole request to arrive. */
-  readonly requestTimeoutMs: number;
-  /** How long a handler may think before the client gets 503. */
-  readonly deadlineMs: number;
-  readonly bodyBytes: number;
-  readonly connections: number;
-  /** Requests a minute from one address (IPv6: one /64), all routes together. */
-  readonly requestsPerMinute: number;
-  /** The same for single operations, each counted alone. */
-  readonly requestsPerMinuteOf: Readonly<Record<string, number>>;
-}
-
-/** The edge's limits, each with a default that is not "unlimited". */
-export const httpLimits: HttpLimits = {
-  headersTimeoutMs: 10_000,
-  requestTimeoutMs: 25_000,
-  deadlineMs: 4_700,
-  bodyBytes: 64 * 1024,
-  connections: 4_096,
-  requestsPerMinute: 6_000,
-  // A fleet behind one address claims at once after a power cut, and its readings come by HTTP: bounds for floods, not for fleets.
-  requestsPerMinuteOf: { setUp: 20, signIn: 60, login: 60, claimDevice: 3_000, sendTelemetry: 120_000 },
-};
 
 export interface HttpOptions {
   readonly config: Pick<Config, "ROOST_HTTP_HOST" | "ROOST_HTTP_PORT" | "ROOST_PUBLIC_URL" | "ROOST_TRUSTED_PROXIES">;
@@ -75,8 +50,8 @@ export interface Http {
 }
 
 /** Builds the web server: contract routes, the web app, one form of error, one set of headers on every answer. */
-export function createHttp({ config, clock, log, metrics, authenticate, webRoot, onUpgrade, limits: given = {} }: HttpOptions): Http {
-  const limits = { ...httpLimits, ...given };
+export function createHttp({ config, clock, log, metrics, authenticate, webRoot, onUpgrade, limits: given }: HttpOptions): Http {
+  const limits = withDefaults(given);
   const publicOrigin = config.ROOST_PUBLIC_URL === undefined ? undefined : new URL(config.ROOST_PUBLIC_URL).origin;
   const security = securityHeaders(publicOrigin?.startsWith("https:") === true);
   const forwarded = createForwarded(config.ROOST_TRUSTED_PROXIES);
@@ -97,10 +72,8 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
 
   const perMinute = (requests: number) => createThrottle({ clock, burst: requests, refill: requests, windowMs: 60_000, maxKeys: 20_000 });
   const general = perMinute(limits.requestsPerMinute);
-  const throttleOf = (route: Route): Throttle => {
-    const own = limits.requestsPerMinuteOf[route.operation];
-    return own === undefined ? general : perMinute(own);
-  };
+  const alone = new Map([...new Set(Object.values(ownThrottle))].map((name) => [name, perMinute(limits[name])]));
+  const throttleOf = (route: Route): Throttle => alone.get(ownThrottle[route.operation] ?? "requestsPerMinute") ?? general;
 
   const identities = new WeakMap<IncomingMessage, Identity & { readonly startedMs: number }>();
   const identityOf = (request: IncomingMessage) => {
@@ -127,7 +100,7 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
     http: {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(2_000, limits.headersTimeoutMs),
-      maxHeaderSize: 16 * 1024,
+      maxHeaderSize: limits.headerBytes,
     },
     frameworkErrors: (error, request, reply) => void fail(error, request, reply as unknown as FastifyReply),
     clientErrorHandler(error: NodeJS.ErrnoException, socket) {
@@ -136,7 +109,7 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
     },
   });
   app.server.maxConnections = limits.connections;
-  app.server.maxHeadersCount = 100;
+  app.server.maxHeadersCount = limits.headers;
 
   app.addHook("onRequest", (request, reply, done) => {
     const { requestId, correlationId } = identityOf(request.raw);
@@ -238,7 +211,7 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
         publicOrigin,
         throttleOf,
         closing: closing.signal,
-        deadlineMs: limits.deadlineMs,
+        limits,
         log,
       });
       mounted.push(route);

@@ -1,6 +1,5 @@
 import { httpErrors } from "@roost/contract/errors";
 
-const maxDepth = 64;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 // Only where one of these stands in the text can a parsed value hold something dangerous; all other bodies are not walked.
 const suspicious = /__proto__|constructor|\\u/i;
@@ -8,13 +7,13 @@ const suspicious = /__proto__|constructor|\\u/i;
 /**
  * Reads a JSON body that anybody may have sent.
  *
- * Refused: what is not UTF-8, not JSON, nested deeper than 64 levels; a `__proto__` or `constructor.prototype` (pollution);
+ * Refused: what is not UTF-8, not JSON, nested deeper than `maxLevels`; a `__proto__` or `constructor.prototype` (pollution);
  * NUL, which PostgreSQL cannot store, and lone surrogates, which it would alter.
  *
  * @throws {AppError} `http.invalid`
  */
-export function parseJsonBody(bytes: Buffer): unknown {
-  if (isTooDeep(bytes)) throw invalid("The body is nested deeper than 64 levels.");
+export function parseJsonBody(bytes: Buffer, maxLevels: number): unknown {
+  if (isTooDeep(bytes, maxLevels)) throw invalid("The body is nested too deep.");
   let text: string;
   let value: unknown;
   try {
@@ -32,7 +31,7 @@ export function isStorable(text: string): boolean {
   return !text.includes("\0") && text.isWellFormed();
 }
 
-function isTooDeep(bytes: Buffer): boolean {
+function isTooDeep(bytes: Buffer, maxLevels: number): boolean {
   let depth = 0;
   let inText = false;
   for (let at = 0; at < bytes.length; at += 1) {
@@ -43,7 +42,7 @@ function isTooDeep(bytes: Buffer): boolean {
     } else if (byte === 0x22) inText = true;
     else if (byte === 0x5b || byte === 0x7b) {
       depth += 1;
-      if (depth > maxDepth) return true;
+      if (depth > maxLevels) return true;
     } else if (byte === 0x5d || byte === 0x7d) depth -= 1;
   }
   return false;

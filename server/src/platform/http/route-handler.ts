@@ -10,6 +10,7 @@ import { authorise, refuseForeignOrigin } from "./access.ts";
 import type { Authentication, CredentialRequest } from "./access.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { isStorable, parseJsonBody } from "./json-body.ts";
+import type { HttpLimits } from "./limits.ts";
 import type { Handler, RequestFacts, StreamReply } from "./mount.ts";
 import { streamUntil } from "./streaming.ts";
 
@@ -21,8 +22,7 @@ export interface RouteHandlerOptions {
   readonly throttleOf: (route: Route) => Throttle;
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
-  /** How long a handler may think before the client is told to come back. */
-  readonly deadlineMs: number;
+  readonly limits: Pick<HttpLimits, "deadlineMs" | "jsonLevels">;
   readonly log: Log;
 }
 
@@ -69,7 +69,7 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
         };
         // The types were tied together by `mount`; here only the shapes of the contract are known.
         const run = handler as unknown as (input: object) => Promise<unknown>;
-        return { caller, ends, answer: await run({ ...decodeParts(route, request), caller, request: facts }) };
+        return { caller, ends, answer: await run({ ...decodeParts(route, request, options.limits.jsonLevels), caller, request: facts }) };
       };
       const { caller, ends, answer } = await inTime(think(), options);
       if (route.streams !== undefined) {
@@ -91,7 +91,7 @@ interface Fault {
   readonly message: string;
 }
 
-function decodeParts(route: Route, request: FastifyRequest): object {
+function decodeParts(route: Route, request: FastifyRequest, jsonLevels: number): object {
   const faults: Fault[] = [];
   const decode = (schema: z.ZodType | undefined, value: unknown, place: string) => {
     if (schema === undefined) return undefined;
@@ -110,7 +110,7 @@ function decodeParts(route: Route, request: FastifyRequest): object {
   let body: unknown;
   if (route.body !== undefined && route.rawBody !== true) {
     if (!isJson(request.headers["content-type"])) throw httpErrors.unsupported_media();
-    body = decode(route.body, parseJsonBody(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)), "body");
+    body = decode(route.body, parseJsonBody(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0), jsonLevels), "body");
   }
   if (faults.length > 0) throw httpErrors.invalid({ faults: faults.slice(0, 50) });
   return { params, query, body };
@@ -137,14 +137,14 @@ async function sendStream(reply: FastifyReply, media: string, { body, headers = 
 }
 
 /** Answers 503 in time although a frozen database answers nobody; what comes later is heard, so that it is no unhandled rejection. */
-async function inTime<Result>(work: Promise<Result>, { deadlineMs, log }: { deadlineMs: number; log: Log }): Promise<Result> {
+async function inTime<Result>(work: Promise<Result>, { limits, log }: Pick<RouteHandlerOptions, "limits" | "log">): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   let late = false;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       late = true;
       reject(httpErrors.unavailable());
-    }, deadlineMs);
+    }, limits.deadlineMs);
   });
   work.catch((error: unknown) => {
     if (late) log.debug({ err: error }, "a handler failed after its deadline");

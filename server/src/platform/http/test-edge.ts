@@ -65,6 +65,13 @@ const send = defineRoute({
   rawBody: true,
   reply: z.object({ bytes: z.number() }),
 });
+const guess = defineRoute({
+  operation: "signIn",
+  method: "POST",
+  path: "/api/v1/auth/sign-in",
+  access: "public",
+  summary: "Counted alone.",
+});
 const tail = defineRoute({
   operation: "tail",
   method: "GET",
@@ -146,6 +153,7 @@ export async function startEdge(options: Partial<HttpOptions> = {}, env: Record<
   http.mount(fails, async () => {
     throw new TypeError("the inner secret of the house");
   });
+  http.mount(guess, async () => undefined);
   http.mount(change, async () => undefined);
   http.mount(read, async ({ caller }) => ({ by: caller.name }));
   http.mount(write, async () => undefined);
