@@ -7,6 +7,7 @@ import { useApi, useMay } from "../roost.tsx";
 import { Age, Lasting } from "./age.tsx";
 import { describeAlarm } from "./alarm-words.ts";
 import { readFault } from "./fault.tsx";
+import { formatClock } from "./format.ts";
 import { AlarmStateMark, SeverityMark } from "./marks.tsx";
 
 import styles from "./alarm-table.module.css";
@@ -37,13 +38,19 @@ export function AlarmTable({ alarms, showDevice = true }: { readonly alarms: rea
   );
 }
 
+/** How long it has been going on, and from what time; for a cleared one, how long it lasted. */
 function AlarmTime({ alarm }: { readonly alarm: Alarm }) {
   return (
     <div className={styles.time}>
       <Age at={alarm.raisedAt} />
       <span className="quiet">
-        {alarm.clearedAt === undefined ? "lasting " : "lasted "}
-        <Lasting from={alarm.raisedAt} to={alarm.clearedAt} />
+        {alarm.clearedAt === undefined ? (
+          <>since {formatClock(alarm.raisedAt)}</>
+        ) : (
+          <>
+            lasted <Lasting from={alarm.raisedAt} to={alarm.clearedAt} />
+          </>
+        )}
       </span>
     </div>
   );

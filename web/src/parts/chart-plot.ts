@@ -92,7 +92,7 @@ export async function createPlot(element: HTMLElement, options: PlotOptions): Pr
         axis(colours, { values: timeLabels, space: 76, size: 38 }),
         axis(colours, {
           values: (_, ticks) => ticks.map((tick) => tickText(tick, unit, kind)),
-          size: 62,
+          size: 56,
           space: 34,
           ...(kind === "boolean" ? { splits: [0, 1] } : {}),
         }),

@@ -41,7 +41,6 @@ export function Confirm({ title, children, verb, name, error, busy, onConfirm, o
             onChange={(event) => setTyped(event.currentTarget.value)}
             autoComplete="off"
             spellCheck={false}
-            data-autofocus
           />
         )}
         {error !== undefined && error !== null && <Fault error={error} />}

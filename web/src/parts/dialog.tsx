@@ -18,7 +18,11 @@ export function Dialog({
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const shown = dialog.current;
-    if (shown?.open === false) shown.showModal();
+    if (shown?.open === false) {
+      shown.showModal();
+      // The browser would choose the close button, since it comes first.
+      shown.querySelector<HTMLElement>("[data-body] :is(input, textarea, button):not(:disabled)")?.focus();
+    }
     return () => shown?.close();
   }, []);
   return (
@@ -29,7 +33,9 @@ export function Dialog({
           <CloseIcon />
         </ActionIcon>
       </header>
-      <div className={styles.body}>{children}</div>
+      <div className={styles.body} data-body="">
+        {children}
+      </div>
     </dialog>
   );
 }

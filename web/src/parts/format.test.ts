@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import {
   formatAge,
+  formatClock,
   formatCount,
   formatExact,
   formatMinute,
@@ -40,6 +41,8 @@ describe("ages", () => {
     expect(formatExact(new Date("2026-03-29T01:00:00Z"), "Europe/Berlin")).toMatch(/^2026-03-29 03:00:00 (CEST|GMT\+2)$/);
     expect(formatMinute(new Date("2026-03-29T00:59:00Z"), "Europe/Berlin")).toBe("2026-03-29 01:59");
     expect(formatMinute(new Date("2026-03-29T01:00:00Z"), "Europe/Berlin")).toBe("2026-03-29 03:00");
+    expect(formatClock(new Date("2026-03-29T00:59:00Z"), new Date("2026-03-29T12:00:00Z"), "Europe/Berlin")).toBe("01:59");
+    expect(formatClock(new Date("2026-03-27T00:59:00Z"), new Date("2026-03-29T12:00:00Z"), "UTC")).toBe("2026-03-27 00:59");
     expect(formatExact(new Date("2026-12-31T23:59:59Z"), "UTC")).toBe("2026-12-31 23:59:59 UTC");
   });
 });
@@ -71,6 +74,16 @@ describe("values", () => {
     expect(formatReading(2_500, "MB")).toEqual({ figure: "2.5", unit: "GB" });
     expect(formatReading(125_000, "B/s")).toEqual({ figure: "125", unit: "kB/s" });
     expect(formatReading(-2_000_000, "bit/s")).toEqual({ figure: "−2", unit: "Mbit/s" });
+  });
+
+  it("lets seconds grow to minutes, hours and days", () => {
+    expect([119, 120, 7_199, 7_200, 172_800].map((seconds) => formatValue(seconds, "s"))).toEqual([
+      "119\u00a0s",
+      "2\u00a0min",
+      "120\u00a0min",
+      "2\u00a0h",
+      "2\u00a0d",
+    ]);
   });
 
   it("says on and off for true and false", () => {

@@ -33,6 +33,12 @@ export function formatMinute(at: Date, timeZone?: string): string {
   return `${parts["year"]}-${parts["month"]}-${parts["day"]} ${parts["hour"]}:${parts["minute"]}`;
 }
 
+/** The time of day, `03:00`; with the date in front when that was not within the last 20 hours of `now`. */
+export function formatClock(at: Date, now = new Date(), timeZone?: string): string {
+  const text = formatMinute(at, timeZone);
+  return Math.abs(now.getTime() - at.getTime()) < 20 * hourMs ? text.slice(11) : text;
+}
+
 function partsOf(at: Date, timeZone: string | undefined, more: Intl.DateTimeFormatOptions): Record<string, string> {
   const format = new Intl.DateTimeFormat("en-GB", {
     year: "numeric",
@@ -58,7 +64,7 @@ const byteSteps = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /**
  * A value as figure and unit: at most four significant digits below 1,000, one decimal below 100,000, thousands apart by a thin space;
- * bytes climb to kB, MB, GB (steps of 1,000); a true or false metric says `on` or `off`.
+ * bytes climb to kB, MB, GB (steps of 1,000), seconds to minutes, hours, days; a true or false metric says `on` or `off`.
  */
 export function formatReading(value: number, unit: Unit, kind: "number" | "boolean" = "number", digits = 4): Reading {
   if (kind === "boolean") return { figure: value === 0 ? "off" : "on", unit: "" };
@@ -72,11 +78,23 @@ export function formatReading(value: number, unit: Unit, kind: "number" | "boole
       return climb(value, byteSteps, byteSteps.indexOf(unit), "");
     case "B/s":
       return climb(value, byteSteps, 0, "/s");
+    case "s":
+      return lengthen(value, digits);
     case "bit/s":
       return climb(value, ["bit", "kbit", "Mbit", "Gbit", "Tbit"], 0, "/s");
     default:
       return { figure: formatNumber(value, digits), unit };
   }
+}
+
+/** Seconds as minutes, hours or days once there are more than two of those. */
+function lengthen(seconds: number, digits: number): Reading {
+  const size = Math.abs(seconds);
+  const short = (figure: number) => formatNumber(figure, Math.min(digits, 3));
+  if (size >= 172_800) return { figure: short(seconds / 86_400), unit: "d" };
+  if (size >= 7_200) return { figure: short(seconds / 3_600), unit: "h" };
+  if (size >= 120) return { figure: short(seconds / 60), unit: "min" };
+  return { figure: formatNumber(seconds, digits), unit: "s" };
 }
 
 function climb(value: number, steps: readonly string[], from: number, tail: string): Reading {

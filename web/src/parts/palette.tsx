@@ -93,8 +93,6 @@ function PaletteDialog({ onClose }: { readonly onClose: () => void }) {
         onKeyDown={onKey}
         spellCheck={false}
         autoComplete="off"
-        // oxlint-disable-next-line jsx-a11y/no-autofocus -- the dialog was opened to type here
-        autoFocus
       />
       {/* No select: its options cannot hold a mark beside the name. */}
       {/* oxlint-disable-next-line jsx-a11y/prefer-tag-over-role */}

@@ -39,7 +39,7 @@ export function AlarmList({ filter, onFilter }: AlarmListProps) {
           value={filter.severity}
           onChange={(severity) => onFilter({ severity })}
           choices={[
-            { value: undefined, label: "Any severity" },
+            { value: undefined, label: "Any" },
             ...severities.toReversed().map((severity) => ({
               value: severity,
               label: (

@@ -1,4 +1,4 @@
-import { Button, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { addDevice, type ClaimTicket, type Device } from "@roost/contract/devices";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -8,6 +8,7 @@ import { Age } from "../../parts/age.tsx";
 import { CopyBox } from "../../parts/copy.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { Chips } from "../../parts/filters.tsx";
+import { kindChoices } from "../../parts/kinds.ts";
 import { StateMark } from "../../parts/marks.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { useApi } from "../../roost.tsx";
@@ -28,6 +29,7 @@ function AddForm({ onAdded }: { readonly onAdded: (added: { device: Device; tick
   const queryClient = useQueryClient();
   const [name, setName] = useState("");
   const [ownId, setOwnId] = useState("");
+  const [kind, setKind] = useState("generic");
   const [pace, setPace] = useState("60");
   const id = ownId.trim() === "" ? suggestId(name) : ownId.trim();
   const faults = {
@@ -37,7 +39,7 @@ function AddForm({ onAdded }: { readonly onAdded: (added: { device: Device; tick
   const add = useMutation({
     mutationFn: () =>
       call(addDevice, {
-        body: { ...(id === "" ? {} : { id }), ...(name.trim() === "" ? {} : { name: name.trim() }), heartbeatSeconds: Number(pace) },
+        body: { ...(id === "" ? {} : { id }), ...(name.trim() === "" ? {} : { name: name.trim() }), kind, heartbeatSeconds: Number(pace) },
       }),
     onSuccess: async (answer) => {
       onAdded(answer);
@@ -73,6 +75,13 @@ function AddForm({ onAdded }: { readonly onAdded: (added: { device: Device; tick
           spellCheck={false}
           autoCapitalize="none"
           autoComplete="off"
+        />
+        <Select
+          label="Kind"
+          description="A kit that knows the kind knows its metrics, units and limits."
+          data={kindChoices()}
+          value={kind}
+          onChange={(chosen) => setKind(chosen ?? "generic")}
         />
         <TextInput
           label="Speaks every … seconds"

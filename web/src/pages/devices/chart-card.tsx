@@ -17,11 +17,13 @@ interface ChartCardProps extends Pick<ChartProps, "from" | "to" | "timeZone" | "
   readonly deviceId: string;
   readonly series: Series;
   readonly view: View;
+  /** What the metric means, where a kit says it. */
+  readonly about: string | undefined;
   readonly rules: readonly AlarmRule[];
 }
 
 /** A metric's chart with its readout above and its figures as a table below. It asks for its points when it comes into sight. */
-export function ChartCard({ deviceId, series, view, rules, ...chart }: ChartCardProps) {
+export function ChartCard({ deviceId, series, view, about, rules, ...chart }: ChartCardProps) {
   const { metric, kind } = series;
   const card = useRef<HTMLElement>(null);
   const seen = useSeen(card);
@@ -37,7 +39,7 @@ export function ChartCard({ deviceId, series, view, rules, ...chart }: ChartCard
   return (
     <section ref={card} className={styles.card} aria-label={formatMetric(metric)}>
       <header className={styles.head}>
-        <h2 title={metric}>
+        <h2 title={about === undefined ? metric : `${metric}: ${about}`}>
           {formatMetric(metric)}
           {series.unit !== "1" && <span className={styles.unit}> {series.unit}</span>}
         </h2>

@@ -67,21 +67,20 @@ export function ChartToolbar({ deviceId, metrics, view, timeZone, onStep }: Tool
         <ActionIcon variant="default" aria-label="Zoom out" title="Zoom out (−)" onClick={() => onStep("out")}>
           <MinusIcon />
         </ActionIcon>
+        <Button variant="default" onClick={() => onStep("reset")} disabled={view.still === undefined} title="Back to now (0)">
+          Now
+        </Button>
       </fieldset>
-      <div className={styles.where}>
+      <p className={styles.where} data-moving={view.still === undefined || undefined}>
         {view.still === undefined ? (
           <span className="quiet">Moves with the present</span>
         ) : (
           <>
-            <span>
-              {formatMinute(new Date(view.still.from), timeZone)} – {formatMinute(new Date(view.still.to), timeZone)}
-            </span>
-            <Button variant="light" onClick={() => onStep("reset")}>
-              Back to now
-            </Button>
+            <span>{formatMinute(new Date(view.still.from), timeZone)} –</span>{" "}
+            <span>{formatMinute(new Date(view.still.to), timeZone)}</span>
           </>
         )}
-      </div>
+      </p>
       <Select
         className={styles.zone}
         aria-label="Time zone"

@@ -13,15 +13,10 @@ export function ClaimTicketView({ ticket, name }: { readonly ticket: ClaimTicket
       <div className={styles.label}>
         <img
           src={`data:image/svg+xml;utf8,${encodeURIComponent(ticket.qrSvg)}`}
-          alt="QR code with the claim address of this device"
-          width="168"
-          height="168"
+          alt={`QR code with the claim address of ${name}`}
+          width="220"
         />
-        <div className={styles.words}>
-          <strong>{name}</strong>
-          <span className="mono">{ticket.deviceId}</span>
-          <span className={styles.secret}>{ticket.claimSecret.replaceAll(/(.{8})/g, "$1 ").trim()}</span>
-        </div>
+        <span className={styles.secret}>{ticket.claimSecret.replaceAll(/(.{8})/g, "$1 ").trim()}</span>
       </div>
       <div className={styles.take}>
         <CopyBox what="Claim secret" text={ticket.claimSecret} />

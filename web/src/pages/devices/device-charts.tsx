@@ -8,6 +8,7 @@ import { type ChartStep } from "../../parts/chart.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { Figure } from "../../parts/figure.tsx";
+import { aboutMetric } from "../../parts/kinds.ts";
 import { endsOf, hold, pan, stepOf, viewOf, zoom } from "../../parts/view.ts";
 import { isZone, ownZone } from "../../parts/zones.ts";
 import { useApi, useNow } from "../../roost.tsx";
@@ -46,13 +47,13 @@ export function DeviceCharts() {
           </Link>
         </Empty>
       ) : (
-        <Charts deviceId={deviceId} series={chosen} />
+        <Charts deviceId={deviceId} kind={device.data?.kind ?? "generic"} series={chosen} />
       )}
     </>
   );
 }
 
-function Charts({ deviceId, series }: { readonly deviceId: string; readonly series: readonly Series[] }) {
+function Charts({ deviceId, kind, series }: { readonly deviceId: string; readonly kind: string; readonly series: readonly Series[] }) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const view = useMemo(() => viewOf({ range: search.range, from: search.from, to: search.to }), [search.range, search.from, search.to]);
@@ -99,6 +100,7 @@ function Charts({ deviceId, series }: { readonly deviceId: string; readonly seri
             deviceId={deviceId}
             series={one}
             view={view}
+            about={aboutMetric(kind, one.metric)}
             from={from}
             to={to}
             timeZone={timeZone}

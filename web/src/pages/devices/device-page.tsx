@@ -8,6 +8,7 @@ import { AlarmTable } from "../../parts/alarm-table.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { formatPlural, formatSpan } from "../../parts/format.ts";
+import { titleOfKind } from "../../parts/kinds.ts";
 import { StateMark } from "../../parts/marks.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Bone, PageWaiting } from "../../parts/waiting.tsx";
@@ -89,7 +90,7 @@ function DeviceHead({ device }: { readonly device: Device }) {
         </p>
         <ul className={styles.about} aria-label="About this device">
           <li className="mono">{device.id}</li>
-          <li>{device.kind}</li>
+          <li title={device.kind}>{titleOfKind(device.kind)}</li>
           <li>{device.firmwareVersion === undefined ? "firmware not told" : `firmware ${device.firmwareVersion}`}</li>
           <li>speaks every {formatSpan(device.heartbeatSeconds * 1_000)}</li>
           <li>

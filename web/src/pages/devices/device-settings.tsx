@@ -20,6 +20,7 @@ import { Fault } from "../../parts/fault.tsx";
 import { Section } from "../../parts/page.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { ClaimTicketView } from "./claim-ticket.tsx";
+import { MetricSettings } from "./metric-settings.tsx";
 
 import styles from "./device-settings.module.css";
 
@@ -36,6 +37,7 @@ export function DeviceSettings() {
   return (
     <div className={styles.parts}>
       {mayWrite && <Naming key={device.data.id} device={device.data} />}
+      {mayWrite && <MetricSettings deviceId={device.data.id} />}
       {mayCredentials && <Credentials device={device.data} />}
       {mayWrite && <Removal device={device.data} />}
     </div>

@@ -44,11 +44,13 @@ export function FleetPage() {
           onChange={choose}
           choices={[
             { value: undefined, label: "All", count: all },
-            ...states.map((state) => ({
-              value: state,
-              label: stateWords[state],
-              count: counts?.[state] ?? (counts === undefined ? undefined : 0),
-            })),
+            ...states
+              .filter((state) => state !== "revoked" || filter.state === state || (counts?.revoked ?? 0) > 0)
+              .map((state) => ({
+                value: state,
+                label: stateWords[state],
+                count: counts?.[state] ?? (counts === undefined ? undefined : 0),
+              })),
           ]}
         />
         <SearchField label="Name or id" value={filter.q ?? ""} onChange={search} />
@@ -151,7 +153,7 @@ function FleetRow({ device }: { readonly device: FleetDevice }) {
       </td>
       <td className={styles.alarms}>
         {device.openAlarms === 0 ? (
-          <span className="quiet">None</span>
+          <span className={styles.none}>None</span>
         ) : (
           <Link to="/devices/$deviceId/alarms" params={{ deviceId: device.id }} search={{}}>
             <AlarmIcon size={17} /> {formatCount(device.openAlarms)} open
@@ -159,7 +161,16 @@ function FleetRow({ device }: { readonly device: FleetDevice }) {
         )}
       </td>
       <td className={styles.seen}>
-        {device.lastSeenAt === undefined ? <span className="quiet">Never</span> : <Age at={device.lastSeenAt} />}
+        {device.lastSeenAt === undefined ? (
+          <span className="quiet">
+            Never<span className={styles.heard}> heard</span>
+          </span>
+        ) : (
+          <>
+            <span className={styles.heard}>heard </span>
+            <Age at={device.lastSeenAt} />
+          </>
+        )}
       </td>
     </tr>
   );

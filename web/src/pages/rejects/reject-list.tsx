@@ -28,6 +28,7 @@ export function RejectList({ filter, onCode }: RejectListProps) {
     <>
       <Filters>
         <Select
+          className={styles.reason}
           aria-label="Reason"
           placeholder="Any reason"
           clearable
