@@ -25,15 +25,20 @@ export async function emit(
   await tx.query(sql`select pg_notify('roost_facts', '')`);
 }
 
-/** Writes many facts in one statement, in the transaction that makes them true: a storm of devices is no storm of statements. */
+/**
+ * Writes many facts in one statement, in the transaction that makes them true: a storm of devices is no storm of statements. They are handed
+ * on in the order given.
+ */
 export async function emitAll(
   tx: Transaction,
   facts: readonly { organisationId: string; type: string; nounId: string; data?: Record<string, unknown> }[],
 ): Promise<void> {
   if (facts.length === 0) return;
+  // Ids made in one millisecond do not sort by themselves, and handlers read by id.
+  const ids = facts.map(() => newId()).sort();
   await tx.query(sql`
     insert into events (id, organisation_id, type, noun_id, data)
-    select n.* from unnest(${facts.map(() => newId())}::uuid[], ${facts.map((fact) => fact.organisationId)}::uuid[],
+    select n.* from unnest(${ids}::uuid[], ${facts.map((fact) => fact.organisationId)}::uuid[],
       ${facts.map((fact) => fact.type)}::text[], ${facts.map((fact) => fact.nounId)}::text[],
       ${facts.map((fact) => JSON.stringify(fact.data ?? {}))}::jsonb[]) as n`);
   await tx.query(sql`select pg_notify('roost_facts', '')`);
@@ -62,11 +67,15 @@ interface EventRow {
   data: Record<string, unknown>;
   at: Date;
   xact_id: string;
+  /** No transaction that began before it is still open. */
+  readable: boolean;
 }
 
 const pollMs = 1_000;
 const batchRows = 200;
 const retryMs = 1_000;
+// A fact waits for transactions older than its own; under load one is nearly always open, but never for long.
+const heldBackMs = 20;
 
 /**
  * Hands facts to handlers, each with a cursor of its own that survives restarts. New handlers begin with what comes after them.
@@ -128,16 +137,23 @@ export async function createDispatch({
   async function runHandler(handler: FactHandler & { readonly volatile?: true }, settled: { upTo: number }): Promise<void> {
     let cursor = await startOf(handler.name, handler.volatile === true);
     let wake: () => void = () => undefined;
-    const onWake = () => wake();
+    let woken = false;
+    const onWake = () => {
+      woken = true;
+      wake();
+    };
     wakers.add(onWake);
     while (!closed) {
       const startedAt = performance.now();
+      woken = false;
       try {
-        const rows = await db.query<EventRow>(sql`
-          select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text
+        const found = await db.query<EventRow>(sql`
+          select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text,
+            e.xact_id < pg_snapshot_xmin(pg_current_snapshot()) as readable
           from events e
-          where (e.xact_id, e.id) > (${cursor.xactId}::xid8, ${cursor.eventId}::uuid) and e.xact_id < pg_snapshot_xmin(pg_current_snapshot())
+          where (e.xact_id, e.id) > (${cursor.xactId}::xid8, ${cursor.eventId}::uuid)
           order by e.xact_id, e.id limit ${batchRows}`);
+        const rows = found.filter(({ readable }) => readable);
         for (const row of rows) {
           if (handler.volatile === true || handler.types.includes(row.type)) {
             await handler.handle({
@@ -156,10 +172,11 @@ export async function createDispatch({
             sql`update event_cursors set xact_id = ${cursor.xactId}::xid8, event_id = ${cursor.eventId}, moved_at = now() where handler = ${handler.name}`,
           );
         }
-        if (rows.length < batchRows) {
-          settled.upTo = startedAt;
+        const heldBack = rows.length < found.length;
+        if (!heldBack && rows.length < batchRows) settled.upTo = startedAt;
+        if (heldBack || (rows.length < batchRows && !woken)) {
           await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, pollMs);
+            const timer = setTimeout(resolve, heldBack ? heldBackMs : pollMs);
             wake = () => {
               clearTimeout(timer);
               resolve();
