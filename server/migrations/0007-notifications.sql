@@ -16,6 +16,8 @@ create index notification_targets_organisation_id_idx on notification_targets (o
 
 create table deliveries (
   id uuid primary key,
+  -- Order in which they were made; ids of one millisecond do not tell it.
+  position bigint generated always as identity,
   organisation_id uuid not null,
   target_id uuid references notification_targets (id) on delete set null,
   target_name text not null,
@@ -34,7 +36,7 @@ create table deliveries (
 );
 create index deliveries_organisation_id_created_at_idx on deliveries (organisation_id, created_at desc, id);
 create index deliveries_next_try_at_idx on deliveries (next_try_at) where state = 'waiting';
-create index deliveries_target_id_alarm_id_waiting_idx on deliveries (target_id, alarm_id, id) where state = 'waiting';
+create index deliveries_target_id_alarm_id_waiting_idx on deliveries (target_id, alarm_id, position) where state = 'waiting';
 create index deliveries_alarm_id_idx on deliveries (alarm_id);
 create index deliveries_target_id_idx on deliveries (target_id);
 

@@ -7,21 +7,26 @@ import { sql } from "../../platform/sql.ts";
 
 export type AlarmEntry = z.output<typeof alarmEntry>;
 
-/** Writes what happened to an alarm; an alarm that is gone takes no more entries. */
-export async function insertEntry(
-  tx: Transaction,
-  entry: {
-    alarmId: string;
-    what: AlarmEntry["what"];
-    by?: string | undefined;
-    value?: number | undefined;
-    detail?: string | undefined;
-  },
-): Promise<void> {
+export interface NewEntry {
+  readonly alarmId: string;
+  readonly what: AlarmEntry["what"];
+  readonly by?: string | undefined;
+  readonly value?: number | undefined;
+  readonly detail?: string | undefined;
+}
+
+/** Writes what happened to alarms, in this order; an alarm that is gone takes no more entries. */
+export async function insertEntries(tx: Transaction, entries: readonly NewEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  const ids = entries.map(() => newId()).sort();
   await tx.query(sql`
     insert into alarm_entries (id, organisation_id, alarm_id, what, by, value, detail)
-    select ${newId()}::uuid, a.organisation_id, a.id, ${entry.what}, ${entry.by ?? null}, ${entry.value ?? null}::float8, ${entry.detail ?? null}
-    from alarms a where a.id = ${entry.alarmId}`);
+    select e.id, a.organisation_id, a.id, e.what, e.by, e.value, e.detail
+    from unnest(${ids}::uuid[], ${entries.map(({ alarmId }) => alarmId)}::uuid[], ${entries.map(({ what }) => what)}::text[],
+      ${entries.map(({ by }) => by ?? null)}::text[], ${entries.map(({ value }) => value ?? null)}::float8[],
+      ${entries.map(({ detail }) => detail ?? null)}::text[]) as e (id, alarm_id, what, by, value, detail)
+    join alarms a on a.id = e.alarm_id
+    order by e.id`);
 }
 
 /** What happened to an alarm, oldest first; at most the newest thousand entries. */

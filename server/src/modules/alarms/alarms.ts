@@ -11,7 +11,7 @@ import { emit } from "../../platform/events.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
-import { insertEntry, selectEntries } from "./alarm-entry-store.ts";
+import { insertEntries, selectEntries } from "./alarm-entry-store.ts";
 import type { AlarmEntry } from "./alarm-entry-store.ts";
 import * as rules from "./alarm-rule-store.ts";
 import * as store from "./alarm-store.ts";
@@ -56,7 +56,11 @@ export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
 
   async function clearForRule(tx: Transaction, ruleId: string, kinds: readonly Direction[], detail: string, by: string): Promise<void> {
     const cleared = await store.clearOpen(tx, { ruleId, kinds, at: new Date(clock.nowMs()) });
-    for (const one of cleared) await tell(tx, "cleared", one, { origin, detail, by });
+    await tell(
+      tx,
+      cleared.map((turned) => ({ what: "cleared", turned, detail, by })),
+      origin,
+    );
   }
 
   async function tellRule(tx: Transaction, organisationId: string, rule: AlarmRule): Promise<void> {
@@ -138,7 +142,7 @@ export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
         if (state === before.state) return before;
         const after: Alarm = { ...before, state, acknowledgedAt: new Date(clock.nowMs()), acknowledgedBy: by };
         await store.saveAcknowledged(tx, after);
-        await insertEntry(tx, { alarmId, what: "acknowledged", by, detail: note });
+        await insertEntries(tx, [{ alarmId, what: "acknowledged", by, detail: note }]);
         await emit(tx, { organisationId, type: "alarm.acknowledged", nounId: alarmId, data: { ...after, origin } });
         return after;
       });
@@ -222,7 +226,7 @@ export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
 
     /** Puts a try to tell somebody into the alarm's history, in the transaction that records the try. */
     async recordNotice(tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string): Promise<void> {
-      await insertEntry(tx, { alarmId, what, detail });
+      await insertEntries(tx, [{ alarmId, what, detail }]);
     },
 
     /** Writes what is pending and stops trying; what cannot be written now is found again by `catchUp` at the next start. */

@@ -13,10 +13,15 @@ export function offlineHandler({ db, origin }: { db: Db; origin: string }): Fact
       await db.transaction(async (tx) => {
         if (fact.type === "device.offline") {
           const raised = await raiseOffline(tx, { eventId, deviceId, organisationId, severity: "warning", at });
-          if (raised !== undefined) await tell(tx, "raised", raised, { origin });
+          if (raised !== undefined) await tell(tx, [{ what: "raised", turned: raised }], origin);
           return;
         }
-        for (const cleared of await clearOpen(tx, { deviceId, kinds: ["offline"], at })) await tell(tx, "cleared", cleared, { origin });
+        const cleared = await clearOpen(tx, { deviceId, kinds: ["offline"], at });
+        await tell(
+          tx,
+          cleared.map((turned) => ({ what: "cleared", turned })),
+          origin,
+        );
       });
     },
   };

@@ -1,29 +1,40 @@
 import type { Db, Transaction } from "../../platform/db.ts";
 import { isDatabaseAway } from "../../platform/db.ts";
-import { emit } from "../../platform/events.ts";
+import { emitAll } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
-import { insertEntry } from "./alarm-entry-store.ts";
+import { insertEntries } from "./alarm-entry-store.ts";
 import { clearAlarms, raiseAlarms } from "./alarm-store.ts";
 import type { Turned } from "./alarm-store.ts";
 import type { Transition } from "./watch.ts";
 
 const retryMs = 1_000;
-const batchSize = 200;
+const batchSize = 500;
 
-/** Tells that an alarm was raised or cleared: its entry and its fact, in the transaction that turned it. */
-export async function tell(
-  tx: Transaction,
-  what: "raised" | "cleared",
-  { alarm, organisationId }: Turned,
-  { origin, value, detail, by }: { origin: string; value?: number | undefined; detail?: string | undefined; by?: string | undefined },
-): Promise<void> {
-  await insertEntry(tx, { alarmId: alarm.id, what, value, detail, by });
-  await emit(tx, {
-    organisationId,
-    type: `alarm.${what}`,
-    nounId: alarm.id,
-    data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
-  });
+/** An alarm that turned, and what is told of it. */
+export interface Turn {
+  readonly what: "raised" | "cleared";
+  readonly turned: Turned;
+  /** The value that turned it, where one did. */
+  readonly value?: number | undefined;
+  readonly detail?: string | undefined;
+  readonly by?: string | undefined;
+}
+
+/** Tells that alarms were raised or cleared, in this order: their entries and their facts, in the transaction that turned them. */
+export async function tell(tx: Transaction, turns: readonly Turn[], origin: string): Promise<void> {
+  await insertEntries(
+    tx,
+    turns.map(({ what, turned, value, detail, by }) => ({ alarmId: turned.alarm.id, what, value, detail, by })),
+  );
+  await emitAll(
+    tx,
+    turns.map(({ what, turned: { alarm, organisationId }, value, detail }) => ({
+      organisationId,
+      type: `alarm.${what}`,
+      nounId: alarm.id,
+      data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
+    })),
+  );
 }
 
 /**
@@ -45,6 +56,7 @@ export function createSettlement({ db, pending, origin, log }: { db: Db; pending
 
   async function write(batch: readonly Transition[]): Promise<void> {
     await db.transaction(async (tx) => {
+      const turns: Turn[] = [];
       let rest = batch.filter(({ source }) => !source.retired);
       // A limit may have turned more than once since the last time: its turns are written one after another.
       while (rest.length > 0) {
@@ -54,12 +66,13 @@ export function createSettlement({ db, pending, origin, log }: { db: Db; pending
         const raises = round.filter(({ kind }) => kind === "raise");
         const clears = round.filter(({ kind }) => kind === "clear");
         if (raises.length > 0) {
-          for (const raised of await raiseAlarms(tx, raises)) await tell(tx, "raised", raised, { origin, value: raised.alarm.value });
+          for (const turned of await raiseAlarms(tx, raises)) turns.push({ what: "raised", turned, value: turned.alarm.value });
         }
         if (clears.length > 0) {
-          for (const cleared of await clearAlarms(tx, clears)) await tell(tx, "cleared", cleared, { origin, value: cleared.value });
+          for (const { value, ...turned } of await clearAlarms(tx, clears)) turns.push({ what: "cleared", turned, value });
         }
       }
+      await tell(tx, turns, origin);
     });
   }
 

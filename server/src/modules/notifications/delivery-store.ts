@@ -150,17 +150,17 @@ export async function claimDue(
 ): Promise<Due[]> {
   const rows = await db.query<DueRow>(sql`
     with ranked as (
-      select w.id, row_number() over (partition by w.target_id order by w.next_try_at, w.id)
+      select w.id, row_number() over (partition by w.target_id order by w.next_try_at, w.position)
         + (select count(*) from deliveries l where l.target_id = w.target_id and l.state = 'waiting' and l.leased_until > now()) as place
       from deliveries w
       where w.state = 'waiting' and w.next_try_at <= now() and (w.leased_until is null or w.leased_until <= now())
         and not exists (select 1 from deliveries e
-          where e.state = 'waiting' and e.target_id = w.target_id and e.alarm_id = w.alarm_id and e.id < w.id)),
+          where e.state = 'waiting' and e.target_id = w.target_id and e.alarm_id = w.alarm_id and e.position < w.position)),
     picked as (
       select d.id from deliveries d
       where d.id in (select r.id from ranked r where r.place <= ${perTarget}) and d.state = 'waiting'
         and (d.leased_until is null or d.leased_until <= now())
-      order by d.next_try_at limit ${limit} for update skip locked),
+      order by d.next_try_at, d.position limit ${limit} for update skip locked),
     leased as (
       update deliveries d set leased_until = now() + make_interval(secs => ${leaseSeconds}) from picked p where d.id = p.id
       returning d.id, d.organisation_id, d.alarm_id, d.attempts, d.body, d.target_id)

@@ -212,6 +212,20 @@ describe("notifications", () => {
     expect((await deliveries())[0]?.state).toBe("delivered");
   });
 
+  it("tells the turns of a flapping value in their order, though they were written in one transaction", async () => {
+    await addWebhook();
+    const watch = alarms.watchFor(device, "temperature");
+    for (const value of [31, 1, 32, 2, 33, 3, 34, 4, 35, 5]) watch.observe(value, next());
+    await alarms.settle();
+    await dispatch.settle();
+    await settledDeliveries();
+    const told = catcher.caught.map(({ body }) => JSON.parse(body) as { type: string; alarm: { id: string } });
+    expect(told).toHaveLength(10);
+    for (const id of new Set(told.map(({ alarm }) => alarm.id))) {
+      expect(told.filter(({ alarm }) => alarm.id === id).map(({ type }) => type)).toEqual(["alarm.raised", "alarm.cleared"]);
+    }
+  });
+
   it("tells only what is severe enough, and nobody who is switched off", async () => {
     await addWebhook("critical", "Critical only");
     const { id } = await addWebhook("info", "Off");
