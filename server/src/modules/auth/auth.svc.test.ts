@@ -51,6 +51,14 @@ describe("the first run", () => {
     await home.close();
   });
 
+  it("does not start with another installation's key, and leaves what is there as it is", async () => {
+    const home = await startInstallation();
+    const cookie = await home.setUp();
+    await expect(startInstallation({ connection: home.connection })).rejects.toMatchObject({ code: "auth.wrong_installation_key" });
+    expect((await home.get(getSession.path, { cookie })).status).toBe(200);
+    await home.close();
+  });
+
   it("S3: takes a code that the operator chose, and does not start with a weak one", async () => {
     const home = await startInstallation({ env: { ROOST_SETUP_CODE: "heron-gravel-7-lantern-mop" } });
     expect((await home.post(setUp.path, { code: "heron-gravel-7-lantern-mop", email: "a@example.org", password })).status).toBe(201);

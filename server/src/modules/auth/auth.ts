@@ -57,7 +57,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
   const publicUrl = config.ROOST_PUBLIC_URL;
   const library = createSignInLibrary({ db, log, hasher, signingKey, publicUrl });
   const cookieName = sessionCookieName(publicUrl);
-  const signIn = createSignIn({ db, library, clock, signingKey, cookieName, isSecure: publicUrl?.startsWith("https:") === true });
+  const signIn = createSignIn({ db, library, clock, log, signingKey, cookieName, isSecure: publicUrl?.startsWith("https:") === true });
   const rights = createRights({ clock, log, recheck: (grants) => recheck(db, grants) });
   const cleanUp = setInterval(() => {
     store.removeEndedSessions(db).catch((error: unknown) => log.debug({ err: error }, "ended sessions could not be cleaned up"));
@@ -202,7 +202,8 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
      *
      * @throws {AppError} `http.forbidden` for permissions its maker does not hold, or when its maker is a token itself.
      */
-    addToken: (caller: PersonCaller, input: NewToken): Promise<{ token: ApiToken; secret: string }> => addApiToken(db, caller, input),
+    addToken: (caller: PersonCaller, input: NewToken): Promise<{ token: ApiToken; secret: string }> =>
+      addApiToken({ db, log }, caller, input),
 
     /** @throws {AppError} `auth.token_not_found` */
     async removeToken(caller: PersonCaller, tokenId: string): Promise<void> {

@@ -8,6 +8,7 @@ import { isAPIError } from "better-auth/api";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
+import type { Log } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
 import { createThrottle } from "../../platform/throttle.ts";
 import { findMembership, findPerson, findSetup } from "./auth-store.ts";
@@ -32,6 +33,7 @@ interface SignInDeps {
   readonly db: Db;
   readonly library: SignInLibrary;
   readonly clock: Clock;
+  readonly log: Log;
   readonly signingKey: string;
   readonly cookieName: string;
   readonly isSecure: boolean;
@@ -41,7 +43,7 @@ const quarterHourMs = 900_000;
 const browserSeconds = 31_536_000;
 
 /** Signing in and finding sessions, over the sign-in library. */
-export function createSignIn({ db, library, clock, signingKey, cookieName, isSecure }: SignInDeps) {
+export function createSignIn({ db, library, clock, log, signingKey, cookieName, isSecure }: SignInDeps) {
   // A burst of five and five more in a quarter of an hour: no account is guessed at more than ten times in one.
   const perAccount = createThrottle({ clock, burst: 5, refill: 5, windowMs: quarterHourMs, maxKeys: 50_000 });
   const perAddress = createThrottle({ clock, burst: 30, refill: 60, windowMs: quarterHourMs, maxKeys: 50_000 });
@@ -55,13 +57,17 @@ export function createSignIn({ db, library, clock, signingKey, cookieName, isSec
     // A browser that signed in to this account before has tries of its own, so that strangers cannot lock its owner out.
     const account = browser === undefined ? `account:${email}` : `browser:${browser}`;
     const waitSeconds = Math.max(perAccount.take(account), perAddress.take(request.remoteAddress));
-    if (waitSeconds > 0) throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
+    if (waitSeconds > 0) {
+      log.warn({ remoteAddress: request.remoteAddress }, "sign-ins were held back: too many tries for an account or from an address");
+      throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
+    }
     const headers = new Headers({ "x-roost-address": request.remoteAddress });
     if (typeof userAgent === "string") headers.set("user-agent", userAgent.slice(0, 256));
     const answer = await library.api
       .signInEmail({ body: { email, password: input.password, rememberMe: !isBrief }, headers, returnHeaders: true })
       .catch(async (error: unknown) => {
         if (isAPIError(error) && error.statusCode < 500) {
+          log.info({ remoteAddress: request.remoteAddress }, "a sign-in was refused");
           const setup = await findSetup(db);
           throw setup?.isUsed === true ? authErrors.wrong_credentials({}, { cause: error }) : authErrors.not_set_up({}, { cause: error });
         }
@@ -69,6 +75,7 @@ export function createSignIn({ db, library, clock, signingKey, cookieName, isSec
       });
     perAccount.giveBack(account);
     perAddress.giveBack(request.remoteAddress);
+    log.info({ personId: answer.response.user.id, remoteAddress: request.remoteAddress }, "a person signed in");
     const cookies = answer.headers.getSetCookie();
     const own = cookies.find((line) => line.startsWith(`${cookieName}=`));
     if (own === undefined) throw new TypeError("The sign-in library made no session cookie.");

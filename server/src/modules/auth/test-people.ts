@@ -42,6 +42,7 @@ export const tail = defineRoute({
 /** A fresh installation with people, over a real socket and a database of its own. */
 export interface Installation {
   readonly url: string;
+  readonly connection: pg.PoolConfig;
   readonly db: Db;
   readonly auth: Auth;
   readonly code: string;
@@ -65,7 +66,13 @@ export async function startInstallation({
   const log = createLog({ level: "debug", pretty: false, destination: { write: (line: string) => void lines.push(line) } });
   const db = createDb({ connection: database.connection, log });
   const config = loadConfig({ ROOST_HTTP_PORT: "0", ...env });
-  const auth = await createAuth({ db, config, clock: systemClock, log, seal: createSeal(randomBytes(32)) });
+  const auth = await createAuth({ db, config, clock: systemClock, log, seal: createSeal(randomBytes(32)) }).catch(
+    async (error: unknown) => {
+      await db.close();
+      await database.drop();
+      throw error;
+    },
+  );
   const { organisationId, setupCode: code = "" } = await auth.ensureFirstOrganisation();
   const http = createHttp({
     config,
@@ -85,6 +92,7 @@ export async function startInstallation({
     fetch(url + path, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
   return {
     url,
+    connection: database.connection,
     db,
     auth,
     code,

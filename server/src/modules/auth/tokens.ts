@@ -5,6 +5,7 @@ import type { Permission } from "@roost/contract/permissions";
 
 import type { Db } from "../../platform/db.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
+import type { Log } from "../../platform/log.ts";
 import { hashSecret, makeTokenSecret } from "./credentials.ts";
 import { addToken } from "./token-store.ts";
 import type { StoredToken } from "./token-store.ts";
@@ -16,7 +17,11 @@ export interface NewToken {
 }
 
 /** Makes a token for a person; see the face. */
-export async function addApiToken(db: Db, caller: PersonCaller, input: NewToken): Promise<{ token: ApiToken; secret: string }> {
+export async function addApiToken(
+  { db, log }: { db: Db; log: Log },
+  caller: PersonCaller,
+  input: NewToken,
+): Promise<{ token: ApiToken; secret: string }> {
   // A token that made tokens would outlive its own revocation.
   if (caller.kind !== "person") throw httpErrors.forbidden();
   const missing = input.permissions.filter((permission) => !caller.permissions.has(permission));
@@ -30,6 +35,7 @@ export async function addApiToken(db: Db, caller: PersonCaller, input: NewToken)
     secretHash: hashSecret(secret),
     expiresInDays: input.expiresInDays,
   });
+  log.info({ tokenId: stored.id, personId: caller.id }, "an API token was made");
   return { token: toApiToken(stored), secret };
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as rawRequest } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -146,6 +147,38 @@ describe("the HTTP edge", () => {
     expect(answer.status).toBe(200);
     stop.abort();
     await expect.poll(() => own.holds.now).toBe(0);
+    await own.http.close();
+  });
+
+  it("breaks a stream off where its source fails, so that nobody takes the part for the whole, and tells the log", async () => {
+    const own = await startEdge();
+    const answer = await fetch(`${own.url}/api/v1/breaks`);
+    expect(answer.status).toBe(200);
+    own.waiting.leave.open();
+    await expect(answer.text()).rejects.toThrow();
+    await expect.poll(() => own.lines.filter((line) => line.includes("inner secret of the stream")).length).toBe(1);
+    expect((await fetch(`${own.url}/api/v1/nothing`)).status).toBe(404);
+    await own.http.close();
+  });
+
+  it("asks a stream's source for no more than the client takes", async () => {
+    const own = await startEdge();
+    const socket = connect(own.port, "127.0.0.1", () => socket.write("GET /api/v1/large HTTP/1.1\r\nhost: x\r\n\r\n"));
+    // A client that reads its headers and then no more; the network's own buffers hold a few MB.
+    await new Promise<void>((resolve) => socket.once("readable", () => resolve()));
+    let before = -1;
+    await expect
+      .poll(
+        () => {
+          const still = own.made.rows === before;
+          before = own.made.rows;
+          return still;
+        },
+        { interval: 200, timeout: 10_000 },
+      )
+      .toBe(true);
+    expect(own.made.rows).toBeLessThan(500);
+    socket.destroy();
     await own.http.close();
   });
 

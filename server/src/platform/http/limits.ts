@@ -12,7 +12,7 @@ export const httpLimits = {
   headersTimeoutMs: { default: 10_000, unit: "ms", answer: "408 `http.too_slow`", about: "Time for all headers of a request." },
   requestTimeoutMs: { default: 25_000, unit: "ms", answer: "408 `http.too_slow`", about: "Time for the whole request to arrive." },
   deadlineMs: {
-    default: 4_700,
+    default: 4_400,
     unit: "ms",
     answer: "503 `http.unavailable`",
     about: "How long Roost may think about a request; a frozen database answers nobody. Streams are left out once they run.",

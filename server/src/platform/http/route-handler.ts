@@ -3,6 +3,7 @@ import type { Route } from "@roost/contract/route";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 
+import { isDatabaseAway } from "../db.ts";
 import { withCorrelationId } from "../log.ts";
 import type { Log } from "../log.ts";
 import type { Throttle } from "../throttle.ts";
@@ -75,7 +76,7 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
       if (route.streams !== undefined) {
         const held = caller !== undefined && "hold" in caller ? caller.hold() : undefined;
         if (held !== undefined) reply.raw.once("close", held);
-        await sendStream(reply.code(status), route.streams, answer as StreamReply, ends());
+        await sendStream(reply.code(status), route.streams, answer as StreamReply, ends(), options.log);
       } else if (route.reply === undefined) {
         await reply.code(status).send();
       } else {
@@ -127,13 +128,27 @@ function endOf(reply: FastifyReply, closing: AbortSignal, right: AbortSignal | u
   return AbortSignal.any([gone.signal, closing, ...(right === undefined ? [] : [right])]);
 }
 
-async function sendStream(reply: FastifyReply, media: string, { body, headers = {} }: StreamReply, signal: AbortSignal): Promise<void> {
+async function sendStream(
+  reply: FastifyReply,
+  media: string,
+  { body, headers = {} }: StreamReply,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
   const isText = media.startsWith("text/") || media === "application/json";
   void reply.type(isText ? `${media}; charset=utf-8` : media);
   if (media === "text/event-stream") void reply.headers({ "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" });
   void reply.headers(headers);
-  if (typeof body === "string" || body instanceof Uint8Array) await reply.send(typeof body === "string" ? body : Buffer.from(body));
-  else await reply.send(streamUntil(body, signal, media === "text/event-stream" ? ":\n\n" : undefined));
+  if (typeof body === "string" || body instanceof Uint8Array) {
+    await reply.send(typeof body === "string" ? body : Buffer.from(body));
+    return;
+  }
+  const parts = streamUntil(body, signal, media === "text/event-stream" ? ":\n\n" : undefined);
+  // The status went out long ago: the client sees the connection break, and only the log can say why.
+  parts.once("error", (error) => {
+    if (!signal.aborted) log[isDatabaseAway(error) ? "warn" : "error"]({ err: error }, "a stream broke off");
+  });
+  await reply.send(parts);
 }
 
 /** Answers 503 in time although a frozen database answers nobody; what comes later is heard, so that it is no unhandled rejection. */

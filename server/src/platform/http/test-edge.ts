@@ -65,6 +65,22 @@ const send = defineRoute({
   rawBody: true,
   reply: z.object({ bytes: z.number() }),
 });
+const breaks = defineRoute({
+  operation: "breaks",
+  method: "GET",
+  path: "/api/v1/breaks",
+  access: "public",
+  summary: "Breaks off.",
+  streams: "text/csv",
+});
+const large = defineRoute({
+  operation: "large",
+  method: "GET",
+  path: "/api/v1/large",
+  access: "public",
+  summary: "64 MB.",
+  streams: "text/csv",
+});
 const guess = defineRoute({
   operation: "signIn",
   method: "POST",
@@ -97,6 +113,8 @@ export interface Edge {
   readonly lines: string[];
   readonly rightEnds: AbortController;
   readonly holds: { now: number };
+  /** Rows that the large stream was asked for. */
+  readonly made: { rows: number };
   readonly streamEnded: { promise: Promise<void>; open: () => void };
   readonly waiting: { entered: ReturnType<typeof gate>; leave: ReturnType<typeof gate> };
 }
@@ -108,6 +126,7 @@ export async function startEdge(options: Partial<HttpOptions> = {}, env: Record<
   const metrics = createMetrics({ processMetrics: false });
   const rightEnds = new AbortController();
   const holds = { now: 0 };
+  const made = { rows: 0 };
   const ended = gate();
   const waiting = { entered: gate(), leave: gate() };
   const keeper: HeldCaller = {
@@ -168,6 +187,21 @@ export async function startEdge(options: Partial<HttpOptions> = {}, env: Record<
       }
     })(),
   }));
+  http.mount(breaks, async () => ({
+    body: (async function* () {
+      yield "first row\n";
+      await waiting.leave.opened;
+      throw new TypeError("the inner secret of the stream");
+    })(),
+  }));
+  http.mount(large, async () => ({
+    body: (async function* () {
+      for (let row = 0; row < 2_000; row += 1) {
+        made.rows += 1;
+        yield "x".repeat(32_768);
+      }
+    })(),
+  }));
   mountEdge(http.mount, { routes: [echo], version: "1.2.3", metrics });
   const { port } = await http.listen();
   return {
@@ -177,6 +211,7 @@ export async function startEdge(options: Partial<HttpOptions> = {}, env: Record<
     lines,
     rightEnds,
     holds,
+    made,
     streamEnded: { promise: ended.opened, open: ended.open },
     waiting,
   };
