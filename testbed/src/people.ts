@@ -15,7 +15,7 @@ export interface Administrator {
 }
 
 /** Sets the first administrator with the one-time code, as a person would, and keeps the session. */
-export async function setUpAdministrator(server: ServerProcess): Promise<Administrator> {
+export async function setUpAdministrator(server: Pick<ServerProcess, "ready">): Promise<Administrator> {
   const { url, setupCode } = server.ready;
   const email = "keeper@example.org";
   const password = "a long walk to the coop at dawn";
