@@ -140,6 +140,25 @@ describe("people and their sessions", () => {
     expect(await status({ authorization: `Bearer ${token}` })).toBe(401);
   });
 
+  it("renews a session by use, in the browser and at rest; a bearer token ends when it was said to end", async () => {
+    const cookie = await signedIn();
+    const { access_token: token } = (await (await home.post(login.path, { username: "keeper@example.org", password })).json()) as {
+      access_token: string;
+    };
+    await home.db.query(sql`update sessions set expires_at = now() + interval '2 days'`);
+    const answer = await home.get(getSession.path, { cookie });
+    expect(answer.headers.getSetCookie()[0]).toMatch(/^roost_session=[^;]+; Max-Age=604800/);
+    expect((await home.get(getSession.path, { authorization: `Bearer ${token}` })).headers.getSetCookie()).toEqual([]);
+    const days = await home.db.query<{ days: number }>(
+      sql`select round(extract(epoch from s.expires_at - now()) / 86400)::int as days from sessions s order by s.id desc limit 2`,
+    );
+    expect(days.map((row) => row.days)).toEqual([2, 7]);
+    await home.db.query(sql`update sessions set expires_at = now() - interval '1 second'`);
+    // What is in memory is two seconds old at most.
+    await expect.poll(async () => status({ cookie }), { timeout: 10_000 }).toBe(401);
+    expect(await status({ authorization: `Bearer ${token}` })).toBe(401);
+  });
+
   it("S2: takes no credential that was altered, cut, moved or made up", async () => {
     const cookie = await signedIn();
     const value = decodeURIComponent(/roost_session=([^;]+)/.exec(cookie)?.[1] ?? "");
