@@ -61,7 +61,7 @@ export default {
       name: "only-stores-and-platform-know-pg",
       severity: "error",
       from: { path: "^server/src/modules/", pathNot: ["-(store|writer)\\.ts$", "\\.svc\\.test\\.ts$", "/test-[a-z-]+\\.ts$"] },
-      to: { path: "node_modules/(pg|pg-copy-streams)/" },
+      to: { path: "node_modules/pg/", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "testbed-is-for-tests",

@@ -22,7 +22,7 @@ const rules = [
   {
     name: "message-as-protocol",
     reason: "Branch on the code of an error, never on its text.",
-    pattern: /\bif\s*\([^)]*\.message\b/,
+    pattern: /\bif\s*\([^)]*\b(?:err|error|cause|caught|reason)\w*\.message\b/,
     where: /^(?:contract|server|agent|web|cli)\/src\//,
   },
   {
@@ -43,7 +43,8 @@ const rules = [
     reason: "Only code that saw a commit succeed makes a receipt.",
     pattern: /\breceiptOfCommit\(/,
     where: /^server\/src\//,
-    except: /^server\/src\/platform\/receipt\.ts$|^server\/src\/modules\/(?:telemetry|ingest)\/[a-z-]*writer\.ts$|\.test\.ts$|\/test-[a-z-]+\.ts$/,
+    except:
+      /^server\/src\/platform\/receipt\.ts$|^server\/src\/modules\/(?:telemetry|ingest)\/[a-z-]*writer\.ts$|\.test\.ts$|\/test-[a-z-]+\.ts$/,
   },
   {
     name: "no-mock-of-ours",
