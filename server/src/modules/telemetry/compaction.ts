@@ -25,6 +25,9 @@ export interface CompactionReport {
   readonly dropped: number;
 }
 
+// Any number will do, as long as it stays.
+const dropLockKey = 7_266_779;
+
 /** Moves closed segments into chunks, slice by slice, and drops their partitions later. Any number of servers may run it at once. */
 export function createCompaction({ db, log, sliceValues = 200_000, dueRows = 1_000_000, keepPartitionSeconds = 600 }: CompactionDeps) {
   async function withConnection<Result>(work: (client: pg.Client, queryable: Queryable) => Promise<Result>): Promise<Result> {
@@ -73,12 +76,14 @@ export function createCompaction({ db, log, sliceValues = 200_000, dueRows = 1_0
   }
 
   async function dropSpent(signal: AbortSignal | undefined): Promise<number> {
-    const spent = await selectSpentSegments(db, keepPartitionSeconds);
-    if (spent.length === 0) return 0;
+    if ((await selectSpentSegments(db, keepPartitionSeconds)).length === 0) return 0;
     return withConnection(async (client, queryable) => {
+      // One server at a time; the lock ends with the connection.
+      const [lock] = await queryable.query<{ held: boolean }>(sql`select pg_try_advisory_lock(${dropLockKey}) as held`);
+      if (lock?.held !== true) return 0;
       await client.query("set statement_timeout = '20s'");
       let dropped = 0;
-      for (const segment of spent) {
+      for (const segment of await selectSpentSegments(queryable, keepPartitionSeconds)) {
         if (signal?.aborted === true) break;
         const table = identifier(segmentTable(segment.id));
         // Dropping an attached partition would lock everybody out of the parent; detaching this way waits for readers instead.
