@@ -1,0 +1,136 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { createTestDatabase } from "@roost/testbed/postgres";
+import type { TestDatabase } from "@roost/testbed/postgres";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { createDb } from "./db.ts";
+import type { Db } from "./db.ts";
+import { createJobs } from "./jobs.ts";
+import type { JobDefinition, Jobs } from "./jobs.ts";
+import { createLog } from "./log.ts";
+import { sql } from "./sql.ts";
+
+describe("jobs", () => {
+  let database: TestDatabase;
+  let db: Db;
+  const lines: Record<string, unknown>[] = [];
+  const log = createLog({
+    level: "debug",
+    pretty: false,
+    destination: { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  const started: Jobs[] = [];
+  const start = async (jobs: readonly JobDefinition[], more: { leaseSeconds?: number } = {}) => {
+    const made = createJobs({ db, log, jobs, pollSeconds: 0.1, ...more });
+    await made.start();
+    started.push(made);
+    return made;
+  };
+  const until = async (fact: () => boolean | Promise<boolean>) => {
+    for (const deadline = Date.now() + 25_000; Date.now() < deadline; await wait(20)) if (await fact()) return;
+    throw new Error("It did not come true in time.");
+  };
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    db = createDb({ connection: database.connection, log });
+  });
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((jobs) => jobs.stop()));
+  });
+  afterAll(async () => {
+    await db.close();
+    await database.drop();
+  });
+
+  it("R11: run once per span, whatever the number of servers", async () => {
+    const runs: string[] = [];
+    const job = { name: "test.spans", everySeconds: 2, run: async () => void runs.push("x") };
+    await Promise.all([start([job]), start([job]), start([job])]);
+    await until(() => runs.length >= 3);
+    const spans = await db.query<{ n: number }>(
+      sql`select count(*)::integer as n from jobs.job j where j.singleton_key = 'test.spans' group by j.singleton_on`,
+    );
+    expect(spans.every(({ n }) => n === 1)).toBe(true);
+    expect(runs.length).toBeLessThanOrEqual(spans.length);
+  });
+
+  it("R11: never run the same job twice at once", async () => {
+    let now = 0;
+    let most = 0;
+    let runs = 0;
+    const job = {
+      name: "test.alone",
+      everySeconds: 1,
+      run: async () => {
+        most = Math.max(most, ++now);
+        await wait(700);
+        now -= 1;
+        runs += 1;
+      },
+    };
+    const [one, two] = await Promise.all([start([job]), start([job])]);
+    await Promise.all([one.runNow("test.alone"), two.runNow("test.alone"), until(() => runs >= 3)]);
+    expect(most).toBe(1);
+  });
+
+  it("R11: a failing job is tried again and holds up no other", async () => {
+    let tries = 0;
+    const jobs = await start([
+      { name: "test.poison", everySeconds: 3_600, retryLimit: 2, run: () => Promise.reject(new Error(`no ${++tries}`)) },
+      { name: "test.healthy", everySeconds: 3_600, run: async () => undefined },
+    ]);
+    await jobs.runNow("test.healthy");
+    await until(() => tries === 3);
+    await until(
+      async () => (await db.query(sql`select 1 from jobs.job j where j.singleton_key = 'test.poison' and j.state = 'failed'`)).length > 0,
+    );
+    await jobs.runNow("test.healthy");
+    expect(tries).toBe(3);
+  });
+
+  it("carry one correlation id through all lines of a run, and a signal that ends with the program", async () => {
+    let aborted = false;
+    const jobs = await start([
+      {
+        name: "test.lines",
+        everySeconds: 3_600,
+        run: async ({ signal, correlationId }) => {
+          log.info({ correlationIdGiven: correlationId }, "a line of the run");
+          await wait(20_000, undefined, { signal }).catch(() => {
+            aborted = true;
+          });
+        },
+      },
+    ]);
+    await until(() => lines.some((line) => line["msg"] === "a line of the run"));
+    const line = lines.find((one) => one["msg"] === "a line of the run");
+    expect(line?.["correlationId"]).toBe(line?.["correlationIdGiven"]);
+    await jobs.stop();
+    expect(aborted).toBe(true);
+  });
+
+  it("R11: run again within seconds when their worker is killed", async () => {
+    const program = fileURLToPath(new URL("./jobs.ts", import.meta.url)).replace(/jobs\.ts$/, "");
+    const script = `
+      const { createDb } = await import("${program}db.ts");
+      const { createLog } = await import("${program}log.ts");
+      const { createJobs } = await import("${program}jobs.ts");
+      const log = createLog({ level: "silent", pretty: false });
+      const db = createDb({ connection: ${JSON.stringify(database.connection)}, log });
+      await createJobs({ db, log, leaseSeconds: 2, pollSeconds: 0.1, jobs: [{ name: "test.killed", everySeconds: 3600, run: async () => { console.log("running"); await new Promise(() => setInterval(() => {}, 1000)); } }] }).start();`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    // Longer than a lease, so that renewing is what kept it.
+    let runs = 0;
+    await start([{ name: "test.killed", everySeconds: 3_600, run: async () => void (runs += 1) }], { leaseSeconds: 2 });
+    await wait(5_000);
+    expect(runs).toBe(0);
+    child.kill("SIGKILL");
+    await until(() => runs === 1);
+  });
+});
