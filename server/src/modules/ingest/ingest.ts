@@ -296,7 +296,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     counts.duplicates += batch.duplicates;
     counts.batches += 1;
     counts.largestBatchMessages = Math.max(counts.largestBatchMessages, batch.messages);
-    log.debug({ batch: batch.number, messages: batch.messages, rows: batch.rows.count }, "a batch was committed");
+    log.debug({ messages: batch.messages, values: batch.values, duplicates: batch.duplicates }, "messages are acknowledged");
     acknowledge(receipt, batch.tickets);
     gate.release(batch.bytes);
     try {

@@ -6,7 +6,7 @@ const slotSeq = -2;
 
 // Quotients of whole numbers below 2^53 and these are rounded once, so they equal what JSON.parse reads.
 const powersOfTen = Float64Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
-const mostDigits = 15;
+const mostDigits = 16;
 
 /**
  * The form of a device's messages: all bytes but its numbers. A device sends the same form again and again, so comparing
@@ -137,7 +137,7 @@ export class MessageShape {
         digits += scale;
       }
       // 21 and 53 are `E` and `e`.
-      if (digits > mostDigits || digit === 21 || digit === 53) return false;
+      if (digits > mostDigits || whole > Number.MAX_SAFE_INTEGER || digit === 21 || digit === 53) return false;
       const value = scale === 0 ? whole : whole / (powersOfTen[scale] as number);
       const target = slots[slot] as number;
       if (target >= 0) this.values[target] = negative ? -value : value;

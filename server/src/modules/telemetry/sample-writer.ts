@@ -52,6 +52,7 @@ interface Attempt {
 const firstRetryMs = 50;
 const longestRetryMs = 2_000;
 const checkSegmentMs = 1_000;
+const mostRowsToRead = 100_000;
 
 /**
  * The write side of the telemetry store: one writer per process, one batch at a time.
@@ -89,8 +90,8 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
     }
   }
 
-  async function currentSegment(open: SampleSession) {
-    if (segment !== undefined && !segmentIsFull()) return segment;
+  async function currentSegment(open: SampleSession, mostRows = closeAfterRows) {
+    if (segment !== undefined && segment.rows <= mostRows && !segmentIsFull()) return segment;
     const opened = await open.transaction(openSegment);
     segment = { ...opened, openedMonotonicMs: clock.monotonicMs(), rows: 0, lastBatch: 0 };
     log.debug({ segmentId: opened.id }, "a segment of hot samples was opened");
@@ -186,7 +187,8 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
     findStored: (keys: readonly SampleKey[]): Promise<StoredSample[]> =>
       inTurn(async () => {
         const open = await session.open();
-        await currentSegment(open);
+        // The open segment has no index and is read whole: one that has grown is closed, and gets its index, before it costs every look-up.
+        await currentSegment(open, Math.min(closeAfterRows, mostRowsToRead));
         return findStoredSamples(open, await listHotSegments(open), keys);
       }),
 
