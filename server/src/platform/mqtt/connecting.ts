@@ -8,6 +8,7 @@ import type { Link } from "./link.ts";
 import { forwardedProperties } from "./message.ts";
 import { checkConnect, protocolLevelOf } from "./packet-checks.ts";
 import { decodePacket, encodePacket } from "./packet-codec.ts";
+import type { PacketSpan } from "./packets.ts";
 import type { Principal } from "./principal.ts";
 import type { Session, Will } from "./session.ts";
 import { levelsOf } from "./topic-filter.ts";
@@ -37,8 +38,8 @@ export interface ConnectFault {
   readonly reason: number;
 }
 
-/** Reads a CONNECT: `start` is the packet's first byte, `body` the first one behind its length. */
-export function readConnect(bytes: Buffer, start: number, body: number, end: number, hub: Hub): ConnectRequest | ConnectFault {
+/** Reads a CONNECT. */
+export function readConnect({ bytes, start, body, end }: PacketSpan, hub: Hub): ConnectRequest | ConnectFault {
   const level = protocolLevelOf(bytes, body, end);
   if (level === 0) return { fault: true, version: 0, reason: 0x81 };
   if (level !== 4 && level !== 5) return { fault: true, version: level > 5 ? 5 : 4, reason: 0x84 };

@@ -1,17 +1,17 @@
-import { ackType, AckBuffer } from "./ack-buffer.ts";
+import { AckBuffer } from "./ack-buffer.ts";
 import type { AckType } from "./ack-buffer.ts";
 import type { Census } from "./census.ts";
 import { admit, encodeWelcome, keepAliveOf, largestPacketBytes, readConnect } from "./connecting.ts";
 import type { ConnectRequest } from "./connecting.ts";
 import { FrameBuffer, frameLengthAt, headerBytes } from "./frame-buffer.ts";
 import type { Hub } from "./hub.ts";
-import type { Link } from "./link.ts";
-import { checkAck, checkDisconnect, checkSubscribe, checkUnsubscribe, isClientHeader } from "./packet-checks.ts";
-import { decodePacket, encodeDisconnect, encodeRefusal, pingResponse } from "./packet-codec.ts";
+import { isClientHeader } from "./packet-checks.ts";
+import { encodeDisconnect, encodeRefusal } from "./packet-codec.ts";
+import { handlePacket } from "./packets.ts";
+import type { PacketLink, PacketSpan } from "./packets.ts";
 import type { PublishFrame } from "./publish-decoder.ts";
 import { Publishing } from "./publishing.ts";
 import type { Session } from "./session.ts";
-import { subscribe, unsubscribe } from "./subscribing.ts";
 import type { GateQueue, GateWaiter, Tick, TickWork } from "./tick.ts";
 
 /** The bytes' way in and out: a TCP or TLS socket, or a WebSocket made to look like one. */
@@ -53,7 +53,7 @@ const forShutdown = 16;
 const lingerMs = 2_000;
 
 /** One client: takes its bytes apart, answers, and knows why it may have to wait. */
-export class Connection implements Link, TickWork, GateWaiter {
+export class Connection implements PacketLink, TickWork, GateWaiter {
   version = 0;
   receiveMaximum = 65_535;
   maximumPacketBytes = largestPacketBytes;
@@ -170,8 +170,12 @@ export class Connection implements Link, TickWork, GateWaiter {
         if (fault !== 0) this.#refuseFrame(fault);
         else if (this.version === 4 && this.#inbound().isFull) this.#waitForWindow(hub);
       } else {
-        const fault = this.#packet(bytes, first, at, body, frameEnd);
-        if (fault !== 0) this.#refuseFrame(fault);
+        const span = { bytes, start: at, body, end: frameEnd };
+        if (this.#session === undefined) this.#connect(span);
+        else {
+          const fault = handlePacket(hub, this.#session, this, span);
+          if (fault !== 0) this.#refuseFrame(fault);
+        }
       }
       at = frameEnd;
       if (this.#waits !== 0 || this.#isClosed()) return at;
@@ -179,93 +183,18 @@ export class Connection implements Link, TickWork, GateWaiter {
     return at;
   }
 
-  /** A packet that is no PUBLISH. @returns 0, or the reason code to close with. */
-  #packet(bytes: Buffer, first: number, start: number, body: number, end: number): number {
-    const { hub } = this.#deps;
-    const type = first >> 4;
-    if (this.#state === isNew) {
-      this.#connect(bytes, start, body, end);
-      return 0;
-    }
-    const session = this.#session;
-    if (session === undefined || session.principal.revoked) return 0x87;
-    switch (type) {
-      case 4:
-      case 5:
-      case 6:
-      case 7: {
-        const { reason } = this.#bounded(checkAck(bytes, body, end, this.version, type));
-        if (reason === 0) this.#acknowledged(session, type, bytes.readUInt16BE(body));
-        return reason;
-      }
-      case 8: {
-        const { reason } = this.#bounded(checkSubscribe(bytes, body, end, this.version));
-        if (reason !== 0) return reason;
-        const packet = decodePacket(bytes.subarray(start, end), this.version);
-        if (packet?.cmd !== "subscribe") return 0x81;
-        subscribe(hub, session, this, packet);
-        return 0;
-      }
-      case 10: {
-        const { reason } = this.#bounded(checkUnsubscribe(bytes, body, end, this.version));
-        if (reason !== 0) return reason;
-        const packet = decodePacket(bytes.subarray(start, end), this.version);
-        if (packet?.cmd !== "unsubscribe") return 0x81;
-        unsubscribe(hub, session, this, packet);
-        return 0;
-      }
-      case 12:
-        if (body !== end) return 0x81;
-        this.send(pingResponse);
-        return 0;
-      case 14:
-        return this.#disconnect(session, bytes, start, body, end);
-      default:
-        // A second CONNECT, or AUTH where no method was agreed on (3.1.0, 4.12).
-        return 0x82;
-    }
+  /** The second half of a QoS 2 message. */
+  release(packetId: number): void {
+    this.#inbound().release(packetId);
   }
 
-  #bounded(check: { reason: number; userProperties: number }): { reason: number } {
-    const { hub } = this.#deps;
-    if (check.reason !== 0 || check.userProperties <= hub.limits.userProperties) return check;
-    hub.exceed("userProperties");
-    return { reason: 0x97 };
+  leave(how: { withWill: boolean }): void {
+    this.#close(how);
   }
 
-  #acknowledged(session: Session, type: number, packetId: number): void {
-    if (type === 4) {
-      session.outbox?.settled(packetId);
-      session.outbox?.pump(this, session.principal);
-    } else if (type === 5) {
-      // We send nothing at QoS 2, so nothing is known under this id (4.3.3).
-      this.acknowledge(ackType.pubrel, packetId, this.version === 5 ? 0x92 : 0);
-    } else if (type === 6) {
-      this.#inbound().release(packetId);
-    }
-  }
-
-  #disconnect(session: Session, bytes: Buffer, start: number, body: number, end: number): number {
-    const { reason } = this.#bounded(checkDisconnect(bytes, body, end, this.version));
-    if (reason !== 0) return reason;
-    let withWill = false;
-    if (this.version === 5) {
-      const packet = decodePacket(bytes.subarray(start, end), 5);
-      if (packet?.cmd !== "disconnect") return 0x81;
-      const expiry = packet.properties?.sessionExpiryInterval;
-      if (expiry !== undefined) {
-        if (expiry > 0 && session.expirySeconds === 0) return 0x82;
-        session.expirySeconds = Math.min(expiry, this.#deps.hub.limits.sessionExpirySeconds);
-      }
-      withWill = end > body && bytes[body] !== 0;
-    }
-    this.#close({ withWill });
-    return 0;
-  }
-
-  #connect(bytes: Buffer, start: number, body: number, end: number): void {
+  #connect(span: PacketSpan): void {
     const { hub, census } = this.#deps;
-    const request = readConnect(bytes, start, body, end, hub);
+    const request = readConnect(span, hub);
     if ("fault" in request) {
       hub.counters.protocolErrors += 1;
       if (request.version === 0) this.#close({ withWill: false });

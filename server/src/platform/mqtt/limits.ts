@@ -25,7 +25,7 @@ export interface Limit {
  */
 export const mqttLimits = {
   connectTimeMs: {
-    default: 10_000,
+    default: 9_000,
     unit: "ms",
     answer: "closed",
     about: "From the first TCP packet to a complete CONNECT, TLS included.",
@@ -115,7 +115,7 @@ export const mqttLimits = {
     about: "Levels of a topic or filter.",
   },
   topicAliases: {
-    default: 16,
+    default: 10,
     unit: "aliases",
     answer: "DISCONNECT 0x94",
     about: "Topic aliases a client may set, announced as Topic Alias Maximum.",
@@ -177,13 +177,13 @@ export const mqttLimits = {
   retainedPerPrincipal: {
     default: 100,
     unit: "messages",
-    answer: "PUBACK 0x97",
+    answer: "PUBACK 0x97, 3.1.1: closed, or acknowledged once the refusal is on record",
     about: "Retained messages of one device or token.",
   },
   retainedBytesPerPrincipal: {
     default: 262_144,
     unit: "bytes",
-    answer: "PUBACK 0x97",
+    answer: "PUBACK 0x97, 3.1.1: closed, or acknowledged once the refusal is on record",
     about: "Bytes of the retained messages of one device or token.",
   },
   sessions: {

@@ -101,6 +101,11 @@ export class Outbox {
     }
   }
 
+  /** Says whether a message was sent under this id and waits for its PUBACK. */
+  isWaitingFor(packetId: number): boolean {
+    return this.#inflight.has(packetId);
+  }
+
   /** A PUBACK came. @returns false for a packet id that nothing was sent under. */
   settled(packetId: number): boolean {
     const waiting = this.#inflight.get(packetId);
