@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { routes } from "@roost/contract/routes";
 
 import type { Config } from "./config.ts";
-import { deviceAuthentication, deviceLookup, fleetReads, isReadBack, latestValueOf, metricDescriptions } from "./joins.ts";
+import { deviceAuthentication, deviceLookup, fleetReads, isReadBack, latestValuesOf, metricDescriptions } from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
@@ -130,7 +130,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     db,
     clock,
     log,
-    latestValue: latestValueOf(devices, telemetry),
+    latestValues: latestValuesOf(devices, telemetry),
   });
   ends.push(() => alarms.close());
   const notifications = createNotifications({

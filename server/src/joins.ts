@@ -4,7 +4,7 @@ import { findMetricManifest } from "@roost/contract/kit";
 import { telemetryErrors } from "@roost/contract/telemetry";
 import { kits } from "@roost/kits/kits";
 
-import type { Alarms, LatestValue } from "./modules/alarms/alarms.ts";
+import type { Alarms, LatestValues } from "./modules/alarms/alarms.ts";
 import type { FleetReads } from "./modules/devices/device-routes.ts";
 import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
 import { qualityOf } from "./modules/telemetry/series.ts";
@@ -74,13 +74,13 @@ export function deviceAuthentication(devices: Devices) {
   };
 }
 
-/** The newest stored value of a metric, for rules that are new or come back. */
-export function latestValueOf(devices: Devices, telemetry: Telemetry): LatestValue {
-  return async (deviceId, metric) => {
-    const device = devices.find(deviceId);
-    if (device === undefined) return undefined;
-    const found = (await telemetry.listSeries(device.key)).find(({ series }) => series.metric === metric);
-    return found?.latest;
+/** The newest stored values of metrics, for rules that are new or come back. */
+export function latestValuesOf(devices: Devices, telemetry: Telemetry): LatestValues {
+  return async (wanted) => {
+    const keys = new Set(wanted.flatMap(({ deviceId }) => devices.find(deviceId)?.key ?? []));
+    const found = await telemetry.latestOf([...keys], Number.MAX_SAFE_INTEGER);
+    const byName = new Map([...found].map(([key, rows]) => [key, new Map(rows.map((row) => [row.series.metric, row.latest]))]));
+    return wanted.map(({ deviceId, metric }) => byName.get(devices.find(deviceId)?.key ?? -1)?.get(metric));
   };
 }
 

@@ -29,7 +29,12 @@ describe("alarms", () => {
   let alarms: Alarms;
   let stored: Map<string, { value: number; measuredAtUs: number }>;
   const alarmsOf = (on: Db) =>
-    createAlarms({ db: on, clock: systemClock, log, latestValue: async (deviceId, metric) => stored.get(`${deviceId}/${metric}`) });
+    createAlarms({
+      db: on,
+      clock: systemClock,
+      log,
+      latestValues: async (wanted) => wanted.map(({ deviceId, metric }) => stored.get(`${deviceId}/${metric}`)),
+    });
   let tick = 0;
   const next = () => (Date.now() + (tick += 1000)) * 1000;
   const facts = async () =>
@@ -146,6 +151,29 @@ describe("alarms", () => {
     expect((await third.list(organisationId, all)).items).toMatchObject([{ ruleId: id, state: "cleared" }]);
     expect((await facts()).filter((type) => type !== "alarm_rule.changed")).toEqual(["alarm.raised", "alarm.cleared"]);
     await Promise.all([second.close(), third.close()]);
+  });
+
+  it("R8: starts without waiting for slow storage, and compares once it answers", async () => {
+    const { id } = await alarms.addRule(organisationId, { ...rule, above: 30 });
+    let failures = 0;
+    const answer = Promise.withResolvers<readonly [{ value: number; measuredAtUs: number }]>();
+    const second = createAlarms({
+      db,
+      clock: systemClock,
+      log,
+      latestValues: async () => {
+        if ((failures += 1) < 2) throw new Error("canceling statement due to statement timeout");
+        return answer.promise;
+      },
+    });
+    await second.catchUp();
+    const newestUs = next();
+    // Older than what is stored: it says nothing of how things are.
+    expect(second.watchFor(device, "temperature").observe(99, newestUs - 1)).toBe(false);
+    answer.resolve([{ value: 33, measuredAtUs: newestUs }]);
+    await expect.poll(async () => (await second.list(organisationId, all)).items, { timeout: 10_000 }).toHaveLength(1);
+    expect((await second.list(organisationId, all)).items).toMatchObject([{ ruleId: id, value: 33, state: "raised" }]);
+    await second.close();
   });
 
   it("keeps what it could not write while the database is away, and writes it once it is back", async () => {

@@ -18,22 +18,22 @@ import * as store from "./alarm-store.ts";
 import { acknowledge } from "./alarm.ts";
 import { offlineHandler } from "./offline.ts";
 import { createRuleLoader } from "./rule-loader.ts";
-import type { LatestValue } from "./rule-loader.ts";
+import type { LatestValues } from "./rule-loader.ts";
 import { checkLimits } from "./rule.ts";
 import type { Direction } from "./rule.ts";
 import { createSettlement, tell } from "./settlement.ts";
 import { createWatchBook } from "./watch.ts";
 import type { Watch } from "./watch.ts";
 
-export type { LatestValue } from "./rule-loader.ts";
+export type { LatestValues } from "./rule-loader.ts";
 export type { Watch } from "./watch.ts";
 
 export interface AlarmDeps {
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Log;
-  /** The newest stored value of a metric: rules are compared with it when they come or change, and at the start. */
-  readonly latestValue: LatestValue;
+  /** The newest stored values of metrics: rules are compared with them when they come or change, and at the start. */
+  readonly latestValues: LatestValues;
 }
 
 type RuleFields = Omit<AlarmRule, "id" | "deviceId" | "metric">;
@@ -47,12 +47,12 @@ const rulesPerMetric = 16;
  * Values are judged in memory; what they turn is written by {@link settle}. Call `catchUp` once after facts are being observed and
  * before the first value is taken.
  */
-export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
+export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
   // Tells our own facts from those of other servers on the same database.
   const origin = newId();
   const book = createWatchBook();
   const settlement = createSettlement({ db, pending: book.pending, origin, log });
-  const loader = createRuleLoader({ db, book, settlement, latestValue, log });
+  const loader = createRuleLoader({ db, book, settlement, latestValues, log });
 
   async function clearForRule(tx: Transaction, ruleId: string, kinds: readonly Direction[], detail: string, by: string): Promise<void> {
     const cleared = await store.clearOpen(tx, { ruleId, kinds, at: new Date(clock.nowMs()) });
@@ -76,7 +76,8 @@ export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
     settle: settlement.settle,
 
     /**
-     * Loads all rules and compares each with the newest stored value and the open alarms, then writes what follows.
+     * Loads all rules, compares each with the open alarms and the newest stored value, and writes what follows. Where reading stored values takes
+     * longer than 2 s it goes on behind; until it is done, or for 15 s, those rules judge nothing but keep the newest value they hear.
      *
      * @throws {AppError} `http.unavailable` while the database is away.
      */
@@ -230,7 +231,10 @@ export function createAlarms({ db, clock, log, latestValue }: AlarmDeps) {
     },
 
     /** Writes what is pending and stops trying; what cannot be written now is found again by `catchUp` at the next start. */
-    close: async (): Promise<void> => settlement.close(),
+    async close(): Promise<void> {
+      loader.close();
+      await settlement.close();
+    },
   };
 }
 

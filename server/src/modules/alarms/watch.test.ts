@@ -8,8 +8,8 @@ function watchAbove(book: WatchBook, above: number, { id = "r1", open = false, l
   book.apply(
     { id, deviceId: "coop-1", metric: "temperature", limits: limitsOf({ above, hysteresis: 0, forSeconds: 0 }) },
     new Set(open ? (["above"] as const) : []),
-    latest === undefined ? undefined : { value: latest, measuredAtUs: 1000 },
   );
+  book.compare("coop-1", "temperature", latest === undefined ? undefined : { value: latest, measuredAtUs: 1000 });
 }
 
 function turns(book: WatchBook): string[] {
@@ -65,6 +65,35 @@ describe("a watch", () => {
     watchAbove(book, 30, { latest: 31 });
     watchAbove(book, 30, { id: "r2", open: true, latest: 31 });
     expect(turns(book)).toEqual(["r1 raise 31"]);
+  });
+
+  it("R8: judges nothing late or doubled before it knows what is stored, and the newest value then", () => {
+    const book = createWatchBook();
+    const watch = book.watchOf("coop-1", "temperature");
+    book.apply(
+      { id: "r1", deviceId: "coop-1", metric: "temperature", limits: limitsOf({ above: 30, hysteresis: 0, forSeconds: 0 }) },
+      new Set(),
+    );
+    expect(watch.observe(35, 500)).toBe(false);
+    book.compare("coop-1", "temperature", { value: 20, measuredAtUs: 1000 });
+    expect(turns(book)).toEqual([]);
+    expect(watch.observe(36, 1001)).toBe(true);
+    expect(turns(book)).toEqual(["r1 raise 36"]);
+  });
+
+  it("judges what it heard when what is stored cannot be read in time", () => {
+    const book = createWatchBook();
+    const watch = book.watchOf("coop-1", "temperature");
+    book.apply(
+      { id: "r1", deviceId: "coop-1", metric: "temperature", limits: limitsOf({ above: 30, hysteresis: 0, forSeconds: 0 }) },
+      new Set(),
+    );
+    expect([watch.observe(40, 500), watch.observe(35, 600)]).toEqual([false, false]);
+    book.release("coop-1", "temperature");
+    expect(turns(book)).toEqual(["r1 raise 35"]);
+    book.compare("coop-1", "temperature", { value: 20, measuredAtUs: 550 });
+    book.compare("coop-1", "temperature", { value: 20, measuredAtUs: 550 });
+    expect(turns(book)).toEqual(["r1 raise 35"]);
   });
 
   it("clears what is open in the database when the newest value is inside again", () => {

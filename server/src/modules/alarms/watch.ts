@@ -46,6 +46,12 @@ class MetricWatch implements Watch {
   limits: readonly WatchedLimit[] = none;
   lastUs = Number.NEGATIVE_INFINITY;
   lastValue = Number.NaN;
+  /** What is stored was looked at: `last` is the newest there is. */
+  compared = false;
+  /**
+   * Rules wait for that look. Until then a value that comes late, or again, could be taken for the newest one; only the newest heard is kept.
+   */
+  held = false;
   readonly #pending: Transition[];
 
   constructor(deviceId: string, metric: string, pending: Transition[]) {
@@ -58,15 +64,20 @@ class MetricWatch implements Watch {
     if (!(measuredAtUs > this.lastUs)) return false;
     this.lastUs = measuredAtUs;
     this.lastValue = value;
-    const limits = this.limits;
+    return this.held ? false : this.judgeLast(this.limits);
+  }
+
+  /** Judges the newest value known; the same one twice changes nothing. */
+  judgeLast(limits: readonly WatchedLimit[]): boolean {
+    if (this.lastUs === Number.NEGATIVE_INFINITY) return false;
     let changed = false;
     for (let index = 0; index < limits.length; index += 1) {
-      if (this.judgeOne(limits[index] as WatchedLimit)) changed = true;
+      if (this.#judgeOne(limits[index] as WatchedLimit)) changed = true;
     }
     return changed;
   }
 
-  judgeOne(source: WatchedLimit): boolean {
+  #judgeOne(source: WatchedLimit): boolean {
     const verdict = judge(source.limit, source.memory, this.lastValue, this.lastUs);
     if (verdict === "nothing") return false;
     this.#pending.push({
@@ -127,14 +138,14 @@ export function createWatchBook() {
     retire,
 
     /**
-     * Puts a rule in force, in place of what it was, and judges the newest value known at once.
+     * Puts a rule in force, in place of what it was. Where the metric was compared with what is stored, the newest value is judged at once;
+     * else the rule waits for {@link compare}.
      *
      * @param open - The directions whose alarm is open in the database.
      */
     apply(
       rule: { readonly id: string; readonly deviceId: string; readonly metric: string; readonly limits: readonly Limit[] },
       open: ReadonlySet<Direction>,
-      latest: KnownValue | undefined,
     ): void {
       retire(rule.id);
       const watch = watchOf(rule.deviceId, rule.metric);
@@ -146,8 +157,29 @@ export function createWatchBook() {
       }));
       rules.set(rule.id, { watch, limits });
       watch.limits = [...watch.limits, ...limits];
-      if (latest !== undefined && latest.measuredAtUs > watch.lastUs) watch.observe(latest.value, latest.measuredAtUs);
-      else if (watch.lastUs > Number.NEGATIVE_INFINITY) for (const one of limits) watch.judgeOne(one);
+      if (watch.compared) watch.judgeLast(limits);
+      else watch.held = true;
+    },
+
+    /** Takes in the newest stored value, or that there is none, and judges the newest of all. */
+    compare(deviceId: string, metric: string, latest: KnownValue | undefined): void {
+      const watch = devices.get(deviceId)?.get(metric);
+      if (watch === undefined) return;
+      if (latest !== undefined && latest.measuredAtUs > watch.lastUs) {
+        watch.lastUs = latest.measuredAtUs;
+        watch.lastValue = latest.value;
+      }
+      watch.compared = true;
+      watch.held = false;
+      watch.judgeLast(watch.limits);
+    },
+
+    /** Waits no longer for what is stored: judges what was heard. */
+    release(deviceId: string, metric: string): void {
+      const watch = devices.get(deviceId)?.get(metric);
+      if (watch?.held !== true) return;
+      watch.held = false;
+      watch.judgeLast(watch.limits);
     },
 
     /** Notes what another server wrote: its alarm is open, or not any more. */

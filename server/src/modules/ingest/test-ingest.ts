@@ -53,7 +53,7 @@ export async function startIngest({
   await devices.start();
   const telemetry = createTelemetry({ db, clock, log });
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: 300, ...segments });
-  const alarms = createAlarms({ db, clock, log, latestValue: async () => undefined });
+  const alarms = createAlarms({ db, clock, log, latestValues: async () => [] });
   await alarms.catchUp();
   const intake = gate ?? new IntakeGate({ highBytes: 32 << 20, lowBytes: 16 << 20 });
   const ingest = createIngest({ db, devices, telemetry, samples: between(samples), alarms, gate: intake, clock, log });

@@ -71,7 +71,7 @@ describe("notifications", () => {
     await db.query(sql`insert into devices (id, organisation_id, name, kind) values ('coop-1', ${organisationId}, 'Coop', 'generic')`);
     lines.length = 0;
     catcher = await startCatcher();
-    alarms = createAlarms({ db, clock: systemClock, log, latestValue: async () => undefined });
+    alarms = createAlarms({ db, clock: systemClock, log, latestValues: async () => [] });
     notifications = notificationsOf();
     const handlers = [...alarms.handlers, ...notifications.handlers];
     dispatch = await createDispatch({ db, handlers, observe: (fact) => alarms.observe(fact), log });
