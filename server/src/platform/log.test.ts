@@ -120,6 +120,38 @@ describe("the log", () => {
     expect(lines.map((line) => (JSON.parse(line) as { correlationId?: string }).correlationId)).toEqual([undefined, "walk-17"]);
   });
 
+  it("tells an error with its code and place, without the client, the socket or the request a library hung on it", () => {
+    class Client {
+      readonly host = "db.example.org";
+      readonly secretWords = "canary-in-client";
+    }
+    const plain = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`field${index}`, "canary-in-client"]));
+    const error = Object.assign(new Error("connection lost"), {
+      code: "ECONNRESET",
+      errno: -104,
+      syscall: "read",
+      address: "192.0.2.1",
+      detail: "key (id)=(1)",
+      table: "devices",
+      details: { faults: ["one"] },
+      client: new Client(),
+      request: plain,
+      retry: () => 1,
+    });
+    const lines = logged((log) => {
+      log.error({ err: error }, "failed");
+      log.error({ err: new Error("outer", { cause: error }) }, "failed");
+    });
+    const [first = "", second = ""] = lines;
+    const { err } = JSON.parse(first) as { err: Record<string, unknown> };
+    expect(Object.keys(err).toSorted()).toEqual(
+      ["address", "code", "detail", "details", "errno", "message", "stack", "syscall", "table", "type"].toSorted(),
+    );
+    expect(err["details"]).toEqual({ faults: ["one"] });
+    expect((JSON.parse(second) as { err: { cause: object } }).err.cause).toEqual(err);
+    expect(lines.join("")).not.toContain("canary-in-client");
+  });
+
   it("does not end on what is round, large or strange", () => {
     const round: Record<string, unknown> = { name: "round" };
     round["self"] = round;

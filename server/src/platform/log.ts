@@ -100,13 +100,27 @@ export function scrub(value: unknown, depth = 0): unknown {
   return clean;
 }
 
+/** Most fields an object may have to be told with an error. */
+const mostFields = 20;
+
+/**
+ * An error as fields of a line. What libraries hang on an error to find their way back (the database client, the request, a socket) stays
+ * out: it says nothing to people, is long, and holds secrets in forms no pattern knows.
+ */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   return {
-    ...Object.fromEntries(Object.entries(error)),
+    ...Object.fromEntries(Object.entries(error).filter(([, value]) => isTellable(value))),
     type: error.name,
     message: error.message,
     stack: error.stack,
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   };
+}
+
+function isTellable(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return typeof value !== "function";
+  if (Array.isArray(value) || Buffer.isBuffer(value) || value instanceof Date || value instanceof Error) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && Object.keys(value).length <= mostFields;
 }

@@ -6,7 +6,11 @@ import type { SecureContext } from "node:tls";
 
 import type { Clock } from "../clock.ts";
 import type { IntakeGate } from "../intake.ts";
+import { listenFault } from "../listen-fault.ts";
+import type { ListenAddress } from "../listen-fault.ts";
 import type { Log } from "../log.ts";
+import { secureContextOf } from "../tls.ts";
+import type { ServerTls } from "../tls.ts";
 import { Census } from "./census.ts";
 import { Connection } from "./connection.ts";
 import type { Wire } from "./connection.ts";
@@ -17,16 +21,10 @@ import type { MqttLimits } from "./limits.ts";
 import type { Message } from "./message.ts";
 import type { Authenticate } from "./principal.ts";
 import { PublishFrame } from "./publish-decoder.ts";
-import { attachSocket, Knock, secureContextOf, secureSocket } from "./socket-wire.ts";
-import type { DoorTls, KnockAnswer } from "./socket-wire.ts";
+import { attachSocket, Knock, secureSocket } from "./socket-wire.ts";
+import type { KnockAnswer } from "./socket-wire.ts";
 import { GateQueue, Tick } from "./tick.ts";
 import { createUpgradeHandler } from "./websocket-wire.ts";
-
-/** Where to listen; port 0 takes a free one. */
-export interface DoorAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** A retained message as it was stored. */
 export interface StoredRetained {
@@ -44,8 +42,9 @@ export interface DoorDeps {
   /** Retained messages to begin with. */
   readonly retained: readonly StoredRetained[];
   /** Absent: there is no TLS listener. */
-  readonly tls?: DoorTls | undefined;
-  readonly ports: { readonly tls?: DoorAddress | undefined; readonly plain?: DoorAddress | undefined };
+  readonly tls?: ServerTls | undefined;
+  /** Where to listen; port 0 takes a free one. */
+  readonly ports: { readonly tls?: ListenAddress | undefined; readonly plain?: ListenAddress | undefined };
   readonly limits?: Partial<MqttLimits> | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -118,13 +117,14 @@ export function createDoor(deps: DoorDeps) {
     else attachSocket(socket, keep(socket, remoteAddress, hub.nowMs()));
   }
 
-  function listenOn(at: DoorAddress, isSecure: boolean): Promise<AddressInfo> {
+  function listenOn(at: ListenAddress, isSecure: boolean): Promise<AddressInfo> {
     const server = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => accept(socket, isSecure));
     servers.push(server);
     return new Promise((resolve, reject) => {
-      server.once("error", reject);
+      const refuse = (error: Error) => reject(listenFault(error, at));
+      server.once("error", refuse);
       server.listen({ host: at.host, port: at.port, backlog: 4_096 }, () => {
-        server.off("error", reject);
+        server.off("error", refuse);
         // EMFILE and the like: the door stays open for those who are in.
         server.on("error", (error) => log.warn({ err: error }, "the MQTT listener has trouble taking connections"));
         resolve(server.address() as AddressInfo);
@@ -156,7 +156,11 @@ export function createDoor(deps: DoorDeps) {
   });
 
   return {
-    /** Opens the ports and tells where: `tls` and `plain` are the ports in use. */
+    /**
+     * Opens the ports and tells where: `tls` and `plain` are the ports in use.
+     *
+     * @throws {AppError} `listen.…` where nothing can listen there.
+     */
     async listen(): Promise<{ tls: number | undefined; plain: number | undefined }> {
       const tls = ports.tls === undefined || secureContext === undefined ? undefined : await listenOn(ports.tls, true);
       const plain = ports.plain === undefined ? undefined : await listenOn(ports.plain, false);
@@ -171,7 +175,7 @@ export function createDoor(deps: DoorDeps) {
     },
 
     /** New connections get the new certificate; those that are here stay. */
-    renewTls(tls: DoorTls): void {
+    renewTls(tls: ServerTls): void {
       secureContext = secureContextOf(tls);
     },
 

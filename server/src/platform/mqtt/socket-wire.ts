@@ -1,40 +1,8 @@
-import { constants } from "node:crypto";
 import { Socket } from "node:net";
-import { createSecureContext, TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 import type { SecureContext } from "node:tls";
 
 import type { Connection } from "./connection.ts";
-
-/** Certificate chain and key of the door, PEM. */
-export interface DoorTls {
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-}
-
-const ciphers = [
-  "TLS_AES_128_GCM_SHA256",
-  "TLS_AES_256_GCM_SHA384",
-  "TLS_CHACHA20_POLY1305_SHA256",
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-].join(":");
-
-/** TLS 1.3, or 1.2 with AEAD suites only; no renegotiation (M11). */
-export function secureContextOf({ cert, key }: DoorTls): SecureContext {
-  return createSecureContext({
-    cert,
-    key,
-    minVersion: "TLSv1.2",
-    ciphers,
-    honorCipherOrder: true,
-    ecdhCurve: "X25519:P-256",
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
-  });
-}
 
 // OpenSSL's input buffer is as large as the first piece it is given, 64 kB where it reads from the network itself. Half of a client's
 // memory would be that buffer, so the first bytes come in pieces that fit the smallest one; busy clients get a larger one in any case.
