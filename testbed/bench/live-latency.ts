@@ -19,7 +19,7 @@ const seconds = Number(process.env["ROOST_BENCH_SECONDS"] ?? 15);
 const folder = createDataDir();
 const server = await startServer({ dataDir: folder.dataDir });
 const administrator = await setUpAdministrator(server);
-const clients = [];
+const clients: { readonly id: string; readonly client: Awaited<ReturnType<typeof connect>>; lastMs: number }[] = [];
 for (let index = 0; index < devices; index += 1) {
   const { device, credentials } = await addClaimedDevice(server, administrator, `bench-${index}`);
   clients.push({ id: device.id, client: await connect(credentials), lastMs: 0 });
