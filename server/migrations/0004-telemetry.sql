@@ -155,8 +155,10 @@ create table telemetry_hours (
   max double precision not null,
   sum double precision not null
 );
+-- Charts of weeks and months are answered from this index alone.
 create unique index telemetry_hours_key on telemetry_hours (device_key, series_key, hour_at) include (n, min, max, sum);
 
+-- Rewritten each hour: nothing but the key is indexed and pages have room, so that a new version stays in its page.
 create table telemetry_days (
   device_key integer not null,
   series_key integer not null,
@@ -165,9 +167,9 @@ create table telemetry_days (
   n integer not null,
   min double precision not null,
   max double precision not null,
-  sum double precision not null
-);
-create unique index telemetry_days_key on telemetry_days (device_key, series_key, day_at) include (n, min, max, sum);
+  sum double precision not null,
+  primary key (device_key, series_key, day_at)
+) with (fillfactor = 70);
 
 -- Retention as policy, per organisation; a row per kind, days; absent = the default, see server/src/modules/telemetry/retention.ts.
 create table retention_policies (
