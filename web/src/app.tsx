@@ -1,5 +1,4 @@
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 
@@ -29,7 +28,6 @@ export function App({
       <QueryClientProvider client={queryClient}>
         <RoostProvider roost={roost}>
           <RouterProvider router={router} />
-          <Notifications position="bottom-center" limit={3} />
         </RoostProvider>
       </QueryClientProvider>
     </MantineProvider>

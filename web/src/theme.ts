@@ -1,8 +1,12 @@
-import { ActionIcon, Button, createTheme, Input, Menu, Select, Tooltip } from "@mantine/core";
+import { createTheme } from "@mantine/core";
+
+const atOnce = { transitionProps: { duration: 0 } };
 
 /**
  * What Mantine's components ask of the theme. Colours and sizes stand in `theme.css`: the page's policy allows no style tags,
  * so Mantine writes no variables of its own.
+ *
+ * Components are named here, not imported: a page that has no menu loads none.
  */
 export const theme = createTheme({
   primaryColor: "teal",
@@ -11,12 +15,11 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
-    Button: Button.extend({ defaultProps: { size: "md" } }),
-    ActionIcon: ActionIcon.extend({ defaultProps: { size: 44, variant: "subtle", color: "gray" } }),
-    Input: Input.extend({ defaultProps: { size: "md" } }),
-    InputWrapper: Input.Wrapper.extend({ defaultProps: { size: "md" } }),
-    Select: Select.extend({ defaultProps: { size: "md", allowDeselect: false, comboboxProps: { transitionProps: { duration: 0 } } } }),
-    Menu: Menu.extend({ defaultProps: { transitionProps: { duration: 0 }, shadow: "sm" } }),
-    Tooltip: Tooltip.extend({ defaultProps: { transitionProps: { duration: 0 }, withArrow: false } }),
+    Button: { defaultProps: { size: "md" } },
+    ActionIcon: { defaultProps: { size: 44, variant: "subtle", color: "gray" } },
+    Input: { defaultProps: { size: "md" } },
+    InputWrapper: { defaultProps: { size: "md" } },
+    Select: { defaultProps: { size: "md", allowDeselect: false, openOnFocus: false, comboboxProps: atOnce } },
+    Menu: { defaultProps: { ...atOnce, shadow: "sm" } },
   },
 });

@@ -12,7 +12,7 @@ export function titleOfKind(kind: string): string {
     const known = Object.hasOwn(deviceKinds, kind) ? deviceKinds[kind] : undefined;
     if (known !== undefined) return known.title;
   }
-  return kind === "generic" ? "Any device" : kind;
+  return kind === "generic" ? "Generic device" : kind;
 }
 
 /** Every kind of device to choose from; `generic` first. */
