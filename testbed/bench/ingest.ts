@@ -180,7 +180,8 @@ function median(numbers: readonly number[]): number {
 const show = (run: Run) =>
   `${Math.round(run.perSecond).toLocaleString("en")} messages/s (CPU: server ${run.serverCpu.toFixed(2)}, generator ${run.ownCpu.toFixed(2)})`;
 
-const { dataDir, remove } = createDataDir();
+const folder = createDataDir();
+const { dataDir } = folder;
 const first = await startRoost(dataDir);
 await addDevices(first);
 await first.terminate();
@@ -231,6 +232,6 @@ try {
   mosquitto?.child.kill();
   mosquitto?.remove();
   if (options.profile) console.log(`profiles: ${join(dataDir, "..", "profile")}`);
-  else remove();
+  else folder.remove();
 }
 process.exitCode = missed === 0 ? 0 : 1;

@@ -1,3 +1,4 @@
+import type { DeviceId } from "@roost/contract/ids";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -89,6 +90,34 @@ describe("exactly once", () => {
     expect(await rejectCodes(one)).toEqual([]);
   });
 
+  it("R8: raises and clears alarms as with a single send where each message comes five times over two connections", async () => {
+    const one = await device();
+    await part.alarms.addRule(organisationId, {
+      deviceId: one.id as DeviceId,
+      metric: "level",
+      above: 50,
+      hysteresis: 0,
+      forSeconds: 0,
+      severity: "warning",
+      enabled: true,
+    });
+    const at = Date.now() - 60_000;
+    for (let n = 0; n < 20; n += 1) {
+      for (let copy = 0; copy < 5; copy += 1) send(part.ingest, one, { timestamp: at + n, level: n % 2 === 0 ? 0 : 100 });
+      // Once in a while a copy from long before, which must flip nothing back.
+      if (n > 5) send(part.ingest, one, { timestamp: at + n - 5, level: (n - 5) % 2 === 0 ? 0 : 100 });
+      if (n % 3 === 0) await settle();
+    }
+    await settle();
+    await part.alarms.settle();
+    const entries = await db.query<{ what: string; n: number }>(sql`
+      select e.what, count(*)::integer as n from alarm_entries e join alarms a on a.id = e.alarm_id where a.device_id = ${one.id} group by e.what order by e.what`);
+    expect(entries).toEqual([
+      { what: "cleared", n: 9 },
+      { what: "raised", n: 10 },
+    ]);
+  });
+
   it("R8: the same for a device that counts and has no clock", async () => {
     const one = await device();
     const messages = Array.from({ length: 2_000 }, (_, n) => JSON.stringify({ seq: n, level: n, wave: (n * 7) % 13 }));
@@ -145,6 +174,19 @@ describe("exactly once", () => {
       ["wave", 5],
     ]);
     expect(await rejectCodes(one)).toEqual([["ingest.conflicting_value", 2]]);
+  });
+
+  it("knows a copy of what waits in the same batch, further back than a lane remembers", async () => {
+    const one = await device();
+    const at = Date.now() - 60_000;
+    for (let n = 0; n < 3; n += 1) send(part.ingest, one, { timestamp: at + n, level: n });
+    await settle();
+    for (let n = 3; n < 40; n += 1) send(part.ingest, one, { timestamp: at + n, level: n });
+    send(part.ingest, one, { timestamp: at + 3, level: 3 });
+    send(part.ingest, one, { timestamp: at + 4, level: -4 });
+    await settle();
+    expect((await storedValues(db, one)).map((row) => row.value)).toEqual(Array.from({ length: 40 }, (_, n) => n));
+    expect(await rejectCodes(one)).toEqual([["ingest.conflicting_value", 1]]);
   });
 
   it("stores metrics of one instant that come in messages of their own", async () => {

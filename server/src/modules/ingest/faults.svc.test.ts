@@ -247,6 +247,25 @@ describe("ingest under faults", () => {
     expect(part.gate.bytes).toBe(0);
   });
 
+  it("commits durably even where the database is set not to", async () => {
+    await db.query(sql`do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$`);
+    const seen: unknown[] = [];
+    const between = (samples: TestIngest["samples"]): TestIngest["samples"] => ({
+      ...samples,
+      commit: (rows, companion) =>
+        samples.commit(rows, async (tx, careful) => {
+          seen.push(...(await tx.query(sql`show synchronous_commit`)));
+          await companion?.(tx, careful);
+        }),
+    });
+    await part.kill();
+    part = await startIngest({ db, between });
+    send(part.ingest, await device(), { level: 1 });
+    await part.ingest.drain();
+    await db.query(sql`do $$ begin execute format('alter database %I reset synchronous_commit', current_database()); end $$`);
+    expect(seen).toEqual([{ synchronous_commit: "on" }]);
+  });
+
   it("indexes a segment after it is closed", async () => {
     await until(async () => {
       const [row] = await db.query<{ n: number }>(

@@ -295,6 +295,10 @@ describe("ingest", () => {
   it("tells the newest value after the commit, also when a late one came with it", async () => {
     const one = await device();
     const at = Date.now() - 60_000;
+    send(part.ingest, one, { temperature: 1, timestamp: at + 1 });
+    await part.ingest.drain();
+    // From here on memory tells, not the database.
+    expect(await part.telemetry.listSeries(one.key)).toMatchObject([{ latest: { value: 1 } }]);
     send(part.ingest, one, { temperature: 5, timestamp: at + 5 });
     send(part.ingest, one, { temperature: 3, timestamp: at + 3 });
     await part.ingest.drain();

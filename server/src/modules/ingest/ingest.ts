@@ -2,7 +2,7 @@ import { httpErrors } from "@roost/contract/errors";
 import type { AppError } from "@roost/contract/errors";
 import { ingestErrors, ingestLimits } from "@roost/contract/ingest";
 import type { IngestErrorName, IngestReject, IngestReply } from "@roost/contract/ingest";
-import { deviceTopics, parseDeviceTopic } from "@roost/contract/topics";
+import { deviceTopics, isTopicBelow, parseDeviceTopic } from "@roost/contract/topics";
 import type { DeviceTopic } from "@roost/contract/topics";
 
 import type { Clock } from "../../platform/clock.ts";
@@ -367,8 +367,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     routeFor(device: SendingDevice, name: string): PublishRoute | Refusal {
       const topic = parseDeviceTopic(name);
       if (topic === undefined) {
-        const own = name.startsWith(`devices/${device.id}/`);
-        return own
+        return isTopicBelow(device.id, name)
           ? { refused: true, code: ingestErrors.unknown_topic.code, reason: topicNameInvalid }
           : { refused: true, code: ingestErrors.not_allowed.code, reason: notAuthorized };
       }

@@ -111,7 +111,6 @@ export class MessageShape {
     let part = 0;
     for (let slot = 0; ; slot += 1) {
       const partEnd = this.#ends[slot] as number;
-      if (at + partEnd - part > end) return false;
       while (part < partEnd) if (text[part++] !== bytes[at++]) return false;
       if (slot === slots.length) return at === end;
 
@@ -123,7 +122,7 @@ export class MessageShape {
       const first = at;
       let whole = digit;
       let scale = 0;
-      // Reading beyond `end` gives the next message's bytes at worst; the literal part after it then ends beyond `end`.
+      // Reading beyond `end` gives the next message's bytes at worst; the last part then does not end at `end`.
       for (digit = (bytes[++at] as number) - 0x30; digit >= 0 && digit <= 9; digit = (bytes[++at] as number) - 0x30)
         whole = whole * 10 + digit;
       if (byte === 0x30 && at > first + 1) return false;
@@ -136,8 +135,8 @@ export class MessageShape {
         if (scale === 0) return false;
         digits += scale;
       }
-      // 21 and 53 are `E` and `e`.
-      if (digits > mostDigits || whole > Number.MAX_SAFE_INTEGER || digit === 21 || digit === 53) return false;
+      // An exponent fits no literal part: such a number goes the long way.
+      if (digits > mostDigits || whole > Number.MAX_SAFE_INTEGER) return false;
       const value = scale === 0 ? whole : whole / (powersOfTen[scale] as number);
       const target = slots[slot] as number;
       if (target >= 0) this.values[target] = negative ? -value : value;
