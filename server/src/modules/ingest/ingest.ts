@@ -1,13 +1,11 @@
 import { httpErrors } from "@roost/contract/errors";
-import type { AppError } from "@roost/contract/errors";
 import { ingestErrors, ingestLimits } from "@roost/contract/ingest";
 import type { IngestErrorName, IngestReject, IngestReply } from "@roost/contract/ingest";
 import { deviceTopics, isTopicBelow, parseDeviceTopic } from "@roost/contract/topics";
 import type { DeviceTopic } from "@roost/contract/topics";
 
 import type { Clock } from "../../platform/clock.ts";
-import { isDatabaseAway } from "../../platform/db.ts";
-import type { Db, Transaction } from "../../platform/db.ts";
+import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { acknowledge } from "../../platform/intake.ts";
 import type { IntakeGate, PublishRoute, Ticket } from "../../platform/intake.ts";
@@ -15,15 +13,15 @@ import { withCorrelationId } from "../../platform/log.ts";
 import type { Log } from "../../platform/log.ts";
 import type { RefusedPublish } from "../../platform/mqtt/hub.ts";
 import type { Refusal } from "../../platform/mqtt/principal.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { CommittedBatch, SampleWriter, Telemetry } from "../telemetry/telemetry.ts";
 import { Batch, emptyTally } from "./batch.ts";
 import type { Tally, WaitingMessage } from "./batch.ts";
 import { codeOf, decodeTelemetry, excerptOf } from "./decode.ts";
-import { HttpTicket } from "./http-ticket.ts";
-import { addRejects, listRejectPage } from "./ingest-store.ts";
+import { writeFacts } from "./facts.ts";
+import { errorByCode, HttpTicket } from "./http-ticket.ts";
+import { listRejectPage } from "./ingest-store.ts";
 import { DeviceLane, SeriesLane } from "./lane.ts";
 import type { SendingDevice } from "./lane.ts";
 import { createPreparing } from "./preparing.ts";
@@ -285,7 +283,10 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
 
   async function commit(batch: Batch): Promise<void> {
     await takeWaiting(batch);
-    const committed = await samples.commit(batch.rows, batch.hasFacts ? (tx, careful) => writeFacts(tx, batch, careful) : undefined);
+    const committed = await samples.commit(
+      batch.rows,
+      batch.hasFacts ? (tx, careful) => writeFacts(tx, batch, { devices, careful, leftOut }) : undefined,
+    );
     settle(batch, committed);
   }
 
@@ -326,36 +327,9 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     wake();
   }
 
-  async function writeFacts(tx: Transaction, batch: Batch, careful: boolean): Promise<void> {
-    const attributes = [...batch.attributes].map(([deviceKey, texts]) => ({ deviceKey, attributes: texts }));
-    if (!careful) {
-      await devices.mergeAttributes(tx, attributes);
-      await devices.insertDeviceEvents(tx, batch.events);
-      await devices.retain(tx, batch.retained);
-      await addRejects(tx, batch.rejects.rows());
-      return;
-    }
-    const each: (() => Promise<unknown>)[] = [
-      ...attributes.map((row) => () => devices.mergeAttributes(tx, [row])),
-      ...batch.events.map((row) => () => devices.insertDeviceEvents(tx, [row])),
-      ...batch.retained.map((row) => () => devices.retain(tx, [row])),
-      ...batch.rejects.rows().map((row) => () => addRejects(tx, [row])),
-    ];
-    for (const write of each) await inSavepoint(tx, write);
-  }
-
-  async function inSavepoint(tx: Transaction, write: () => Promise<unknown>): Promise<void> {
-    await tx.query(sql`savepoint fact`);
-    try {
-      await write();
-      await tx.query(sql`release savepoint fact`);
-    } catch (error) {
-      if (isDatabaseAway(error)) throw error;
-      log.error({ err: error }, "the database refused one fact of a batch; it is left out");
-      countReject(ingestErrors.not_storable.code);
-      await tx.query(sql`rollback to savepoint fact`);
-      await tx.query(sql`release savepoint fact`);
-    }
+  function leftOut(error: unknown): void {
+    log.error({ err: error }, "the database refused one fact of a batch; it is left out");
+    countReject(ingestErrors.not_storable.code);
   }
 
   function isClosed(): boolean {
@@ -424,7 +398,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
       devices.presence.heard(device.key, receivedUs / 1_000);
       acceptDecoded({ lane, topic, ticket, tally }, { bytes: body, start: 0, end: body.length, ticket }, receivedUs);
       const reason = ticket.reason;
-      await inTime(ticket.settled);
+      await ticket.inTime(httpPatienceMs);
       if (reason !== 0) throw errorByCode([...tally.rejected.keys()][0]);
       const rejected = [...tally.rejected].map(([code, count]) => ({ code, message: errorByCode(code).message, count }));
       return { stored: tally.stored, duplicates: tally.duplicates, rejected };
@@ -485,22 +459,4 @@ interface Sender {
 
 function ownerOf(device: SendingDevice): { deviceId: string; organisationId: string } {
   return { deviceId: device.id, organisationId: device.organisationId };
-}
-
-const errorsByCode = new Map(Object.values(ingestErrors).map((make) => [make.code, make]));
-
-function errorByCode(code: string | undefined): AppError {
-  return (errorsByCode.get(code ?? "") ?? ingestErrors.malformed)();
-}
-
-async function inTime(settled: Promise<unknown>): Promise<void> {
-  let late: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    late = setTimeout(() => reject(httpErrors.unavailable()), httpPatienceMs);
-  });
-  try {
-    await Promise.race([settled, tooLate]);
-  } finally {
-    clearTimeout(late);
-  }
 }
