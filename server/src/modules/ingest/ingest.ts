@@ -36,7 +36,10 @@ export type { SendingDevice } from "./lane.ts";
 export interface IngestDeps {
   readonly db: Db;
   readonly devices: Pick<Devices, "presence" | "retain" | "mergeAttributes" | "loadAttributes" | "insertDeviceEvents">;
-  readonly telemetry: Pick<Telemetry, "knownSeries" | "seriesOf" | "ensureSeries" | "recordCommitted" | "watchedDevices" | "isWatched">;
+  readonly telemetry: Pick<
+    Telemetry,
+    "knownSeries" | "loadSeries" | "seriesOf" | "ensureSeries" | "recordCommitted" | "watchedDevices" | "isWatched"
+  >;
   readonly samples: SampleWriter;
   readonly alarms: Pick<Alarms, "watchFor" | "settle">;
   readonly gate: IntakeGate;

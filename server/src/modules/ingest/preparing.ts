@@ -13,7 +13,7 @@ import type { FindLane } from "./taking.ts";
 
 export interface PreparingDeps {
   readonly devices: Pick<Devices, "loadAttributes">;
-  readonly telemetry: Pick<Telemetry, "ensureSeries" | "seriesOf">;
+  readonly telemetry: Pick<Telemetry, "ensureSeries" | "loadSeries" | "seriesOf">;
   readonly samples: Pick<SampleWriter, "findNewest" | "findStored">;
   readonly find: FindLane;
   readonly log: Log;
@@ -33,7 +33,7 @@ export function createPreparing({ devices, telemetry, samples, find, log }: Prep
         lanes.some((lane) => lane.hasWritten),
       ),
       devices.loadAttributes(keys),
-      ...lanes.map((lane) => telemetry.seriesOf(lane.device.key)),
+      telemetry.loadSeries(keys),
     ]);
     for (const lane of lanes) {
       const known = newest.get(lane.device.key);

@@ -96,6 +96,8 @@ export function createTelemetry({ db, log, describe }: TelemetryDeps) {
       ),
     /** A series that is in memory, without asking the database: for the hot path. */
     knownSeries: (deviceKey: number, metric: string): SeriesEntry | undefined => registry.known(deviceKey, metric),
+    /** Reads the series of devices that are not in memory yet, in one go. */
+    loadSeries: (deviceKeys: readonly number[]): Promise<void> => registry.preload(deviceKeys),
     /** All series of a device, by name. */
     seriesOf: (deviceKey: number): Promise<SeriesEntry[]> => registry.of(deviceKey),
     /** Drops what is in memory about a device that was removed. */
