@@ -209,4 +209,3 @@ export function startAgent({ version, credentialsFile, readTicket, claimer, meas
     },
   };
 }
-export type Agent = ReturnType<typeof startAgent>;
