@@ -44,14 +44,14 @@ export async function openStore(): Promise<StoreUnderTest> {
   const folder = fileURLToPath(new URL("../../server/migrations/", import.meta.url));
   for (const file of readdirSync(folder).sort()) await client.query(readFileSync(folder + file, "utf8"));
 
-  const { createDb } = (await import(from("platform/db.ts"))) as { createDb(options: object): Db };
-  const { createLog } = (await import(from("platform/log.ts"))) as { createLog(options: object): object };
+  const { createDb } = (await import(from("platform/db.ts"))) as { createDb: (options: object) => Db };
+  const { createLog } = (await import(from("platform/log.ts"))) as { createLog: (options: object) => object };
   const { systemClock } = (await import(from("platform/clock.ts"))) as { systemClock: object };
   const { createTelemetry } = (await import(from("modules/telemetry/telemetry.ts"))) as {
-    createTelemetry(deps: object): TelemetryUnderTest;
+    createTelemetry: (deps: object) => TelemetryUnderTest;
   };
   const { openSegment } = (await import(from("modules/telemetry/segment-store.ts"))) as {
-    openSegment(tx: object): Promise<{ table: string }>;
+    openSegment: (tx: object) => Promise<{ table: string }>;
   };
   const log = createLog({ level: "warn", pretty: false });
   const db = createDb({ connection, log, statementTimeoutMs: 60_000 });

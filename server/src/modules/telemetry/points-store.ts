@@ -28,7 +28,8 @@ const microseconds = (instant: Sql): Sql => sql`round(date_part('epoch', ${insta
 
 /** Instants of a list, on whole seconds, as SQL. */
 const instants = (us: readonly number[]): Sql => sql`${us.map((one) => new Date(one / 1_000).toISOString())}::timestamptz[]`;
-const dayUs = 86_400_000_000;
+const hourUs = 3_600_000_000;
+const dayUs = 24 * hourUs;
 
 /**
  * Statistics of each bucket that has values, oldest first.
@@ -78,7 +79,9 @@ const isSplit = sql`any(array(select s.day_at from split s))`;
 function fromSamples(query: BucketQuery, cut: readonly number[] | undefined, indexOf: (us: Sql) => Sql): Sql[] {
   const { deviceKey, seriesKey, fromUs, toUs } = query;
   const own = sql`c.device_key = ${deviceKey} and c.series_key = ${seriesKey}`;
-  const inRange = sql`s.measured_us >= ${fromUs}::bigint and s.measured_us < ${toUs}::bigint`;
+  // Whole hours are not looked at sample by sample.
+  const [wholeFrom, wholeTo] = [Math.ceil(fromUs / hourUs) * hourUs, Math.floor(toUs / hourUs) * hourUs];
+  const inRange = sql`(c.hour_at >= ${instantOf(wholeFrom)} and c.hour_at < ${instantOf(wholeTo)} or (s.measured_us >= ${fromUs}::bigint and s.measured_us < ${toUs}::bigint))`;
   const stats = (us: Sql, value: Sql): Sql =>
     sql`${indexOf(us)} as index, 1::bigint as n, ${value} as min, ${value} as max, greatest(least(${value}, ${sumLimit}), -${sumLimit}) as sum`;
   return [

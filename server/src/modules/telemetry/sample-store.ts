@@ -27,17 +27,21 @@ export function hotRows(deviceKey: number, from: Sql, to: Sql): Sql {
   cross join lateral (
     select p.measured_at, p.received_at, p.quality, p.seq, p.series_keys, p.sample_values
     from hot_samples p
-    where p.segment_id = sg.id and p.device_key = ${deviceKey} and p.device_key >= sg.compacted_below
-      and p.measured_at >= ${from} and p.measured_at < ${to}
-      and p.measured_at >= coalesce((
-        select m.retired_before from devices d join retention_marks m on m.organisation_id = d.organisation_id and m.kind = 'samples'
-        where d.key = ${deviceKey}), '-infinity')
+    where p.device_key = ${deviceKey} and p.segment_id = sg.id and p.measured_at >= ${from} and p.measured_at < ${to}
+    -- Keeps this a loop over segments, so that partitions which are in the chunks already are not looked at.
+    offset 0
   ) h
-  where sg.compacted_at is null`;
+  where sg.compacted_at is null and ${deviceKey} >= sg.compacted_below
+    and h.measured_at >= coalesce((
+      select m.retired_before from devices d join retention_marks m on m.organisation_id = d.organisation_id and m.kind = 'samples'
+      where d.key = ${deviceKey}), '-infinity')`;
 }
 
-/** Instants as SQL from epoch microseconds; exact up to the year 2255. */
-export const instantOf = (us: number): Sql => sql`(timestamptz 'epoch' + ${us}::bigint * interval '1 microsecond')`;
+/** An instant of epoch microseconds as SQL; a constant to the planner, which an addition of intervals is not. */
+export const instantOf = (us: number): Sql => {
+  const ms = Math.floor(us / 1_000);
+  return sql`${`${new Date(ms).toISOString().slice(0, -1)}${String(us - ms * 1_000).padStart(3, "0")}Z`}::timestamptz`;
+};
 
 /** What of a range lies where: asked once, before the resolution is chosen. */
 export interface RangeFacts {
@@ -167,9 +171,14 @@ export async function selectLatest(
     ), hot as (
       select distinct on (v.series_key) v.series_key, h.measured_at, h.received_at, v.value, h.quality, h.seq
       from hot_segments sg
-      join hot_samples h on h.segment_id = sg.id and h.device_key >= sg.compacted_below
+      cross join lateral (
+        select p.device_key, p.measured_at, p.received_at, p.series_keys, p.sample_values, p.quality, p.seq
+        from hot_samples p
+        where p.device_key = any(${[...new Set(series.map((one) => one.deviceKey))]}::integer[]) and p.segment_id = sg.id
+        offset 0
+      ) h
       cross join lateral unnest(h.series_keys, h.sample_values) as v (series_key, value)
-      where sg.compacted_at is null and h.device_key = any(${[...new Set(series.map((one) => one.deviceKey))]}::integer[])
+      where sg.compacted_at is null and h.device_key >= sg.compacted_below
       order by v.series_key, h.measured_at desc, h.received_at
     )
     select distinct on (x."seriesKey") x.*

@@ -1,0 +1,152 @@
+// How long charts take, with more and more values stored: 30 days of 10 s data to at most 1,000 points and its neighbours.
+// node testbed/bench/query.ts [--sizes 1e6,1e7,1e8] [--rounds 200]; 1e8 takes some minutes and 1 GB.
+import { parseArgs } from "node:util";
+
+import { addDevices, openStore, quantile } from "./store.ts";
+
+const { values: options } = parseArgs({
+  options: { sizes: { type: "string", default: "1e6,1e7" }, rounds: { type: "string", default: "200" } },
+});
+const sizes = options.sizes.split(",").map(Number);
+const rounds = Number(options.rounds);
+
+const metrics = ["temperature", "humidity", "co2", "pressure"];
+const days = 30;
+const begin = Date.UTC(2026, 0, 1);
+const end = begin + days * 86_400_000;
+const valuesPerDevice = days * 8_640 * metrics.length;
+const templates = 4;
+/** Messages that are not compacted yet: five minutes of 200 devices at one a second. */
+const hotMessages = 60_000;
+
+interface Question {
+  readonly name: string;
+  readonly rangeMs: number;
+  /** How far before the end the range may end. */
+  readonly shiftMs: number;
+  readonly resolutionSeconds?: number;
+  readonly zone?: string;
+}
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const questions: readonly Question[] = [
+  { name: "30 days to 1,000 points (the bar: p95 <= 20 ms, <= 1.3x)", rangeMs: days * dayMs, shiftMs: 0 },
+  { name: "30 days by days, Europe/Berlin", rangeMs: days * dayMs, shiftMs: 0, resolutionSeconds: 86_400, zone: "Europe/Berlin" },
+  {
+    name: "30 days by days, Asia/Kolkata (half-hour zone)",
+    rangeMs: days * dayMs,
+    shiftMs: 0,
+    resolutionSeconds: 86_400,
+    zone: "Asia/Kolkata",
+  },
+  { name: "7 days to 1,000 points", rangeMs: 7 * dayMs, shiftMs: 20 * dayMs },
+  { name: "24 hours to 1,000 points", rangeMs: dayMs, shiftMs: 28 * dayMs },
+  { name: "1 hour, raw", rangeMs: hourMs, shiftMs: 28 * dayMs },
+];
+
+const store = await openStore();
+const { client, telemetry } = store;
+const largest = Math.ceil(Math.max(...sizes) / valuesPerDevice);
+await addDevices(client, Math.max(largest, templates), metrics);
+await fillTemplates();
+await client.query("create table template as select * from chunks");
+await client.query("create table template_hours as select * from telemetry_hours");
+await client.query("create table template_days as select * from telemetry_days");
+
+const rows: Record<string, string | number>[] = [];
+const p95s = new Map<string, { size: number; ms: number }[]>();
+for (const size of sizes) {
+  const devices = Math.max(1, Math.ceil(size / valuesPerDevice));
+  await fill(devices);
+  const { rows: stored } = await client.query<{ n: number }>("select sum(c.n)::float8 as n from chunks c");
+  for (const question of questions) {
+    const times: number[] = [];
+    let points = 0;
+    for (let round = -20; round < rounds; round++) {
+      const deviceKey = 1 + Math.floor(Math.random() * devices);
+      const metric = metrics[Math.floor(Math.random() * metrics.length)] ?? "";
+      const to = end - Math.floor((Math.random() * question.shiftMs) / 3_600_000) * 3_600_000;
+      const startedMs = performance.now();
+      const answer = await telemetry.query({
+        deviceKey,
+        metric,
+        from: new Date(to - question.rangeMs),
+        to: new Date(to),
+        maxPoints: 1_000,
+        timeZone: question.zone ?? "UTC",
+        ...(question.resolutionSeconds === undefined ? {} : { resolutionSeconds: question.resolutionSeconds }),
+      });
+      if (round >= 0) times.push(performance.now() - startedMs);
+      if (answer.at.length === 0) throw new Error(`${question.name}: no points.`);
+      points = answer.at.length;
+    }
+    times.sort((a, b) => a - b);
+    const p95 = quantile(times, 0.95);
+    p95s.set(question.name, [...(p95s.get(question.name) ?? []), { size, ms: p95 }]);
+    rows.push({
+      stored: (stored[0]?.n ?? 0).toExponential(2),
+      question: question.name,
+      points,
+      "p50 ms": quantile(times, 0.5).toFixed(1),
+      "p95 ms": p95.toFixed(1),
+    });
+  }
+}
+console.table(rows);
+for (const [name, list] of p95s) {
+  const [first, last] = [list[0], list.at(-1)];
+  if (first !== undefined && last !== undefined && last !== first) {
+    console.log(
+      `${(last.ms / first.ms).toFixed(2)}x  p95 from ${first.size.toExponential(0)} to ${last.size.toExponential(0)} stored values   ${name}`,
+    );
+  }
+}
+await store.close();
+
+/** A few devices with real samples through the real way: hot rows, then compaction. */
+async function fillTemplates(): Promise<void> {
+  let table = await store.openSegment();
+  for (let day = 0; day < days; day++) {
+    await client.query(`
+      insert into ${table} (segment_id, device_key, measured_at, received_at, quality, series_keys, sample_values)
+      select ${Number(/\d+$/.exec(table)?.[0])}, d, m.at, m.at + make_interval(secs => (20 + floor(random() * random() * 400)) / 1000.0), 0,
+        array[d * 4 - 3, d * 4 - 2, d * 4 - 1, d * 4],
+        array[round((18 + 6 * sin(t / 13751.0 + d) + random() * 0.2)::numeric, 2), round((55 + 10 * sin(t / 9000.0 + d) + random() * 1.5)::numeric, 1),
+          420 + round(200 * abs(sin(t / 20000.0 + d)) + random() * 20), round((1013 + 5 * sin(t / 40000.0) + random() * 0.3)::numeric, 1)]::double precision[]
+      from generate_series(0, 8639) i cross join generate_series(1, ${templates}) d
+      cross join lateral (select ${day * 86_400} + i * 10 + d as t) s
+      cross join lateral (select timestamptz '2026-01-01Z' + make_interval(secs => s.t + floor(random() * 60) / 1000.0) as at) m`);
+    table = await store.openSegment();
+    await telemetry.compact({ force: true });
+  }
+}
+
+/** So many devices, copied from the templates hour by hour, as hours are written: a device's rows lie far apart. */
+async function fill(devices: number): Promise<void> {
+  const copies = `generate_series(1, ${devices}) d join TABLE t on t.device_key = (d - 1) % ${templates} + 1`;
+  const shift = "(d - t.device_key) * 4";
+  await client.query("truncate chunks, telemetry_hours, telemetry_days");
+  const { rows: columns } = await client.query<{ name: string }>(
+    "select a.attname as name from pg_attribute a where a.attrelid = 'chunks'::regclass and a.attnum > 3 and a.attname <> 'axis_key' order by a.attnum",
+  );
+  const rest = columns.map(({ name }) => name).join(", ");
+  await client.query(`
+    insert into chunks (device_key, series_key, hour_at, axis_key, ${rest})
+    select d, t.series_key + ${shift}, t.hour_at, t.axis_key + ${shift}, ${rest} from ${copies.replace("TABLE", "template")} order by t.hour_at, d, t.series_key`);
+  await client.query(`
+    insert into telemetry_hours select d, t.series_key + ${shift}, t.hour_at, t.n, t.min, t.max, t.sum
+    from ${copies.replace("TABLE", "template_hours")} order by t.hour_at, d, t.series_key`);
+  await client.query(`
+    insert into telemetry_days select d, t.series_key + ${shift}, t.day_at, t.n, t.min, t.max, t.sum
+    from ${copies.replace("TABLE", "template_days")} order by t.day_at, d, t.series_key`);
+  await client.query("vacuum analyze chunks, telemetry_hours, telemetry_days");
+  const table = await store.openSegment();
+  await client.query("update hot_segments set compacted_at = now() where closed_at is not null and compacted_at is null");
+  // Of 200 devices, however many have a history here.
+  await client.query(`
+    insert into ${table} (segment_id, device_key, measured_at, received_at, quality, series_keys, sample_values)
+    select ${Number(/\d+$/.exec(table)?.[0])}, d.key, x.at, x.at, 0, array[d.key * 4 - 3, d.key * 4 - 2, d.key * 4 - 1, d.key * 4], array[20.5, 50, 400, 1013]
+    from generate_series(1, ${hotMessages / 200}) i cross join generate_series(1, 200) d (key)
+    cross join lateral (select timestamptz '2026-01-31Z' - make_interval(secs => i + random() / 2) as at) x`);
+}
