@@ -9,6 +9,8 @@ export interface Ticket {
   /** MQTT 5 reason code to answer; 0 = stored. Set before settling: 0x99 payload refused, 0x87 not allowed, 0x97 quota. */
   reason: number;
   settle(receipt: CommitReceipt): void;
+  /** It will never be stored: the sender is to send it again. The door closes the connection, for that is when MQTT clients do. */
+  abandon?(): void;
 }
 
 /** The one function that emits PUBACK, PUBREC or a 2xx for readings; nothing is acknowledged without a receipt. */

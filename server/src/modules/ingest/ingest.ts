@@ -1,3 +1,5 @@
+import { setTimeout as wait } from "node:timers/promises";
+
 import { httpErrors } from "@roost/contract/errors";
 import { ingestErrors, ingestLimits } from "@roost/contract/ingest";
 import type { IngestErrorName, IngestReject, IngestReply } from "@roost/contract/ingest";
@@ -6,6 +8,7 @@ import type { DeviceTopic } from "@roost/contract/topics";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
+import type { Fact } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { acknowledge } from "../../platform/intake.ts";
 import type { IntakeGate, PublishRoute, Ticket } from "../../platform/intake.ts";
@@ -38,7 +41,7 @@ export interface IngestDeps {
   readonly devices: Pick<Devices, "presence" | "retain" | "mergeAttributes" | "loadAttributes" | "insertDeviceEvents">;
   readonly telemetry: Pick<
     Telemetry,
-    "knownSeries" | "loadSeries" | "seriesOf" | "ensureSeries" | "recordCommitted" | "watchedDevices" | "isWatched"
+    "forgetDevice" | "knownSeries" | "loadSeries" | "seriesOf" | "ensureSeries" | "recordCommitted" | "watchedDevices" | "isWatched"
   >;
   readonly samples: SampleWriter;
   readonly alarms: Pick<Alarms, "watchFor" | "settle">;
@@ -281,6 +284,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     log.error({ err: error, messages: batch.messages }, "a batch was given up and not acknowledged");
     for (const message of batch.waiting) message.lane.waiting = filling.waiting.filter(({ lane }) => lane === message.lane).length;
     for (const lane of lanes.values()) lane.reset();
+    for (const ticket of batch.tickets) ticket.abandon?.();
     gate.release(batch.bytes);
   }
 
@@ -333,6 +337,19 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
   function leftOut(error: unknown): void {
     log.error({ err: error }, "the database refused one fact of a batch; it is left out");
     countReject(ingestErrors.not_storable.code);
+  }
+
+  async function drain(): Promise<void> {
+    if (!running && filling.isEmpty) return;
+    await new Promise<void>((resolve) => {
+      idle.push(resolve);
+      wake();
+    });
+  }
+
+  function close(): void {
+    closed = true;
+    clearTimeout(rejectTimer);
   }
 
   function isClosed(): boolean {
@@ -413,23 +430,27 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
       query: { deviceId?: string | undefined; code?: string | undefined; limit: number; cursor?: string | undefined },
     ): Promise<{ items: IngestReject[]; next?: string }> => listRejectPage(db, organisationId, query),
 
-    /** Drops what is in memory about a removed device. */
-    forgetDevice: (deviceKey: number): void => void lanes.delete(deviceKey),
+    /** Hears every fact, in memory: lets go of devices that were removed. */
+    observe(fact: Fact): void {
+      const { key } = fact.data;
+      if (fact.type !== "device.removed" || typeof key !== "number") return;
+      lanes.delete(key);
+      telemetry.forgetDevice(key);
+    },
 
     /** Resolves when all that was accepted is committed and acknowledged. */
-    async drain(): Promise<void> {
-      if (!running && filling.isEmpty) return;
-      await new Promise<void>((resolve) => {
-        idle.push(resolve);
-        wake();
-      });
+    drain,
+
+    /** Commits and acknowledges what was accepted, as far as that goes in the time given, then takes nothing more. */
+    async stop(withinMs: number): Promise<void> {
+      const patience = new AbortController();
+      await Promise.race([drain(), wait(withinMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+      patience.abort();
+      close();
     },
 
     /** Takes nothing more; what is not committed stays unacknowledged. */
-    close(): void {
-      closed = true;
-      clearTimeout(rejectTimer);
-    },
+    close,
 
     stats(): IngestStats {
       return {

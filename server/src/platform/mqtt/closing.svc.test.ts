@@ -51,6 +51,27 @@ describe("closing the door", () => {
     expect(client.packets.map((packet) => packet.cmd)).toEqual(["disconnect"]);
   });
 
+  it("a message that cannot be stored is not acknowledged; its client is closed and comes again with it, QoS 1 and 2", async () => {
+    const at = await openTestDoor({ withTls: false, autoCommit: false });
+    at.addDevice("coop-1");
+    const lasting = { ...device, clean: false, properties: { sessionExpiryInterval: 60 } };
+    const { client } = await RawMqtt.connect(at.plain, lasting);
+    for (const qos of [1, 2] as const) {
+      client.send({ cmd: "publish", topic: "devices/coop-1/telemetry", payload: "{}", qos, messageId: qos, dup: false, retain: false });
+    }
+    await expect.poll(() => at.taken.length).toBe(2);
+    for (const ticket of at.waitingTickets().splice(0)) ticket.abandon?.();
+    expect((await client.next("disconnect")).reasonCode).toBe(0x80);
+    await client.closed();
+    expect([client.packets, at.door.stats().ticketsInFlight]).toEqual([[], 0]);
+    const { client: again } = await RawMqtt.connect(at.plain, lasting);
+    again.send({ cmd: "publish", topic: "devices/coop-1/telemetry", payload: "{}", qos: 2, messageId: 2, dup: true, retain: false });
+    await expect.poll(() => at.taken.length).toBe(3);
+    at.commit();
+    await again.next("pubrec");
+    await at.door.close({ drainMs: 100 });
+  });
+
   it("takes a new certificate for new connections and leaves those that are here", async () => {
     const at = await openTestDoor();
     at.addDevice("coop-1");

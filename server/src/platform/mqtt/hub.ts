@@ -292,4 +292,9 @@ class HubTicket implements Ticket {
     this.#hub.ticketsInFlight -= 1;
     if (this.reason === 0) this.#hub.publish(message);
   }
+
+  abandon(): void {
+    if (this.#message !== undefined) this.#hub.ticketsInFlight -= 1;
+    this.#message = undefined;
+  }
 }

@@ -122,6 +122,17 @@ export class Publishing {
     if (this.#unsettled === this.#hub.limits.receiveMaximum >> 1) this.#link.windowFreed();
   }
 
+  /** A message will not be stored: nothing is answered, and the client comes again with it. */
+  abandoned(ticket: PublishTicket): void {
+    this.#unsettled -= 1;
+    this.#hub.ticketsInFlight -= 1;
+    if (ticket.message?.retain === true) this.#retained(ticket.message.topic);
+    ticket.message = undefined;
+    if (this.#session.received?.get(ticket.packetId) === ticket) this.#session.received.delete(ticket.packetId);
+    this.#link.fail(0x80);
+    ticket.link.fail(0x80);
+  }
+
   #answerInOrder(): void {
     let ticket = this.#first;
     while (ticket?.isSettled === true) {
@@ -325,6 +336,12 @@ class PublishTicket implements Ticket, Uncommitted {
 
   settle(_receipt: CommitReceipt): void {
     this.end();
+  }
+
+  abandon(): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    this.#publishing.abandoned(this);
   }
 
   /** Ends it without a receipt: only for answers that say "not stored". */
