@@ -282,6 +282,35 @@ describe("ingest under faults", () => {
     expect(row?.n).toBe(0);
   });
 
+  it("R14: ends in time although the database stands still, and has acknowledged nothing that is not stored", async () => {
+    const one = await device();
+    send(part.ingest, one, { timestamp: Date.now() - 120_000, level: 1 });
+    await part.ingest.drain();
+    const blocker = await db.connect("blocker");
+    const [open] = await db.query<{ id: number }>(sql`select s.id from hot_segments s where s.closed_at is null`);
+    await blocker.query("begin");
+    await blocker.query(sql`lock table ${identifier(`hot_samples_s${open?.id}`)} in access exclusive mode`.text);
+    const tickets = [2, 3].map((level) => send(part.ingest, one, { timestamp: Date.now() - 60_000 + level, level }));
+    await part.ingest.stop(100);
+    await part.samples.close();
+    expect(tickets.filter((ticket) => ticket.receipt !== undefined)).toEqual([]);
+    await blocker.query("rollback");
+    await blocker.end();
+    part = await startIngest({ db });
+    const again = [1, 2, 3].map((level) => send(part.ingest, one, { timestamp: Date.now() - 30_000 + level, level: 10 + level }));
+    await part.ingest.drain();
+    expect(again.every((ticket) => ticket.receipt !== undefined)).toBe(true);
+  });
+
+  it("lets go of a device that was removed", async () => {
+    const gone = await device();
+    send(part.ingest, gone, { level: 1 });
+    await part.ingest.drain();
+    expect(part.telemetry.knownSeries(gone.key, "level")).toBeDefined();
+    part.ingest.observe({ id: newId(), organisationId, type: "device.removed", nounId: gone.id, data: { key: gone.key }, at: new Date() });
+    expect(part.telemetry.knownSeries(gone.key, "level")).toBeUndefined();
+  });
+
   it("stores what waits when it is asked to drain, and acknowledges nothing after it was closed", async () => {
     const one = await device();
     const before = send(part.ingest, one, { level: 1 });

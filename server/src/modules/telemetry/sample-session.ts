@@ -1,3 +1,5 @@
+import { setTimeout as wait } from "node:timers/promises";
+
 import type pg from "pg";
 
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
@@ -16,6 +18,7 @@ export interface SampleSession extends Queryable {
 }
 
 const keepAliveMs = 10_000;
+const closePatienceMs = 500;
 
 /** Keeps one connection, opened when it is needed and again after it was lost. */
 export function createSampleSession({ db, log }: { db: Db; log: Log }) {
@@ -48,7 +51,9 @@ export function createSampleSession({ db, log }: { db: Db; log: Log }) {
     async close(): Promise<void> {
       const client = current?.client;
       current = undefined;
-      await client?.end();
+      if (client === undefined) return;
+      await Promise.race([client.end(), wait(closePatienceMs, undefined, { ref: false })]);
+      socketOf(client).destroy();
     },
   };
 }

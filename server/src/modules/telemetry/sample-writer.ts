@@ -52,6 +52,7 @@ interface Attempt {
 const firstRetryMs = 50;
 const longestRetryMs = 2_000;
 const checkSegmentMs = 1_000;
+const closePatienceMs = 2_000;
 const mostRowsToRead = 100_000;
 
 /**
@@ -76,6 +77,7 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
 
   async function persist<Result>(work: () => Promise<Result>): Promise<Result> {
     for (let retryMs = firstRetryMs; ; retryMs = Math.min(retryMs * 2, longestRetryMs)) {
+      if (closing.signal.aborted) throw new Error("The writer is closed.");
       try {
         return await work();
       } catch (error) {
@@ -196,9 +198,10 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
     async close(): Promise<void> {
       clearInterval(timer);
       closing.abort();
+      // A database that stands still would keep us here for ever.
+      await Promise.race([Promise.all([turn, indexing]).then(() => session.close()), wait(closePatienceMs, undefined, { ref: false })]);
+      session.drop();
       await turn;
-      await indexing;
-      await session.close();
     },
   };
 }
