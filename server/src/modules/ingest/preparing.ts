@@ -20,7 +20,7 @@ export interface PreparingDeps {
 }
 
 const firstRetryMs = 50;
-const longestRetryMs = 2_000;
+const longestRetryMs = 500;
 
 /** Asks the database what must be known before the waiting messages of a batch can be judged: devices, series, possible copies. */
 export function createPreparing({ devices, telemetry, samples, find, log }: PreparingDeps) {

@@ -50,7 +50,7 @@ interface Attempt {
 }
 
 const firstRetryMs = 50;
-const longestRetryMs = 2_000;
+const longestRetryMs = 500;
 const checkSegmentMs = 1_000;
 const closePatienceMs = 2_000;
 const mostRowsToRead = 100_000;
