@@ -23,6 +23,7 @@ Everything else is set in the environment; the commonest:
   ROOST_DATA_DIR        folder of all that Roost keeps             .roost in this folder
   ROOST_HTTP_HOST       address the web server listens on          127.0.0.1
   ROOST_HTTP_PORT       its port                                   8080
+  ROOST_HTTPS_PORT      its port with TLS, for the network           8443
   ROOST_MQTT_PORT       port devices connect to, with TLS          8883
   ROOST_PUBLIC_HOSTS    names devices use to reach this machine
   ROOST_DATABASE_URL    an own PostgreSQL 15 or newer              a built-in one
@@ -132,12 +133,14 @@ function box(lines) {
   return ["", `╭${edge}╮`, ...lines.map((line) => `│  ${line.padEnd(width)}  │`), `╰${edge}╯`, ""].join("\n");
 }
 
-function welcome({ url, setupCode }) {
-  if (setupCode === undefined) return box(["Roost is ready", "", `Open      ${url}`, "Stop      Ctrl-C"]);
+function welcome({ url, httpsUrl, setupCode }) {
+  const network = httpsUrl === undefined ? [] : [`Network   ${httpsUrl}`];
+  if (setupCode === undefined) return box(["Roost is ready", "", `Open      ${url}`, ...network, "Stop      Ctrl-C"]);
   return box([
     "Roost is ready",
     "",
     `Open      ${url}`,
+    ...network,
     `Code      ${setupCode}`,
     "",
     "Next: open the address and give the code, once, to become the first",
@@ -163,6 +166,9 @@ async function main() {
 
   const dataDir = resolve(root, process.env.ROOST_DATA_DIR || ".roost");
   await checkPort(process.env.ROOST_HTTP_HOST || "127.0.0.1", Number(process.env.ROOST_HTTP_PORT || 8080), "ROOST_HTTP_PORT");
+  if (!/^(?:off|false|no|0|n|disabled)$/i.test(process.env.ROOST_HTTPS || "")) {
+    await checkPort(process.env.ROOST_HTTPS_HOST || "0.0.0.0", Number(process.env.ROOST_HTTPS_PORT || 8443), "ROOST_HTTPS_PORT");
+  }
   await checkPort(process.env.ROOST_MQTT_HOST || "0.0.0.0", Number(process.env.ROOST_MQTT_PORT || 8883), "ROOST_MQTT_PORT");
   progress.say("Starting the database and the server …");
   const server = startProgram(

@@ -50,6 +50,8 @@ import { mountSystem } from "./system-routes.ts";
 export interface ReadyNotice {
   readonly type: "ready";
   readonly url: string;
+  /** By TLS, for people and devices in the network, by the installation's own authority. */
+  readonly httpsUrl?: string;
   readonly mqttPort: number;
   readonly mqttPlainPort?: number;
   /** Shown once, at the terminal; `undefined` when there is an administrator. */
@@ -145,7 +147,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   ends.push(() => notifications.close());
 
   const ingest = createIngest({ db, devices, samples, telemetry, alarms, gate, clock, log });
-  ends.push(() => ingest.drain());
+  ends.push(() => ingest.stop(drainMs));
 
   const jobs = createJobs({ db, log, jobs: telemetryJobs(telemetry) });
   await jobs.start();
@@ -157,6 +159,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     handlers: [...devices.handlers, ...alarms.handlers, ...notifications.handlers],
     observe: (fact) => {
       alarms.observe(fact);
+      ingest.observe(fact);
       facts.observe(fact);
     },
     log,
@@ -172,10 +175,10 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     retained: await devices.loadRetained(),
     tls: certificates.serverCert(),
     ports: {
-      tls: { host: config.ROOST_MQTT_HOST, port: config.ROOST_MQTT_PORT },
+      tls: { host: config.ROOST_MQTT_HOST, port: config.ROOST_MQTT_PORT, variable: "ROOST_MQTT_PORT" },
       ...(config.ROOST_MQTT_PLAIN_PORT === undefined
         ? {}
-        : { plain: { host: config.ROOST_MQTT_PLAIN_HOST, port: config.ROOST_MQTT_PLAIN_PORT } }),
+        : { plain: { host: config.ROOST_MQTT_PLAIN_HOST, port: config.ROOST_MQTT_PLAIN_PORT, variable: "ROOST_MQTT_PLAIN_PORT" } }),
     },
     limits: {
       connections: config.ROOST_MQTT_MAX_CONNECTIONS,
@@ -188,7 +191,6 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const ports = await door.listen();
   const mqttPort = ports.tls ?? config.ROOST_MQTT_PORT;
   ends.push(() => door.close({ drainMs }));
-  ends.push(certificates.watch(() => door.renewTls(certificates.serverCert())));
 
   const http = createHttp({
     config,
@@ -197,8 +199,15 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     metrics,
     authenticate: { person: auth.authenticatePerson, device: deviceAuthentication(devices) },
     webRoot,
+    tls: config.ROOST_HTTPS ? certificates.serverCert() : undefined,
     onUpgrade: door.handleUpgrade,
   });
+  ends.push(
+    certificates.watch(() => {
+      door.renewTls(certificates.serverCert());
+      http.renewTls(certificates.serverCert());
+    }),
+  );
   const canaryDevice = await devices.ensureHidden(organisationId, "roost-canary", 60);
   const isStored = isReadBack(devices, telemetry, canaryDevice.deviceId);
   const canary = createCanary({
@@ -218,19 +227,21 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
   mountEdge(http.mount, { routes, metrics, version, url: config.ROOST_PUBLIC_URL });
   mountFactStream(http.mount, { db, hub: facts });
-  const { url, port } = await http.listen();
   ends.push(() => http.close({ drainMs }));
-  reach.listening({ httpPort: port, mqttPort });
+  const { url, localUrl, port, httpsPort } = await http.listen();
+  reach.listening({ httpPort: port, httpsPort, mqttPort });
+  const httpsUrl = reach.httpsUrl();
 
   canary.start();
   ends.push(() => canary.stop());
 
   const claimFile = config.ROOST_LOCAL_DEVICE
-    ? await ensureLocalDevice({ devices, organisationId, dataDir, url, certificates })
+    ? await ensureLocalDevice({ devices, organisationId, dataDir, url: localUrl, certificates })
     : undefined;
   return {
     type: "ready",
     url,
+    ...(httpsUrl === undefined ? {} : { httpsUrl }),
     mqttPort,
     ...(ports.plain === undefined ? {} : { mqttPlainPort: ports.plain }),
     ...(setupCode === undefined ? {} : { setupCode }),

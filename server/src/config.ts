@@ -42,12 +42,18 @@ const secret = z
 export const configSchema = z.object({
   ROOST_DATA_DIR: z.string().default(".roost").describe("Folder of all that Roost keeps: database, certificates, keys."),
   ROOST_DATABASE_URL: secret.optional().describe("An own PostgreSQL, 15 or newer. Absent: Roost runs one of its own in the data folder."),
-  ROOST_HTTP_HOST: z.string().default("127.0.0.1").describe("Address the web server listens on."),
-  ROOST_HTTP_PORT: port.default(8080).describe("Port of the web server; 0 takes a free one."),
+  ROOST_HTTP_HOST: z.string().default("127.0.0.1").describe("Address the web server listens on without TLS."),
+  ROOST_HTTP_PORT: port.default(8080).describe("Port of the web server without TLS; 0 takes a free one."),
+  ROOST_HTTPS: z
+    .stringbool()
+    .default(true)
+    .describe("Serve the same by TLS, with the server certificate, for devices and people in the network; `off` for no."),
+  ROOST_HTTPS_HOST: z.string().default("0.0.0.0").describe("Address the web server listens on with TLS."),
+  ROOST_HTTPS_PORT: port.default(8443).describe("Port of the web server with TLS; 0 takes a free one."),
   ROOST_PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe("Address people use, such as https://roost.example.org; links in messages are made from it alone."),
+    .describe("Address people and devices use, such as https://roost.example.org; links in messages and labels are made from it alone."),
   ROOST_PUBLIC_HOSTS: list.describe(
     "Names and addresses devices use to reach this machine, comma separated; they go into the server certificate. This machine's own are added.",
   ),
@@ -69,7 +75,10 @@ export const configSchema = z.object({
     .positive()
     .default(100)
     .describe("Connections from one address that have not signed in yet."),
-  ROOST_TLS_CERT_FILE: z.string().optional().describe("An own server certificate chain, PEM, for the door."),
+  ROOST_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe("An own server certificate chain, PEM, for the MQTT door and the web server with TLS."),
   ROOST_TLS_KEY_FILE: z.string().optional().describe("Its private key, PEM."),
   ROOST_EGRESS_ALLOW: list
     .refine(isAllowList, "Each is a host name, an address, or a network in CIDR form.")

@@ -57,7 +57,7 @@ const starting = startApp(config, log).catch((error: unknown) => {
 });
 const app = await starting;
 if (stopping === undefined) {
-  log.info({ url: app.ready.url, mqttPort: app.ready.mqttPort }, "ready");
+  log.info({ url: app.ready.url, httpsUrl: app.ready.httpsUrl, mqttPort: app.ready.mqttPort }, "ready");
   process.send?.(app.ready);
   if (process.send === undefined && app.ready.setupCode !== undefined) {
     // The one secret that must be shown: to whoever sits at this terminal, and not into the log.

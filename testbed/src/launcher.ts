@@ -36,6 +36,8 @@ export function launch({
       HOME: process.env["HOME"],
       ROOST_DATA_DIR: dataDir,
       ROOST_HTTP_PORT: "0",
+      ROOST_HTTPS_HOST: "127.0.0.1",
+      ROOST_HTTPS_PORT: "0",
       ROOST_MQTT_HOST: "127.0.0.1",
       ROOST_MQTT_PORT: "0",
       ...env,

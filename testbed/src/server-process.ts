@@ -11,6 +11,8 @@ const program = fileURLToPath(new URL("../../server/src/main.ts", import.meta.ur
 export interface Ready {
   readonly type: "ready";
   readonly url: string;
+  /** The same by TLS, by the installation's own authority. */
+  readonly httpsUrl?: string;
   readonly mqttPort: number;
   readonly mqttPlainPort?: number;
   readonly setupCode?: string;
@@ -62,6 +64,8 @@ export async function startServer({
       TMPDIR: process.env["TMPDIR"],
       ROOST_DATA_DIR: dataDir,
       ROOST_HTTP_PORT: "0",
+      ROOST_HTTPS_HOST: "127.0.0.1",
+      ROOST_HTTPS_PORT: "0",
       ROOST_MQTT_HOST: "127.0.0.1",
       ROOST_MQTT_PORT: "0",
       ROOST_LOG_PRETTY: "false",
@@ -111,6 +115,7 @@ export async function startServer({
         env: {
           ...env,
           ROOST_HTTP_PORT: new URL(ready.url).port,
+          ...(ready.httpsUrl === undefined ? {} : { ROOST_HTTPS_PORT: new URL(ready.httpsUrl).port }),
           ROOST_MQTT_PORT: String(ready.mqttPort),
           ...(ready.mqttPlainPort === undefined ? {} : { ROOST_MQTT_PLAIN_PORT: String(ready.mqttPlainPort) }),
         },

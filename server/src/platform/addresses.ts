@@ -39,6 +39,11 @@ publicV6.addSubnet("2000::", 3, "ipv6");
 const nat64 = new BlockList();
 nat64.addSubnet("64:ff9b::", 96, "ipv6");
 
+/** Says whether a host, name or address, is the machine that asks, whichever that is. */
+export function isLoopbackHost(host: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(host);
+}
+
 /**
  * Says whether an IP address is one of the public internet.
  *

@@ -13,6 +13,18 @@ export function machineNames(): string[] {
   return ["localhost", "127.0.0.1", "::1", hostname(), ...addresses];
 }
 
+// Bridges and tunnels that programs make: nobody in the field reaches this machine through them.
+const innerInterface = /^(?:docker|br-|veth|virbr|vmnet|vboxnet|cni|flannel|cali|lxc|lxd|podman|tun|tap|utun|wg|zt|tailscale)/;
+
+/** This machine's address in its network: the first that is no loopback, link-local or inner one, IPv4 before IPv6. */
+export function lanAddress(): string | undefined {
+  const found = Object.entries(networkInterfaces())
+    .filter(([name]) => !innerInterface.test(name))
+    .flatMap(([, list]) => list ?? [])
+    .filter((one) => !one.internal && !/^(?:169\.254\.|fe80:)/i.test(one.address));
+  return (found.find((one) => one.family === "IPv4") ?? found[0])?.address.toLowerCase();
+}
+
 /** A name that certificates can carry; address or DNS name, in the form TLS clients compare with. */
 export function certificateName(host: string): { type: "dns" | "ip"; value: string } | undefined {
   const bare = host.replace(/^\[(.*)\]$/, "$1");

@@ -1,6 +1,6 @@
 import { constants } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import type { SecureContext } from "node:tls";
+import type { SecureContext, SecureContextOptions } from "node:tls";
 
 /** Certificate chain and key of a server, PEM. */
 export interface ServerTls {
@@ -21,8 +21,8 @@ const ciphers = [
 ].join(":");
 
 /** What every TLS listener of Roost speaks: TLS 1.3, or 1.2 with AEAD suites only; no renegotiation (M11). */
-export function secureContextOf({ cert, key }: ServerTls): SecureContext {
-  return createSecureContext({
+export function secureOptionsOf({ cert, key }: ServerTls): SecureContextOptions {
+  return {
     cert,
     key,
     minVersion: "TLSv1.2",
@@ -30,5 +30,10 @@ export function secureContextOf({ cert, key }: ServerTls): SecureContext {
     honorCipherOrder: true,
     ecdhCurve: "X25519:P-256",
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
-  });
+  };
+}
+
+/** The same, made ready for sockets. */
+export function secureContextOf(tls: ServerTls): SecureContext {
+  return createSecureContext(secureOptionsOf(tls));
 }

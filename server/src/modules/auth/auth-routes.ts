@@ -18,5 +18,6 @@ export function mountAuth(mount: Mount, auth: Auth): void {
 }
 
 function credentials(request: RequestFacts): CredentialRequest {
-  return { headers: request.headers, remoteAddress: request.remoteAddress, addHeader: (name, value) => request.setHeader(name, value) };
+  const { headers, remoteAddress, isSecure } = request;
+  return { headers, remoteAddress, isSecure, addHeader: (name, value) => request.setHeader(name, value) };
 }

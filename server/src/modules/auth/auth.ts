@@ -13,12 +13,12 @@ import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
 import * as store from "./auth-store.ts";
-import { hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
+import { cookieLineFor, cookieNameFor, hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
 import { createPasswordHasher, createWeakPasswordCheck } from "./password.ts";
 import { createRights } from "./rights.ts";
 import type { Grant } from "./rights.ts";
 import { checkChosenCode, hashSetupCode, makeSetupCode } from "./setup-code.ts";
-import { createSignInLibrary, sessionCookieName } from "./sign-in-library.ts";
+import { createSignInLibrary, sessionCookie } from "./sign-in-library.ts";
 import { createSignIn } from "./sign-in.ts";
 import type { SignInRequest } from "./sign-in.ts";
 import * as tokens from "./token-store.ts";
@@ -54,10 +54,9 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
   const signingKey = await loadSigningKey(db, seal);
   const hasher = createPasswordHasher();
   const isWeak = createWeakPasswordCheck();
-  const publicUrl = config.ROOST_PUBLIC_URL;
-  const library = createSignInLibrary({ db, log, hasher, signingKey, publicUrl });
-  const cookieName = sessionCookieName(publicUrl);
-  const signIn = createSignIn({ db, library, clock, log, signingKey, cookieName, isSecure: publicUrl?.startsWith("https:") === true });
+  const library = createSignInLibrary({ db, log, hasher, signingKey, publicUrl: config.ROOST_PUBLIC_URL });
+  const signIn = createSignIn({ db, library, clock, log, signingKey });
+  const credentialOf = ({ headers, isSecure }: CredentialRequest) => readCredential(headers, cookieNameFor(sessionCookie, isSecure));
   const rights = createRights({ clock, log, recheck: (grants) => recheck(db, grants) });
   const cleanUp = setInterval(() => {
     store.removeEndedSessions(db).catch((error: unknown) => log.debug({ err: error }, "ended sessions could not be cleaned up"));
@@ -133,7 +132,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
 
     /** Ends the session a request came with, and its streams, at once. */
     async signOut(request: CredentialRequest): Promise<void> {
-      const credential = readCredential(request.headers, cookieName);
+      const credential = credentialOf(request);
       if (credential?.kind !== "session") return;
       const found = await signIn.findSession(credential.cookieValue, false);
       if (found !== undefined) {
@@ -141,19 +140,19 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
         await store.removeSession(db, found.session.id);
         rights.end("person", found.session.id);
       }
-      request.addHeader("set-cookie", signIn.endedCookie());
+      request.addHeader("set-cookie", signIn.endedCookie(request.isSecure));
     },
 
     /** Who is asking. `undefined` without a valid credential. @throws {AppError} `http.unavailable` */
     async authenticatePerson(request: CredentialRequest): Promise<HeldCaller | undefined> {
-      const credential = readCredential(request.headers, cookieName);
+      const credential = credentialOf(request);
       if (credential === undefined) return undefined;
       if (credential.kind === "token") return (await findToken(credential.secret))?.caller;
       const right = await rights.find(hashSecret(credential.cookieValue).toString("base64"), async () => {
         const isCookie = request.headers["authorization"] === undefined;
         const found = await signIn.findSession(credential.cookieValue, isCookie);
         if (found === undefined) return undefined;
-        for (const cookie of isCookie ? found.cookies : []) request.addHeader("set-cookie", cookie);
+        for (const cookie of isCookie ? found.cookies : []) request.addHeader("set-cookie", cookieLineFor(cookie, request.isSecure));
         const membership = await store.findMembership(db, found.person.id, found.session.activeOrganizationId ?? undefined);
         if (membership === undefined) return undefined;
         return {

@@ -33,6 +33,19 @@ export function toBearer(cookieValue: string): string {
   return `roost_ses_${Buffer.from(decodeURIComponent(cookieValue)).toString("base64url")}`;
 }
 
+/**
+ * What a cookie of ours is called in a browser. By TLS it is bound to this very host and to TLS; the names differ, because a browser keeps
+ * one jar for all ports of a host and lets no plain page replace a cookie of TLS.
+ */
+export function cookieNameFor(name: string, isSecure: boolean): string {
+  return isSecure ? `__Host-${name}` : name;
+}
+
+/** A `Set-Cookie` line of ours for the way the browser came. */
+export function cookieLineFor(line: string, isSecure: boolean): string {
+  return isSecure ? `__Host-${line}; Secure` : line;
+}
+
 /** The value of one cookie, as it stands. */
 export function readCookie(header: string, name: string): string | undefined {
   for (const part of header.split(";")) {

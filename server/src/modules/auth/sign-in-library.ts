@@ -17,10 +17,8 @@ export interface SignInLibraryOptions {
   readonly publicUrl: string | undefined;
 }
 
-/** Cookie that carries the session. By https it is bound to this very host. */
-export function sessionCookieName(publicUrl: string | undefined): string {
-  return isSecure(publicUrl) ? "__Host-roost_session" : "roost_session";
-}
+/** What the library calls the cookie that carries the session; browsers get it by the name of their way in. */
+export const sessionCookie = "roost_session";
 
 /**
  * The sign-in library on the house's tables. It is called from our own routes; its own HTTP handler is reachable by nobody.
@@ -28,7 +26,6 @@ export function sessionCookieName(publicUrl: string | undefined): string {
  * Its rate limit and its origin check belong to that handler: ours stand at the edge and in the face of this module.
  */
 export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: SignInLibraryOptions) {
-  const secure = isSecure(publicUrl);
   return betterAuth({
     appName: "Roost",
     baseURL: publicUrl ?? "http://roost.invalid",
@@ -86,8 +83,8 @@ export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: 
     advanced: {
       useSecureCookies: false,
       cookies: {
-        session_token: { name: sessionCookieName(publicUrl), attributes: { secure } },
-        dont_remember: { name: secure ? "__Host-roost_brief" : "roost_brief", attributes: { secure } },
+        session_token: { name: sessionCookie },
+        dont_remember: { name: "roost_brief" },
       },
       defaultCookieAttributes: { httpOnly: true, sameSite: "lax", path: "/" },
       ipAddress: { ipAddressHeaders: ["x-roost-address"] },
@@ -113,7 +110,3 @@ export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: 
 }
 
 export type SignInLibrary = ReturnType<typeof createSignInLibrary>;
-
-function isSecure(publicUrl: string | undefined): boolean {
-  return publicUrl?.startsWith("https:") === true;
-}

@@ -12,20 +12,22 @@ import type { Log } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
 import { createThrottle } from "../../platform/throttle.ts";
 import { findMembership, findPerson, findSetup } from "./auth-store.ts";
-import { makeKnownBrowser, readCookie, readKnownBrowser, toBearer } from "./credentials.ts";
+import { cookieLineFor, cookieNameFor, makeKnownBrowser, readCookie, readKnownBrowser, toBearer } from "./credentials.ts";
+import { sessionCookie } from "./sign-in-library.ts";
 import type { SignInLibrary } from "./sign-in-library.ts";
 
 /** What a sign-in needs of its request. */
 export interface SignInRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly remoteAddress: string;
+  readonly isSecure: boolean;
   addHeader(name: string, value: string): void;
 }
 
 export interface FoundSession {
   readonly session: { readonly id: string; readonly activeOrganizationId?: string | null | undefined };
   readonly person: { readonly id: string; readonly email: string };
-  /** Set where the library renewed the session. */
+  /** Set where the library renewed the session; by its own names. */
   readonly cookies: readonly string[];
 }
 
@@ -35,25 +37,24 @@ interface SignInDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signingKey: string;
-  readonly cookieName: string;
-  readonly isSecure: boolean;
 }
 
 const quarterHourMs = 900_000;
 const browserSeconds = 31_536_000;
+const browserCookie = "roost_browser";
+const attributes = "Path=/; HttpOnly; SameSite=Lax";
 
 /** Signing in and finding sessions, over the sign-in library. */
-export function createSignIn({ db, library, clock, log, signingKey, cookieName, isSecure }: SignInDeps) {
+export function createSignIn({ db, library, clock, log, signingKey }: SignInDeps) {
   // A burst of five and five more in a quarter of an hour: no account is guessed at more than ten times in one.
   const perAccount = createThrottle({ clock, burst: 5, refill: 5, windowMs: quarterHourMs, maxKeys: 50_000 });
   const perAddress = createThrottle({ clock, burst: 30, refill: 60, windowMs: quarterHourMs, maxKeys: 50_000 });
-  const browserCookie = isSecure ? "__Host-roost_browser" : "roost_browser";
-  const attributes = `Path=/; HttpOnly; SameSite=Lax${isSecure ? "; Secure" : ""}`;
 
   async function check(input: { email: string; password: string }, request: SignInRequest, isBrief: boolean) {
     const email = input.email.toLowerCase();
     const { cookie, "user-agent": userAgent } = request.headers;
-    const browser = readKnownBrowser(typeof cookie === "string" ? readCookie(cookie, browserCookie) : undefined, signingKey, email);
+    const known = typeof cookie === "string" ? readCookie(cookie, cookieNameFor(browserCookie, request.isSecure)) : undefined;
+    const browser = readKnownBrowser(known, signingKey, email);
     // A browser that signed in to this account before has tries of its own, so that strangers cannot lock its owner out.
     const account = browser === undefined ? `account:${email}` : `browser:${browser}`;
     const waitSeconds = Math.max(perAccount.take(account), perAddress.take(request.remoteAddress));
@@ -77,13 +78,13 @@ export function createSignIn({ db, library, clock, log, signingKey, cookieName, 
     perAddress.giveBack(request.remoteAddress);
     log.info({ personId: answer.response.user.id, remoteAddress: request.remoteAddress }, "a person signed in");
     const cookies = answer.headers.getSetCookie();
-    const own = cookies.find((line) => line.startsWith(`${cookieName}=`));
+    const own = cookies.find((line) => line.startsWith(`${sessionCookie}=`));
     if (own === undefined) throw new TypeError("The sign-in library made no session cookie.");
     return {
       email,
       personId: answer.response.user.id,
       own,
-      cookieValue: own.slice(cookieName.length + 1).split(";", 1)[0] ?? "",
+      cookieValue: own.slice(sessionCookie.length + 1).split(";", 1)[0] ?? "",
       isKnown: browser !== undefined,
     };
   }
@@ -104,7 +105,7 @@ export function createSignIn({ db, library, clock, log, signingKey, cookieName, 
     cookieValue: string,
     renews: boolean,
   ): Promise<(FoundSession & { readonly session: { readonly expiresAt: Date } }) | undefined> {
-    const headers = new Headers({ cookie: `${cookieName}=${cookieValue}` });
+    const headers = new Headers({ cookie: `${sessionCookie}=${cookieValue}` });
     const { response, headers: answered } = await library.api
       .getSession({ headers, returnHeaders: true, query: { disableRefresh: !renews } })
       .catch(refuse);
@@ -131,11 +132,14 @@ export function createSignIn({ db, library, clock, log, signingKey, cookieName, 
       const signedIn = await check(input, request, false);
       const membership = await findMembership(db, signedIn.personId);
       if (membership === undefined) throw authErrors.wrong_credentials();
-      request.addHeader("set-cookie", signedIn.own);
+      request.addHeader("set-cookie", cookieLineFor(signedIn.own, request.isSecure));
       if (!signedIn.isKnown) {
         request.addHeader(
           "set-cookie",
-          `${browserCookie}=${makeKnownBrowser(signingKey, signedIn.email)}; Max-Age=${browserSeconds}; ${attributes}`,
+          cookieLineFor(
+            `${browserCookie}=${makeKnownBrowser(signingKey, signedIn.email)}; Max-Age=${browserSeconds}; ${attributes}`,
+            request.isSecure,
+          ),
         );
       }
       return describe(signedIn.personId, membership.organisationId);
@@ -154,6 +158,6 @@ export function createSignIn({ db, library, clock, log, signingKey, cookieName, 
     findSession,
 
     /** Takes the session's cookie out of the browser. */
-    endedCookie: () => `${cookieName}=; Max-Age=0; ${attributes}`,
+    endedCookie: (isSecure: boolean) => cookieLineFor(`${sessionCookie}=; Max-Age=0; ${attributes}`, isSecure),
   };
 }

@@ -14,6 +14,7 @@ import { createHttp } from "../../platform/http/http.ts";
 import { createMetrics } from "../../platform/http/metrics.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
+import type { ServerTls } from "../../platform/tls.ts";
 import { mountAuth } from "./auth-routes.ts";
 import { createAuth } from "./auth.ts";
 import type { Auth } from "./auth.ts";
@@ -42,6 +43,8 @@ export const tail = defineRoute({
 /** A fresh installation with people, over a real socket and a database of its own. */
 export interface Installation {
   readonly url: string;
+  /** 0 where there is no TLS. */
+  readonly httpsPort: number;
   readonly connection: pg.PoolConfig;
   readonly db: Db;
   readonly auth: Auth;
@@ -60,12 +63,13 @@ export interface Installation {
 export async function startInstallation({
   env = {},
   connection,
-}: { env?: Record<string, string>; connection?: pg.PoolConfig } = {}): Promise<Installation> {
+  tls,
+}: { env?: Record<string, string>; connection?: pg.PoolConfig; tls?: ServerTls } = {}): Promise<Installation> {
   const database = connection === undefined ? await createTestDatabase() : { connection, drop: async () => undefined };
   const lines: string[] = [];
   const log = createLog({ level: "debug", pretty: false, destination: { write: (line: string) => void lines.push(line) } });
   const db = createDb({ connection: database.connection, log });
-  const config = loadConfig({ ROOST_HTTP_PORT: "0", ...env });
+  const config = loadConfig({ ROOST_HTTP_PORT: "0", ROOST_HTTPS_HOST: "127.0.0.1", ROOST_HTTPS_PORT: "0", ...env });
   const auth = await createAuth({ db, config, clock: systemClock, log, seal: createSeal(randomBytes(32)) }).catch(
     async (error: unknown) => {
       await db.close();
@@ -81,17 +85,19 @@ export async function startInstallation({
     metrics: createMetrics({ processMetrics: false }),
     authenticate: { person: (request) => auth.authenticatePerson(request), device: async () => undefined },
     webRoot: "/nonexistent",
+    tls,
     limits: { setUpPerMinute: 10_000, signInPerMinute: 10_000 },
   });
   mountAuth(http.mount, auth);
   http.mount(readDevices, async ({ caller }) => ({ by: caller.name, kind: caller.kind }));
   http.mount(tail, async () => ({ body: forEver() }));
-  const { port } = await http.listen();
+  const { port, httpsPort = 0 } = await http.listen();
   const url = `http://127.0.0.1:${port}`;
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     fetch(url + path, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
   return {
     url,
+    httpsPort,
     connection: database.connection,
     db,
     auth,

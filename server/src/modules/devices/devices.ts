@@ -32,7 +32,7 @@ import {
 } from "./device-store.ts";
 import { claimUriOf, labelSvg } from "./label.ts";
 import { createPresence } from "./presence-watch.ts";
-import { hostFor } from "./reach.ts";
+import { labelHostFor } from "./reach.ts";
 import type { Reach } from "./reach.ts";
 import { createRegistry } from "./registry.ts";
 import type { DeviceAccess, DeviceIdentity } from "./registry.ts";
@@ -96,7 +96,8 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
 
   function ticketOf(deviceId: string, name: string, claimSecret: string, hostHeader: string | undefined): ClaimTicket {
     const now = reach();
-    const claimUri = claimUriOf({ server: now.httpUrl(hostFor(now, hostHeader)), deviceId, claimSecret });
+    const server = now.httpUrl(labelHostFor(now, hostHeader));
+    const claimUri = claimUriOf({ server, deviceId, claimSecret, caMark: now.caMark?.(server) });
     return { deviceId: deviceId as DeviceId, claimSecret, claimUri, qrSvg: labelSvg({ claimUri, deviceId, name }) };
   }
 

@@ -20,6 +20,13 @@ describe("the label of a device", () => {
     ]);
   });
 
+  it("carries the mark of the authority where there is one", () => {
+    const caMark = "A-_".repeat(14) + "A";
+    const read = new URL(claimUriOf({ server: "https://192.0.2.7:8443", deviceId: "coop-1", claimSecret, caMark }));
+    expect([...read.searchParams.keys()]).toEqual(["server", "device", "secret", "ca"]);
+    expect(read.searchParams.get("ca")).toBe(caMark);
+  });
+
   it("draws every dark square of the code, with a quiet zone of four around it", () => {
     const svg = labelSvg({ claimUri, deviceId: "coop-1", name: "Coop" });
     const { data, size } = encode(claimUri, { ecc: "M", border: 4 });

@@ -1,8 +1,23 @@
 import { encode } from "uqr";
 
-/** What the QR of a label says; a phone or an agent reads server, device and secret out of it. */
-export function claimUriOf({ server, deviceId, claimSecret }: { server: string; deviceId: string; claimSecret: string }): string {
-  return `roost:claim?${new URLSearchParams({ server, device: deviceId, secret: claimSecret }).toString()}`;
+/**
+ * What the QR of a label says; a phone or an agent reads server, device, secret and the mark of the authority out of it.
+ *
+ * @param caMark - SHA-256 of the authority's certificate, base64url.
+ */
+export function claimUriOf({
+  server,
+  deviceId,
+  claimSecret,
+  caMark,
+}: {
+  server: string;
+  deviceId: string;
+  claimSecret: string;
+  caMark?: string | undefined;
+}): string {
+  const fields = { server, device: deviceId, secret: claimSecret, ...(caMark === undefined ? {} : { ca: caMark }) };
+  return `roost:claim?${new URLSearchParams(fields).toString()}`;
 }
 
 const moduleSize = 4;

@@ -2,6 +2,8 @@ import type { ClaimReply } from "@roost/contract/claim";
 import type { DeviceId } from "@roost/contract/ids";
 import { deviceTopics } from "@roost/contract/topics";
 
+import { isLoopbackHost } from "../../platform/addresses.ts";
+
 /** How devices reach this installation. Asked anew each time: ports are known once the listeners listen. */
 export interface Reach {
   /** The name or address devices use unless they came by another of `hosts`. */
@@ -13,6 +15,11 @@ export interface Reach {
   readonly websocketUrl?: (host: string) => string;
   readonly httpUrl: (host: string) => string;
   readonly caPem: string;
+  /**
+   * SHA-256 of the first certificate in `caPem` (DER), base64url: what labels carry, so that a device can tell our authority from another.
+   * `undefined` for an address whose server belongs to another authority.
+   */
+  readonly caMark?: (url: string) => string | undefined;
 }
 
 /**
@@ -24,6 +31,12 @@ export function hostFor(reach: Reach, hostHeader: string | undefined): string {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:\s]+))(?::\d+)?$/i.exec(hostHeader ?? "");
   const name = (match?.[1] ?? match?.[2])?.toLowerCase();
   return reach.hosts.find((host) => host.toLowerCase() === name) ?? reach.host;
+}
+
+/** The host to put on a label: as {@link hostFor}, but a person who sits at this very machine does not send devices to themselves. */
+export function labelHostFor(reach: Reach, hostHeader: string | undefined): string {
+  const host = hostFor(reach, hostHeader);
+  return isLoopbackHost(host) ? reach.host : host;
 }
 
 /** The answer of a claim: all a device needs to work from here on. */

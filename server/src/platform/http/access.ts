@@ -10,6 +10,8 @@ import type { DeviceCaller, PersonCaller } from "./mount.ts";
 export interface CredentialRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly remoteAddress: string;
+  /** Came by TLS: here, at a trusted proxy, or at whatever serves the public address. */
+  readonly isSecure: boolean;
   /** For the renewal of a cookie. May be called more than once with the same name. */
   addHeader(name: string, value: string): void;
 }
@@ -76,8 +78,11 @@ export function isForeignOrigin(request: IncomingMessage, forwarded: Forwarded, 
   if (origin !== undefined) {
     if (origin === publicOrigin) return false;
     const own = forwarded.originOf(request);
+    if (own === undefined || !URL.canParse(origin)) return true;
+    // By TLS a page of ours is the same to the letter: one without TLS under our name may be anybody's on the way.
+    if (own.startsWith("https:")) return new URL(origin).origin !== own;
     // A proxy that ends TLS and is not named as trusted hides the scheme; the host still has to fit.
-    return own === undefined || !URL.canParse(origin) || new URL(origin).host !== new URL(own).host;
+    return new URL(origin).host !== new URL(own).host;
   }
   const site = request.headers["sec-fetch-site"];
   return site !== undefined && site !== "same-origin" && site !== "none";

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
+import { TLSSocket } from "node:tls";
 
 import { AppError } from "@roost/contract/errors";
 
@@ -7,6 +8,8 @@ import { AppError } from "@roost/contract/errors";
 export interface Forwarded {
   /** The client's address, without the IPv4-in-IPv6 prefix. */
   addressOf(request: IncomingMessage): string;
+  /** Came by TLS: to this server itself, or to a proxy that is believed. */
+  isSecure(request: IncomingMessage): boolean;
   /** Scheme and host the client used, such as `https://roost.example.org`; undefined without a usable Host. */
   originOf(request: IncomingMessage): string | undefined;
   /** From this machine itself: no proxy in between, and the name asked for is this machine's own (no DNS rebinding). */
@@ -39,7 +42,13 @@ export function createForwarded(trustedProxies: readonly string[]): Forwarded {
     return plain(request.socket.remoteAddress ?? "");
   }
 
+  function isSecure(request: IncomingMessage): boolean {
+    const scheme = isTrusted(peerOf(request)) ? header(request, "x-forwarded-proto") : undefined;
+    return scheme === undefined ? request.socket instanceof TLSSocket : scheme.trim().toLowerCase() === "https";
+  }
+
   return {
+    isSecure,
     addressOf(request) {
       let address = peerOf(request);
       if (!isTrusted(address)) return address;
@@ -55,7 +64,7 @@ export function createForwarded(trustedProxies: readonly string[]): Forwarded {
     originOf(request) {
       const byProxy = isTrusted(peerOf(request));
       const host = (byProxy ? header(request, "x-forwarded-host") : undefined) ?? request.headers.host;
-      const scheme = (byProxy ? header(request, "x-forwarded-proto") : undefined) ?? "http";
+      const scheme = isSecure(request) ? "https" : "http";
       if (host === undefined || !URL.canParse(`${scheme}://${host}`)) return undefined;
       return new URL(`${scheme}://${host}`).origin;
     },

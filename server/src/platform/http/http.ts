@@ -11,9 +11,11 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "../../config.ts";
 import type { Clock } from "../clock.ts";
 import { newId } from "../id.ts";
+import { listenFault } from "../listen-fault.ts";
 import type { Log } from "../log.ts";
 import { createThrottle } from "../throttle.ts";
 import type { Throttle } from "../throttle.ts";
+import type { ServerTls } from "../tls.ts";
 import { isForeignOrigin } from "./access.ts";
 import type { Authentication } from "./access.ts";
 import { toAppError, wireError } from "./faults.ts";
@@ -24,17 +26,21 @@ import type { Metrics } from "./metrics.ts";
 import type { Mount } from "./mount.ts";
 import { routeHandler, throttleKey } from "./route-handler.ts";
 import type { Identity } from "./route-handler.ts";
+import { createSecureEntrance } from "./secure-entrance.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createWebApp } from "./web-app.ts";
 
 export interface HttpOptions {
-  readonly config: Pick<Config, "ROOST_HTTP_HOST" | "ROOST_HTTP_PORT" | "ROOST_PUBLIC_URL" | "ROOST_TRUSTED_PROXIES">;
+  readonly config: Pick<Config, "ROOST_HTTP_HOST" | "ROOST_HTTP_PORT" | "ROOST_PUBLIC_URL" | "ROOST_TRUSTED_PROXIES"> &
+    Partial<Pick<Config, "ROOST_HTTPS_HOST" | "ROOST_HTTPS_PORT">>;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly authenticate: Authentication;
   /** Folder of the built web app; it may be missing. */
   readonly webRoot: string;
+  /** Certificate of the listener by TLS. Absent: there is none. */
+  readonly tls?: ServerTls | undefined;
   /** Takes over a WebSocket handshake for `/mqtt`. Absent: there is none. */
   readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer, remoteAddress: string) => void;
   readonly limits?: Partial<HttpLimits>;
@@ -44,16 +50,32 @@ export interface HttpOptions {
 export interface Http {
   /** Ties routes to handlers, before `listen`. */
   readonly mount: Mount;
-  listen(): Promise<{ readonly url: string; readonly port: number }>;
+  /** @throws {AppError} `listen.…` where nothing can listen. */
+  listen(): Promise<HttpPlaces>;
+  /** New connections by TLS get the new certificate; those that are here stay. */
+  renewTls(tls: ServerTls): void;
   /** Takes no more requests, ends streams, lets open requests finish for up to `drainMs`. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
+/** Where the web server listens. */
+export interface HttpPlaces {
+  /** What people open: the public address where there is one, else `localUrl`. */
+  readonly url: string;
+  /** As this machine itself reaches it, without TLS. */
+  readonly localUrl: string;
+  readonly port: number;
+  /** Of the listener by TLS, where there is one. */
+  readonly httpsPort: number | undefined;
+}
+
 /** Builds the web server: contract routes, the web app, one form of error, one set of headers on every answer. */
-export function createHttp({ config, clock, log, metrics, authenticate, webRoot, onUpgrade, limits: given }: HttpOptions): Http {
-  const limits = withDefaults(given);
+export function createHttp(options: HttpOptions): Http {
+  const { config, clock, log, metrics, authenticate, webRoot, onUpgrade } = options;
+  const limits = withDefaults(options.limits);
   const publicOrigin = config.ROOST_PUBLIC_URL === undefined ? undefined : new URL(config.ROOST_PUBLIC_URL).origin;
-  const security = securityHeaders(publicOrigin?.startsWith("https:") === true);
+  const isPublicSecure = publicOrigin?.startsWith("https:") === true;
+  const security = securityHeaders(isPublicSecure);
   const forwarded = createForwarded(config.ROOST_TRUSTED_PROXIES);
   const webApp = createWebApp(webRoot, security);
   const closing = new AbortController();
@@ -82,7 +104,13 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
       const asked = request.headers["x-correlation-id"];
       const requestId = newId();
       const correlationId = typeof asked === "string" && /^[A-Za-z0-9._:-]{1,64}$/.test(asked) ? asked : requestId;
-      identity = { requestId, correlationId, remoteAddress: forwarded.addressOf(request), startedMs: clock.monotonicMs() };
+      identity = {
+        requestId,
+        correlationId,
+        remoteAddress: forwarded.addressOf(request),
+        isSecure: isPublicSecure || forwarded.isSecure(request),
+        startedMs: clock.monotonicMs(),
+      };
       identities.set(request, identity);
     }
     return identity;
@@ -181,6 +209,8 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
     else await reply.code(200).send(request.method === "HEAD" ? undefined : bytes);
   });
 
+  const entrance = options.tls === undefined ? undefined : createSecureEntrance({ server: app.server, tls: options.tls, limits, log });
+
   // Browsers open connections ahead of need: Node counts one that has asked nothing yet as busy when the server closes.
   const silent = new Set<Duplex>();
   app.server.on("connection", (socket: Duplex) => {
@@ -224,26 +254,45 @@ export function createHttp({ config, clock, log, metrics, authenticate, webRoot,
       });
     },
     async listen() {
-      await app.listen({ host: config.ROOST_HTTP_HOST, port: config.ROOST_HTTP_PORT });
+      const at = { host: config.ROOST_HTTP_HOST, port: config.ROOST_HTTP_PORT };
+      await app.listen(at).catch((error: unknown) => {
+        throw listenFault(error, { ...at, variable: "ROOST_HTTP_PORT" });
+      });
       const address = app.server.address();
-      const port = typeof address === "object" && address !== null ? address.port : config.ROOST_HTTP_PORT;
-      const host = config.ROOST_HTTP_HOST.includes(":") ? `[${config.ROOST_HTTP_HOST}]` : config.ROOST_HTTP_HOST;
-      return { url: publicOrigin ?? `http://${host}:${port}`, port };
+      const port = typeof address === "object" && address !== null ? address.port : at.port;
+      const localUrl = `http://${localHost(at.host)}:${port}`;
+      const httpsPort = await entrance?.listen({
+        host: config.ROOST_HTTPS_HOST ?? "127.0.0.1",
+        port: config.ROOST_HTTPS_PORT ?? 0,
+        variable: "ROOST_HTTPS_PORT",
+      });
+      return { url: publicOrigin ?? localUrl, localUrl, port, httpsPort };
     },
+    renewTls: (tls) => entrance?.renewTls(tls),
     async close({ drainMs = 8_000 } = {}) {
       closing.abort();
+      const secureOnesGone = entrance?.close();
       // A connection that is busy now falls idle later, and would be kept for its next request.
       const idle = setInterval(() => app.server.closeIdleConnections(), 50);
       for (const socket of silent) socket.destroy();
       const rest = setTimeout(() => {
         app.server.closeAllConnections();
         for (const socket of handedOver) socket.destroy();
+        entrance?.destroyAll();
       }, drainMs);
       await app.close();
+      await secureOnesGone;
       clearInterval(idle);
       clearTimeout(rest);
     },
   };
+}
+
+/** A host as this machine puts it into an address of its own. */
+function localHost(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 const clientFaults: Readonly<Record<string, () => AppError>> = {

@@ -29,6 +29,8 @@ export interface RequestFacts {
   readonly correlationId: string;
   /** Taken from forwarded headers only where a trusted proxy sent them. */
   readonly remoteAddress: string;
+  /** Came by TLS: here, at a trusted proxy, or at whatever serves the public address. */
+  readonly isSecure: boolean;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The body as it came, for routes that check it themselves; up to the route's `maxBodyBytes`. */
   readonly rawBody: Buffer;

@@ -32,6 +32,7 @@ export interface Identity {
   readonly requestId: string;
   readonly correlationId: string;
   readonly remoteAddress: string;
+  readonly isSecure: boolean;
 }
 
 /** Turns a route of the contract and its handler into Fastify's form: throttle, origin, access, parts, handler, reply. */
@@ -48,6 +49,7 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
       const credentials: CredentialRequest = {
         headers: request.headers,
         remoteAddress: identity.remoteAddress,
+        isSecure: identity.isSecure,
         addHeader: (name, value) => void reply.header(name, value),
       };
       let status = route.status ?? (route.reply === undefined && route.streams === undefined ? 204 : 200);

@@ -110,6 +110,8 @@ export interface Edge {
   readonly http: Http;
   readonly url: string;
   readonly port: number;
+  /** 0 where there is no TLS. */
+  readonly httpsPort: number;
   readonly lines: string[];
   readonly rightEnds: AbortController;
   readonly holds: { now: number };
@@ -203,11 +205,12 @@ export async function startEdge(options: Partial<HttpOptions> = {}, env: Record<
     })(),
   }));
   mountEdge(http.mount, { routes: [echo], version: "1.2.3", metrics });
-  const { port } = await http.listen();
+  const { port, httpsPort = 0 } = await http.listen();
   return {
     http,
     url: `http://127.0.0.1:${port}`,
     port,
+    httpsPort,
     lines,
     rightEnds,
     holds,
