@@ -60,7 +60,10 @@ export default {
     {
       name: "only-stores-and-platform-know-pg",
       severity: "error",
-      from: { path: "^server/src/modules/", pathNot: ["-(store|writer|copy|session)\\.ts$", "/compaction\\.ts$", "\\.svc\\.test\\.ts$", "/test-[a-z-]+\\.ts$"] },
+      from: {
+        path: "^server/src/modules/",
+        pathNot: ["-(store|writer|copy|session)\\.ts$", "/compaction\\.ts$", "\\.svc\\.test\\.ts$", "/test-[a-z-]+\\.ts$"],
+      },
       to: { path: "node_modules/pg/", dependencyTypesNot: ["type-only"] },
     },
     {

@@ -26,7 +26,7 @@ export class Stop extends Error {
  * @returns `step(text)` begins one and gives `{ update(ratio, note), done(text) }`; `say(text)` prints a line.
  */
 export function createProgress(out = process.stderr) {
-  const live = out.isTTY === true;
+  const live = Boolean(out.isTTY);
   const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
   const seconds = (since) => `${Math.round((performance.now() - since) / 1000)} s`;
   return {
@@ -176,7 +176,9 @@ export async function ensurePackages(progress) {
     writeStamp(stampFile, stamp);
     return;
   }
-  const total = Object.values(JSON.parse(lockText).packages).filter((entry) => entry.resolved !== undefined && entry.link !== true).length;
+  const total = Object.entries(JSON.parse(lockText).packages).filter(
+    ([path, entry]) => path.startsWith("node_modules/") && entry.link !== true && entry.optional !== true,
+  ).length;
   const step = progress.step("Installing packages");
   let fetched = 0;
   try {
