@@ -13,19 +13,7 @@ import type { PublishFrame } from "./publish-decoder.ts";
 import { Publishing } from "./publishing.ts";
 import type { Session } from "./session.ts";
 import type { GateQueue, GateWaiter, Tick, TickWork } from "./tick.ts";
-
-/** The bytes' way in and out: a TCP or TLS socket, or a WebSocket made to look like one. */
-export interface Wire {
-  readonly writableLength: number;
-  write(data: Uint8Array): unknown;
-  /** Sends what was written, then closes. */
-  end(): unknown;
-  destroy(): unknown;
-  /** Calls back once, when all that was written has left. */
-  once(event: "drain", listener: () => void): unknown;
-  pause(): unknown;
-  resume(): unknown;
-}
+import type { Wire } from "./wire.ts";
 
 /** What all connections of a door share. */
 export interface ConnectionDeps {
@@ -245,6 +233,7 @@ export class Connection implements PacketLink, TickWork, GateWaiter {
     this.#sinceMs = hub.nowMs();
     this.#state = isConnected;
     hub.counters.connects += 1;
+    hub.log.debug({ principal: principal.id, remoteAddress: this.remoteAddress, version: this.version }, "an MQTT client signed in");
     this.send(encodeWelcome(request, admission, hub.limits));
     const { outbox } = admission.session;
     outbox?.resend(this, principal);
@@ -253,7 +242,9 @@ export class Connection implements PacketLink, TickWork, GateWaiter {
   }
 
   #refuseConnect(version: number, reason: number): void {
-    this.#deps.hub.counters.connectsRefused += 1;
+    const { hub } = this.#deps;
+    hub.counters.connectsRefused += 1;
+    hub.log.debug({ remoteAddress: this.remoteAddress, reason }, "an MQTT client was not let in");
     this.#wire.write(encodeRefusal(version, reason));
     this.#close({ withWill: false });
   }
@@ -371,6 +362,7 @@ export class Connection implements PacketLink, TickWork, GateWaiter {
     if (this.#state === isClosed) return;
     if (reason === 0x95 && this.#partial === undefined) hub.exceed(this.#state === isConnected ? "packetBytes" : "packetBytesBeforeAuth");
     hub.counters.protocolErrors += 1;
+    hub.log.debug({ principal: this.principalId, remoteAddress: this.remoteAddress, reason }, "an MQTT client broke the rules");
     this.fail(reason);
   }
 

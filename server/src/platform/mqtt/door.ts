@@ -13,7 +13,6 @@ import { secureContextOf } from "../tls.ts";
 import type { ServerTls } from "../tls.ts";
 import { Census } from "./census.ts";
 import { Connection } from "./connection.ts";
-import type { Wire } from "./connection.ts";
 import { Hub, isOver } from "./hub.ts";
 import type { OnRefused } from "./hub.ts";
 import { withDefaults } from "./limits.ts";
@@ -25,6 +24,7 @@ import { attachSocket, Knock, secureSocket } from "./socket-wire.ts";
 import type { KnockAnswer } from "./socket-wire.ts";
 import { GateQueue, Tick } from "./tick.ts";
 import { createUpgradeHandler } from "./websocket-wire.ts";
+import type { Wire } from "./wire.ts";
 
 /** A retained message as it was stored. */
 export interface StoredRetained {
@@ -70,6 +70,7 @@ export function createDoor(deps: DoorDeps) {
   const knocks = new Set<Knock>();
   const servers: Server[] = [];
   let secureContext: SecureContext | undefined = deps.tls === undefined ? undefined : secureContextOf(deps.tls);
+  let sweeps = 0;
   let sweeper: NodeJS.Timeout | undefined;
 
   for (const stored of deps.retained) hub.retained.set(messageOf(stored, clock));
@@ -141,7 +142,9 @@ export function createDoor(deps: DoorDeps) {
     }
     for (const connection of connections) connection.sweep(now);
     hub.sweepSessions();
-    hub.retained.sweep((message) => isOver(message, now));
+    // Nobody is shown what is over, so this only gives memory back.
+    sweeps += 1;
+    if (sweeps % 40 === 0) hub.retained.sweep((message) => isOver(message, now));
   }
 
   function enterByWeb(remoteAddress: string): ((wire: Wire) => Connection) | undefined {

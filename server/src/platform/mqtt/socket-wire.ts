@@ -41,8 +41,11 @@ export class Knock {
 
   /** @internal */
   said(): void {
-    // The end of a stream is told as `readable` too.
-    if (this.socket.readableLength === 0) return;
+    // The end of a stream is told as `readable` too: somebody only looked whether the port is open.
+    if (this.socket.readableLength === 0) {
+      this.socket.destroy();
+      return;
+    }
     this.#leave();
     this.#answer.hello(this);
   }

@@ -108,6 +108,19 @@ describe("strangers at the door", () => {
     expect(wrong.connack.reasonCode).toBe(0x86);
   });
 
+  it("somebody who only looks whether the port is open takes no place, whatever they say", async () => {
+    at = await openTestDoor();
+    for (const { port } of [at.plain, at.tls]) {
+      for (const words of ["", "GET / HTTP/1.0\r\n\r\n", "\u0016\u0003\u0001\u0000"]) {
+        const socket = connect({ host: "127.0.0.1", port });
+        socket.on("error", () => undefined).end(words);
+        await new Promise((resolve) => socket.on("close", resolve).resume());
+      }
+    }
+    await expect.poll(() => at.door.stats().unauthenticated).toBe(0);
+    expect(at.door.stats().exceeded.connectTimeMs).toBe(0);
+  });
+
   it("a client that leaves during its sign-in leaves nothing behind", async () => {
     at = await openTestDoor({ withTls: false });
     at.addDevice("coop-1");

@@ -4,7 +4,8 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
 
-import type { Connection, Wire } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { Wire } from "./wire.ts";
 
 /** A WebSocket that looks like a byte stream, as MQTT wants it (6.0): frames and packets need not end together. */
 class WebSocketWire implements Wire {
