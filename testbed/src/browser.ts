@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 
+import { until } from "./waiting.ts";
+
 const candidates = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 const quietly = [
@@ -64,4 +66,18 @@ export async function openPage(
     });
   });
   return { context, page: await context.newPage(), misdeeds };
+}
+
+/** Waits until nothing on the page is a placeholder any more. */
+export async function untilLoaded(page: Page): Promise<void> {
+  await until("the page is loaded", async () => (await page.locator("output[aria-label^=Loading]").count()) === 0, 15_000);
+}
+
+/** Signs in by the sign-in page, as a person would. */
+export async function signInByPage(page: Page, { email, password }: { readonly email: string; readonly password: string }): Promise<void> {
+  await page.goto("/sign-in");
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByRole("textbox", { name: "Password" }).fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Fleet" }).waitFor();
 }

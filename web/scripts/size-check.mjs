@@ -9,7 +9,7 @@ const html = readFileSync(`${dist}index.html`, "utf8");
 const manifest = JSON.parse(readFileSync(`${dist}.vite/manifest.json`, "utf8"));
 
 if (/<script(?![^>]*\ssrc=)[^>]*>/.test(html) || /<style/.test(html) || /\son\w+=/.test(html)) {
-  console.error("index.html has inline code, which the content security policy forbids.");
+  process.stderr.write("index.html has inline code, which the content security policy forbids.\n");
   process.exit(1);
 }
 
@@ -29,7 +29,7 @@ let total = 0;
 for (const file of files) {
   const bytes = gzipSync(readFileSync(dist + file), { level: 9 }).length;
   total += bytes;
-  console.log(`${(bytes / 1000).toFixed(1).padStart(8)} kB  ${file}`);
+  process.stdout.write(`${(bytes / 1000).toFixed(1).padStart(8)} kB  ${file}\n`);
 }
-console.log(`${(total / 1000).toFixed(1).padStart(8)} kB  first load, gzipped (bar ${barKilobytes} kB)`);
+process.stdout.write(`${(total / 1000).toFixed(1).padStart(8)} kB  first load, gzipped (bar ${barKilobytes} kB)\n`);
 if (total > barKilobytes * 1000) process.exit(1);

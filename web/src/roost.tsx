@@ -12,6 +12,8 @@ export interface Roost {
   readonly api: Api;
   readonly live: Live;
   readonly ticker: Ticker;
+  /** Whether the person has gone from page to page already, or has just arrived. */
+  readonly hasMoved: () => boolean;
 }
 
 const RoostContext = createContext<Roost | undefined>(undefined);

@@ -30,8 +30,12 @@ export function createRoostApp(window: Window) {
       void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" && queryKey[0] !== "setup" }),
     onRefused: () => void queryClient.invalidateQueries({ queryKey: ["session"] }),
   });
-  const roost: Roost = { api, live, ticker: createTicker(Date.now) };
+  let moved = false;
+  const roost: Roost = { api, live, ticker: createTicker(Date.now), hasMoved: () => moved };
   const router = createAppRouter({ roost, queryClient });
+  router.subscribe("onBeforeLoad", ({ fromLocation, pathChanged }) => {
+    if (fromLocation !== undefined && pathChanged) moved = true;
+  });
 
   function toSignIn() {
     const { href, pathname } = router.state.location;

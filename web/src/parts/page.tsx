@@ -1,5 +1,7 @@
 import { type ReactNode, useEffect, useRef } from "react";
 
+import { useRoost } from "../roost.tsx";
+
 import styles from "./page.module.css";
 
 interface PageProps {
@@ -11,19 +13,21 @@ interface PageProps {
   readonly children: ReactNode;
 }
 
-/** A page: its heading, which takes the focus when the page opens so that screen readers say where one is, and its content. */
+/** A page: its heading, which takes the focus when one comes to it from another page so that screen readers say where one is, and its content. */
 export function Page({ title, tab, actions, children }: PageProps) {
+  const { hasMoved } = useRoost();
+  const place = useRef<HTMLDivElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const name = tab ?? (typeof title === "string" ? title : "Roost");
   useEffect(() => {
     document.title = name === "Roost" ? name : `${name} · Roost`;
   }, [name]);
   useEffect(() => {
-    // Not where something on the page took the focus itself, nor when one just follows links inside the same page.
-    if (document.activeElement === null || document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
-  }, []);
+    // Whoever has just arrived begins at the top, with the skip link; whoever followed a link begins at what it led to.
+    if (hasMoved() && place.current?.contains(document.activeElement) !== true) heading.current?.focus({ preventScroll: true });
+  }, [hasMoved]);
   return (
-    <div className={styles.page}>
+    <div ref={place} className={styles.page}>
       <header className={styles.head}>
         <h1 ref={heading} tabIndex={-1}>
           {title}

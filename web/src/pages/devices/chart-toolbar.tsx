@@ -5,7 +5,6 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import type { ChartStep } from "../../parts/chart.tsx";
-import { csvName } from "../../parts/csv.ts";
 import { Chips } from "../../parts/filters.tsx";
 import { formatMinute } from "../../parts/format.ts";
 import { DownloadIcon, LeftIcon, MinusIcon, PlusIcon, RightIcon } from "../../parts/icons.tsx";
@@ -37,7 +36,8 @@ export function ChartToolbar({ deviceId, metrics, view, timeZone, onStep }: Tool
     const query = { from: new Date(ends.from), to: new Date(ends.to), timeZone, metrics: metrics?.join(",") };
     const link = document.createElement("a");
     link.href = addressOf(exportTelemetry, { params: { deviceId }, query });
-    link.download = csvName([deviceId, ...(metrics ?? []), view.still === undefined ? view.range : "zoom"], new Date());
+    // The server names the file.
+    link.download = "";
     link.click();
   };
   return (
