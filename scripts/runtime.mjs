@@ -26,7 +26,7 @@ export class Stop extends Error {
  * @returns `step(text)` begins one and gives `{ update(ratio, note), done(text) }`; `say(text)` prints a line.
  */
 export function createProgress(out = process.stderr) {
-  const live = Boolean(out.isTTY);
+  const live = out.isTTY;
   const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
   const seconds = (since) => `${Math.round((performance.now() - since) / 1000)} s`;
   return {
