@@ -42,24 +42,19 @@ export const sumLimit = sql`1e290`;
  * Copies are told apart by (series, instant, seq). The copy received first stands; what decides beyond that is the content,
  * so that the outcome never depends on which rows were compacted when.
  *
- * @param source - Rows of (device_key, series_key, measured_at, received_at, value, quality, seq), in any order, with copies.
+ * @param source - Rows of (device_key, series_key, hour_at, t, l, value, quality, seq), in any order, with copies. `t` is the
+ *   instant as microseconds of its hour, `l` the microseconds from then until it was received.
  * @see docs/decisions for why the encoding is as it is; `chunk_samples` in the migration is its inverse.
  */
 export function encodedChunks(source: Sql): Sql {
   return sql`
-  hourly as (
-    select x.device_key, x.series_key, date_bin('1 hour', x.measured_at, '2000-01-01 00:00:00+00') as hour_at,
-      x.measured_at, x.received_at, x.value, x.quality, x.seq
+  sorted as (
+    select distinct on (x.device_key, x.series_key, x.hour_at, x.t, coalesce(x.seq, -1))
+      x.device_key, x.series_key, x.hour_at, x.t, x.l, x.value, x.quality, x.seq
     from (${source}) x
-  ), sorted as (
-    select distinct on (y.device_key, y.series_key, y.hour_at, y.measured_at, coalesce(y.seq, -1))
-      y.device_key, y.series_key, y.hour_at, y.measured_at, y.received_at, y.value, y.quality, y.seq
-    from hourly y
-    order by y.device_key, y.series_key, y.hour_at, y.measured_at, coalesce(y.seq, -1), y.received_at, y.value, y.quality
+    order by x.device_key, x.series_key, x.hour_at, x.t, coalesce(x.seq, -1), x.l, x.value, x.quality
   ), framed as (
-    select s.device_key, s.series_key, s.hour_at, s.value as v, s.quality as q, s.seq as s,
-      round(date_part('epoch', s.measured_at - s.hour_at) * 1000000)::bigint as t,
-      round(date_part('epoch', s.received_at - s.measured_at) * 1000000)::bigint as l,
+    select s.device_key, s.series_key, s.hour_at, s.t, s.l, s.value as v, s.quality as q, s.seq as s,
       -- Decimal places that give back every bit; 9 = none do. Minus zero has the text of zero but not its bits.
       case
         when s.value = round(s.value) then case when s.value = 0 and float8send(s.value) <> '\\x0000000000000000' then 9 else 0 end

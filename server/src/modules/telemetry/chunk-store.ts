@@ -78,20 +78,25 @@ export async function compactSlice(tx: Queryable, { segmentIds, fromDeviceKey, t
 function compaction(segmentIds: readonly number[], fromDeviceKey: number, toDeviceKey: number): Sql {
   return sql`
   with hot as materialized (
-    select h.device_key, h.measured_at, h.received_at, h.quality, h.seq, h.series_keys, h.sample_values
-    from hot_samples h
-    join devices d on d.key = h.device_key
-    left join retention_marks m on m.organisation_id = d.organisation_id and m.kind = 'samples'
-    where h.segment_id = any(${segmentIds}::integer[]) and h.device_key >= ${fromDeviceKey} and h.device_key < ${toDeviceKey}
-      and (m.retired_before is null or h.measured_at >= m.retired_before)
+    select r.device_key, r.hour_at, r.quality, r.seq, r.series_keys, r.sample_values,
+      round(date_part('epoch', r.measured_at - r.hour_at) * 1000000)::bigint as t,
+      round(date_part('epoch', r.received_at - r.measured_at) * 1000000)::bigint as l
+    from (
+      select h.*, date_bin('1 hour', h.measured_at, '2000-01-01 00:00:00+00') as hour_at
+      from hot_samples h
+      join devices d on d.key = h.device_key
+      left join retention_marks m on m.organisation_id = d.organisation_id and m.kind = 'samples'
+      where h.segment_id = any(${segmentIds}::integer[]) and h.device_key >= ${fromDeviceKey} and h.device_key < ${toDeviceKey}
+        and (m.retired_before is null or h.measured_at >= m.retired_before)
+    ) r
   ), touched as (
-    select distinct h.device_key, date_bin('1 hour', h.measured_at, '2000-01-01 00:00:00+00') as hour_at from hot h
+    select distinct h.device_key, h.hour_at, (date_part('epoch', h.hour_at) * 1000000)::bigint as hour_us from hot h
   ), ${encodedChunks(sql`
-      select h.device_key, unnest(h.series_keys) as series_key, h.measured_at, h.received_at, unnest(h.sample_values) as value, h.quality, h.seq
+      select h.device_key, unnest(h.series_keys) as series_key, h.hour_at, h.t, h.l, unnest(h.sample_values) as value, h.quality, h.seq
       from hot h
       union all
       -- All series of a touched hour, not only those with new values: the axis they share may change.
-      select c.device_key, c.series_key, s.measured_at, s.received_at, s.value, s.quality, s.seq
+      select c.device_key, c.series_key, c.hour_at, s.measured_us - t.hour_us, s.received_us - s.measured_us, s.value, s.quality, s.seq
       from touched t
       join series se on se.device_key = t.device_key
       join chunks c on c.device_key = t.device_key and c.series_key = se.key and c.hour_at = t.hour_at

@@ -1,3 +1,5 @@
+import { setTimeout as wait } from "node:timers/promises";
+
 import type pg from "pg";
 
 import type { Db, Queryable } from "../../platform/db.ts";
@@ -25,6 +27,8 @@ export interface CompactionReport {
   readonly dropped: number;
 }
 
+/** With so many rows waiting, being done matters more than leaving time to others. */
+const hurryRows = 20_000_000;
 // Any number will do, as long as it stays.
 const dropLockKey = 7_266_779;
 
@@ -52,7 +56,7 @@ export function createCompaction({ db, log, sliceValues = 200_000, dueRows = 1_0
     }
   }
 
-  async function compactBatch(batch: readonly WaitingSegment[], signal: AbortSignal | undefined): Promise<number> {
+  async function compactBatch(batch: readonly WaitingSegment[], hurry: boolean, signal: AbortSignal | undefined): Promise<number> {
     const segmentIds = batch.map((segment) => segment.id);
     let fromDeviceKey = batch[0]?.compactedBelow ?? 0;
     for (const segment of batch) if (!segment.indexed) await indexSegment(db, segment.id);
@@ -61,6 +65,7 @@ export function createCompaction({ db, log, sliceValues = 200_000, dueRows = 1_0
       let values = 0;
       for (const slice of slicesOf(devices, sliceValues)) {
         if (signal?.aborted === true) return values;
+        const startedMs = performance.now();
         const done = await inTransaction(client, () =>
           compactSlice(queryable, { segmentIds, fromDeviceKey, toDeviceKey: slice.toDeviceKey }),
         );
@@ -70,6 +75,8 @@ export function createCompaction({ db, log, sliceValues = 200_000, dueRows = 1_0
         }
         values += slice.values;
         fromDeviceKey = slice.toDeviceKey ?? fromDeviceKey;
+        // Half of a core's time for those who send and ask, while there is no hurry.
+        if (!hurry) await wait(Math.min(5_000, performance.now() - startedMs), undefined, { signal }).catch(() => undefined);
       }
       return values;
     });
@@ -108,9 +115,11 @@ export function createCompaction({ db, log, sliceValues = 200_000, dueRows = 1_0
       let values = 0;
       for (;;) {
         if (options.signal?.aborted === true) break;
-        const batch = nextBatch(await selectWaitingSegments(db), dueRows, options.force === true);
+        const waiting = await selectWaitingSegments(db);
+        const batch = nextBatch(waiting, dueRows, options.force === true);
         if (batch.length === 0) break;
-        const moved = await compactBatch(batch, options.signal);
+        const hurry = options.force === true || waiting.reduce((sum, segment) => sum + segment.rows, 0) > hurryRows;
+        const moved = await compactBatch(batch, hurry, options.signal);
         values += moved;
         segments += batch.length;
       }
