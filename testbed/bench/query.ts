@@ -2,7 +2,8 @@
 // node testbed/bench/query.ts [--sizes 1e6,1e7,1e8] [--rounds 200]; 1e8 takes some minutes and 1 GB.
 import { parseArgs } from "node:util";
 
-import { addDevices, openStore, quantile } from "./store.ts";
+import { addDevices, openCluster, quantile } from "./store.ts";
+import type { StoreUnderTest } from "./store.ts";
 
 const { values: options } = parseArgs({
   options: { sizes: { type: "string", default: "1e6,1e7" }, rounds: { type: "string", default: "200" } },
@@ -45,67 +46,80 @@ const questions: readonly Question[] = [
   { name: "1 hour, raw", rangeMs: hourMs, shiftMs: 28 * dayMs },
 ];
 
-const store = await openStore();
-const { client, telemetry } = store;
-const largest = Math.ceil(Math.max(...sizes) / valuesPerDevice);
-await addDevices(client, Math.max(largest, templates), metrics);
-await fillTemplates();
-await client.query("create table template as select * from chunks");
-await client.query("create table template_hours as select * from telemetry_hours");
-await client.query("create table template_days as select * from telemetry_days");
+interface Candidate extends StoreUnderTest {
+  readonly size: number;
+  readonly devices: number;
+  readonly stored: number;
+  readonly times: Map<string, number[]>;
+}
 
-const rows: Record<string, string | number>[] = [];
-const p95s = new Map<string, { size: number; ms: number }[]>();
-for (const size of sizes) {
-  const devices = Math.max(1, Math.ceil(size / valuesPerDevice));
-  await fill(devices);
-  const { rows: stored } = await client.query<{ n: number }>("select sum(c.n)::float8 as n from chunks c");
-  for (const question of questions) {
-    const times: number[] = [];
-    let points = 0;
-    for (let round = -20; round < rounds; round++) {
-      const deviceKey = 1 + Math.floor(Math.random() * devices);
-      const metric = metrics[Math.floor(Math.random() * metrics.length)] ?? "";
-      const to = end - Math.floor((Math.random() * question.shiftMs) / 3_600_000) * 3_600_000;
+const cluster = await openCluster();
+const candidates: Candidate[] = [];
+for (const size of sizes) candidates.push(await build(size));
+
+// Round by round one query of each size, so that whatever else the machine does falls on all of them alike.
+const pointsOf = new Map<string, number>();
+for (const question of questions) {
+  for (let round = -20; round < rounds; round++) {
+    for (const candidate of candidates) {
+      const to = end - Math.floor((Math.random() * question.shiftMs) / hourMs) * hourMs;
       const startedMs = performance.now();
-      const answer = await telemetry.query({
-        deviceKey,
-        metric,
+      const answer = await candidate.telemetry.query({
+        deviceKey: 1 + Math.floor(Math.random() * candidate.devices),
+        metric: metrics[Math.floor(Math.random() * metrics.length)] ?? "",
         from: new Date(to - question.rangeMs),
         to: new Date(to),
         maxPoints: 1_000,
         timeZone: question.zone ?? "UTC",
         ...(question.resolutionSeconds === undefined ? {} : { resolutionSeconds: question.resolutionSeconds }),
       });
-      if (round >= 0) times.push(performance.now() - startedMs);
+      const tookMs = performance.now() - startedMs;
       if (answer.at.length === 0) throw new Error(`${question.name}: no points.`);
-      points = answer.at.length;
+      pointsOf.set(question.name, answer.at.length);
+      if (round >= 0) candidate.times.set(question.name, [...(candidate.times.get(question.name) ?? []), tookMs]);
     }
-    times.sort((a, b) => a - b);
-    const p95 = quantile(times, 0.95);
-    p95s.set(question.name, [...(p95s.get(question.name) ?? []), { size, ms: p95 }]);
+  }
+}
+const rows: Record<string, string | number>[] = [];
+for (const question of questions) {
+  const measured = candidates.map(({ size, stored, times }) => {
+    const sorted = (times.get(question.name) ?? []).toSorted((a, b) => a - b);
+    const [best, p50, p95] = [sorted[0] ?? Number.NaN, quantile(sorted, 0.5), quantile(sorted, 0.95)];
     rows.push({
-      stored: (stored[0]?.n ?? 0).toExponential(2),
       question: question.name,
-      points,
-      "p50 ms": quantile(times, 0.5).toFixed(1),
+      stored: stored.toExponential(2),
+      points: pointsOf.get(question.name) ?? 0,
+      "best ms": best.toFixed(1),
+      "p50 ms": p50.toFixed(1),
       "p95 ms": p95.toFixed(1),
     });
+    return { size, p50, p95 };
+  });
+  const [first, last] = [measured[0], measured.at(-1)];
+  if (first !== undefined && last !== undefined && first !== last) {
+    const range = `from ${first.size.toExponential(0)} to ${last.size.toExponential(0)} stored values`;
+    console.log(`p50 ${(last.p50 / first.p50).toFixed(2)}x, p95 ${(last.p95 / first.p95).toFixed(2)}x  ${range}   ${question.name}`);
   }
 }
 console.table(rows);
-for (const [name, list] of p95s) {
-  const [first, last] = [list[0], list.at(-1)];
-  if (first !== undefined && last !== undefined && last !== first) {
-    console.log(
-      `${(last.ms / first.ms).toFixed(2)}x  p95 from ${first.size.toExponential(0)} to ${last.size.toExponential(0)} stored values   ${name}`,
-    );
-  }
+for (const candidate of candidates) await candidate.close();
+await cluster.close();
+
+async function build(size: number): Promise<Candidate> {
+  const store = await cluster.openStore(`values_${size}`);
+  const devices = Math.max(1, Math.ceil(size / valuesPerDevice));
+  await addDevices(store.client, Math.max(devices, templates), metrics);
+  await fillTemplates(store);
+  for (const table of ["chunks", "telemetry_hours", "telemetry_days"])
+    await store.client.query(`create table template_${table} as select * from ${table}`);
+  await fill(store, devices);
+  const { rows: sums } = await store.client.query<{ n: number }>("select sum(c.n)::float8 as n from chunks c");
+  return { ...store, size, devices, stored: sums[0]?.n ?? 0, times: new Map<string, number[]>() };
 }
-await store.close();
 
 /** A few devices with real samples through the real way: hot rows, then compaction. */
-async function fillTemplates(): Promise<void> {
+async function fillTemplates(store: StoreUnderTest): Promise<void> {
+  const { client, telemetry } = store;
   let table = await store.openSegment();
   for (let day = 0; day < days; day++) {
     await client.query(`
@@ -123,7 +137,8 @@ async function fillTemplates(): Promise<void> {
 }
 
 /** So many devices, copied from the templates hour by hour, as hours are written: a device's rows lie far apart. */
-async function fill(devices: number): Promise<void> {
+async function fill(store: StoreUnderTest, devices: number): Promise<void> {
+  const { client } = store;
   const copies = `generate_series(1, ${devices}) d join TABLE t on t.device_key = (d - 1) % ${templates} + 1`;
   const shift = "(d - t.device_key) * 4";
   await client.query("truncate chunks, telemetry_hours, telemetry_days");
@@ -133,13 +148,13 @@ async function fill(devices: number): Promise<void> {
   const rest = columns.map(({ name }) => name).join(", ");
   await client.query(`
     insert into chunks (device_key, series_key, hour_at, axis_key, ${rest})
-    select d, t.series_key + ${shift}, t.hour_at, t.axis_key + ${shift}, ${rest} from ${copies.replace("TABLE", "template")} order by t.hour_at, d, t.series_key`);
+    select d, t.series_key + ${shift}, t.hour_at, t.axis_key + ${shift}, ${rest} from ${copies.replace("TABLE", "template_chunks")} order by t.hour_at, d, t.series_key`);
   await client.query(`
     insert into telemetry_hours select d, t.series_key + ${shift}, t.hour_at, t.n, t.min, t.max, t.sum
-    from ${copies.replace("TABLE", "template_hours")} order by t.hour_at, d, t.series_key`);
+    from ${copies.replace("TABLE", "template_telemetry_hours")} order by t.hour_at, d, t.series_key`);
   await client.query(`
     insert into telemetry_days select d, t.series_key + ${shift}, t.day_at, t.n, t.min, t.max, t.sum
-    from ${copies.replace("TABLE", "template_days")} order by t.day_at, d, t.series_key`);
+    from ${copies.replace("TABLE", "template_telemetry_days")} order by t.day_at, d, t.series_key`);
   await client.query("vacuum analyze chunks, telemetry_hours, telemetry_days");
   const table = await store.openSegment();
   await client.query("update hot_segments set compacted_at = now() where closed_at is not null and compacted_at is null");

@@ -1,6 +1,6 @@
 // Bytes per stored value after compaction, of several kinds of signal: chunks, hours and days with their indexes and TOAST.
 // node testbed/bench/storage.ts
-import { addDevices, openStore } from "./store.ts";
+import { addDevices, openCluster } from "./store.ts";
 
 interface Signal {
   readonly name: string;
@@ -71,7 +71,8 @@ const signals: readonly Signal[] = [
 ];
 
 const hours = 24;
-const store = await openStore();
+const cluster = await openCluster();
+const store = await cluster.openStore("storage");
 const { client, telemetry } = store;
 const rows: Record<string, string | number>[] = [];
 for (const signal of signals) {
@@ -134,3 +135,4 @@ for (const signal of signals) {
 }
 console.table(rows);
 await store.close();
+await cluster.close();

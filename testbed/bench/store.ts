@@ -30,15 +30,38 @@ export interface StoreUnderTest {
 
 const from = (path: string): string => new URL(`../../server/src/${path}`, import.meta.url).href;
 
+/** A durable throw-away PostgreSQL with any number of stores, each in a database of its own. */
+export interface ClusterUnderTest {
+  openStore(database: string): Promise<StoreUnderTest>;
+  close(): Promise<void>;
+}
+
 /** Starts a durable throw-away PostgreSQL; it ends with this process. */
-export async function openStore(): Promise<StoreUnderTest> {
+export async function openCluster(): Promise<ClusterUnderTest> {
   const program = fileURLToPath(from("platform/postgres-throwaway.ts"));
   const child = spawn(process.execPath, [program, "--durable"], { stdio: ["pipe", "pipe", "inherit"] });
   const line = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).once("line", resolve);
     child.once("exit", (code) => reject(new Error(`The throw-away PostgreSQL did not start (exit ${code}).`)));
   });
-  const connection = JSON.parse(line) as pg.PoolConfig;
+  const cluster = JSON.parse(line) as pg.PoolConfig;
+  return {
+    async openStore(database) {
+      const admin = new pg.Client(cluster);
+      await admin.connect();
+      await admin.query(`create database ${database}`);
+      await admin.end();
+      return openStoreIn({ ...cluster, database });
+    },
+    async close() {
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      child.stdin.end();
+      await gone;
+    },
+  };
+}
+
+async function openStoreIn(connection: pg.PoolConfig): Promise<StoreUnderTest> {
   const client = new pg.Client(connection);
   await client.connect();
   const folder = fileURLToPath(new URL("../../server/migrations/", import.meta.url));
@@ -62,9 +85,6 @@ export async function openStore(): Promise<StoreUnderTest> {
     async close() {
       await db.close();
       await client.end();
-      const gone = new Promise((resolve) => child.once("exit", resolve));
-      child.stdin.end();
-      await gone;
     },
   };
 }
