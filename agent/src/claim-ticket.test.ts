@@ -11,6 +11,15 @@ describe("a claim ticket", () => {
     expect(ticket).toEqual({ server: "https://roost.example.org", deviceId: "pi-7", secret: Buffer.from(secret, "hex") });
   });
 
+  it("carries the mark of the authority, and is none when the mark was cut off", () => {
+    const label = `roost:claim?server=https%3A%2F%2F192.0.2.1%3A8443&device=pi-7&secret=${secret}`;
+    const mark = `${"A-_9".repeat(10)}xyz`;
+    expect(parseClaimTicket(`${label}&ca=${mark}`)).toMatchObject({ server: "https://192.0.2.1:8443", caMark: mark });
+    expect(parseClaimTicket(label)).not.toHaveProperty("caMark");
+    for (const bad of ["", mark.slice(1), `${mark}x`, mark.replace("A", "%2B")])
+      expect(parseClaimTicket(`${label}&ca=${bad}`)).toBeUndefined();
+  });
+
   it("is read from JSON, with the authority to trust", () => {
     const text = JSON.stringify({ server: "http://127.0.0.1:8080", device_id: "pi-7", claim_secret: secret, ca_pem: "PEM" });
     expect(parseClaimTicket(text)).toMatchObject({ deviceId: "pi-7", ca: "PEM" });

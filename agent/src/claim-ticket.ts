@@ -11,12 +11,17 @@ export interface ClaimTicket {
   readonly secret: Buffer;
   /** PEM of the authority the server must name, where the ticket says so. */
   readonly ca?: string;
+  /** SHA-256 of that authority's certificate (DER), base64url, as labels carry it. */
+  readonly caMark?: string;
 }
+
+/** 32 bytes in base64url. */
+const markForm = /^[A-Za-z0-9_-]{43}$/;
 
 const ticketFile = z.object({ server: z.string(), device_id: z.string(), claim_secret: z.string(), ca_pem: z.string().optional() });
 
 /**
- * Reads a claim file: the text of a device's label, `roost:claim?server=…&device=…&secret=…`, or JSON with `server`, `device_id`,
+ * Reads a claim file: the text of a device's label, `roost:claim?server=…&device=…&secret=…&ca=…`, or JSON with `server`, `device_id`,
  * `claim_secret` and, if wanted, `ca_pem`.
  *
  * @returns `undefined` for anything else.
@@ -25,7 +30,11 @@ export function parseClaimTicket(text: string): ClaimTicket | undefined {
   const [, query] = /^roost:claim\?(\S+)$/.exec(text.trim()) ?? [];
   if (query !== undefined) {
     const fields = new URLSearchParams(query);
-    return readTicket(fields.get("server"), fields.get("device"), fields.get("secret"));
+    const ticket = readTicket(fields.get("server"), fields.get("device"), fields.get("secret"));
+    const caMark = fields.get("ca");
+    if (ticket === undefined || caMark === null) return ticket;
+    // A mark that was cut off is no reason to do without one.
+    return markForm.test(caMark) ? { ...ticket, caMark } : undefined;
   }
   const file = ticketFile.safeParse(parseJson(text));
   if (!file.success) return undefined;

@@ -1,8 +1,8 @@
-import { createHmac, randomBytes, X509Certificate } from "node:crypto";
+import { createHash, createHmac, randomBytes, X509Certificate } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 
-import { claimDevice, claimReply } from "@roost/contract/claim";
+import { claimDevice, claimReply, getCa } from "@roost/contract/claim";
 import type { ClaimReply } from "@roost/contract/claim";
 import { defineErrors } from "@roost/contract/errors";
 
@@ -14,6 +14,14 @@ export const agentClaimErrors = defineErrors("agent_claim", {
   refused: [401, "The server refused the claim: the device is not known there, or the claim secret is not its newest."],
   too_many_tries: [429, "The server asks to claim less often. The agent waits."],
   unreadable: [502, "The server's answer to the claim is none that this agent understands."],
+  wrong_ca: [
+    502,
+    "The server belongs to another certificate authority than the label or the agent's settings name: it may be another installation, or somebody stands between. Nothing was sent to it.",
+  ],
+  unknown_ca: [
+    502,
+    "The server belongs to a certificate authority that nobody told the agent to trust. Use the whole text of the label, which names it, or set ROOST_AGENT_CA_FILE.",
+  ],
   foreign_ca: [
     502,
     "The server names another certificate authority than the one the agent was told to trust. The claim's answer was thrown away.",
@@ -33,27 +41,72 @@ interface Answer {
   readonly text: string;
 }
 
-function post(url: string, body: string, ca: string | undefined): Promise<Answer> {
+/** What a server must show to be believed; `ca` is PEM, and without it the system's own authorities count. */
+interface Trust {
+  readonly ca?: string;
+  readonly rejectUnauthorized?: false;
+}
+
+function exchange(url: string, body: string | undefined, trust: Trust): Promise<Answer> {
   const request = url.startsWith("https:") ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body), accept: "application/json" };
-    const sent = request(
-      url,
-      { method: "POST", headers, agent: false, signal: AbortSignal.timeout(answerLimitMs), ...(ca === undefined ? {} : { ca }) },
-      (answer) => {
-        let text = "";
-        answer.setEncoding("utf8");
-        answer.on("data", (chunk: string) => {
-          text += chunk;
-          if (text.length > answerLimitBytes) answer.destroy(new Error("too large"));
-        });
-        answer.once("error", reject);
-        answer.once("end", () => resolve({ status: answer.statusCode ?? 0, text }));
-      },
-    );
+    const headers = body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const method = body === undefined ? "GET" : "POST";
+    const sent = request(url, { method, headers, agent: false, signal: AbortSignal.timeout(answerLimitMs), ...trust }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (chunk: string) => {
+        text += chunk;
+        if (text.length > answerLimitBytes) answer.destroy(new Error("too large"));
+      });
+      answer.once("error", reject);
+      answer.once("end", () => resolve({ status: answer.statusCode ?? 0, text }));
+    });
     sent.once("error", reject);
     sent.end(body);
   });
+}
+
+/** OpenSSL's words for "signed by somebody I was not told of". */
+const strangerCodes = new Set([
+  "CERT_SIGNATURE_FAILURE",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+function failureOf(cause: unknown, server: string, wasTold: boolean): Error {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code !== undefined && strangerCodes.has(code)) {
+    return (wasTold ? agentClaimErrors.wrong_ca : agentClaimErrors.unknown_ca)({ server, reason: code }, { cause });
+  }
+  return agentClaimErrors.unreachable({ server, reason: code ?? "no answer" }, { cause });
+}
+
+function markOfCa(certificate: X509Certificate): string {
+  return createHash("sha256").update(certificate.raw).digest("base64url");
+}
+
+/**
+ * Gets the authority a label names from the server itself, which is not believed yet: what is not the one on the label is thrown away.
+ *
+ * @returns PEM of that one certificate.
+ * @throws {AppError} `agent_claim.wrong_ca`, `unreachable`
+ */
+async function fetchMarkedCa({ server, caMark }: ClaimTicket): Promise<string> {
+  let certificate: X509Certificate;
+  try {
+    const answer = await exchange(server + getCa.path, undefined, { rejectUnauthorized: false });
+    if (answer.status !== 200) throw Object.assign(new Error("no authority"), { code: `HTTP ${answer.status}` });
+    certificate = new X509Certificate(answer.text);
+  } catch (cause) {
+    throw failureOf(cause, server, true);
+  }
+  const named = markOfCa(certificate);
+  if (named !== caMark) throw agentClaimErrors.wrong_ca({ server, wanted: caMark, named });
+  return certificate.toString();
 }
 
 /** How long the server gives the same answer to the same request. */
@@ -89,35 +142,33 @@ export function createClaimer({ version, ca, monotonicMs }: { version: string; c
         hmac_hex: claimProof(ticket, nonce),
         firmware_version: version,
       };
+      const told = ca ?? ticket.ca;
+      const isMarked = told === undefined && ticket.caMark !== undefined && ticket.server.startsWith("https:");
+      const trusted = isMarked ? await fetchMarkedCa(ticket) : told;
       let answer: Answer;
       try {
-        answer = await post(ticket.server + claimDevice.path, JSON.stringify(body), ca ?? ticket.ca);
+        answer = await exchange(ticket.server + claimDevice.path, JSON.stringify(body), trusted === undefined ? {} : { ca: trusted });
       } catch (cause) {
-        throw agentClaimErrors.unreachable(
-          { server: ticket.server, reason: (cause as NodeJS.ErrnoException).code ?? "no answer" },
-          { cause },
-        );
+        throw failureOf(cause, ticket.server, trusted !== undefined);
       }
       if (answer.status >= 500) throw agentClaimErrors.unreachable({ server: ticket.server, reason: `HTTP ${answer.status}` });
       last = undefined;
       if (answer.status === 429) throw agentClaimErrors.too_many_tries();
       if (answer.status !== 200) throw agentClaimErrors.refused({ status: answer.status });
-      return checkReply(answer.text, ca ?? ticket.ca);
+      return checkReply(answer.text, told === undefined ? ticket.caMark : markOfCa(new X509Certificate(told)));
     },
   };
 }
 
-function checkReply(text: string, ca: string | undefined): ClaimReply {
+function checkReply(text: string, caMark: string | undefined): ClaimReply {
   let reply: ClaimReply;
-  let named: X509Certificate;
+  let named: string;
   try {
     reply = claimReply.parse(JSON.parse(text));
-    named = new X509Certificate(reply.ca_pem);
+    named = markOfCa(new X509Certificate(reply.ca_pem));
   } catch (cause) {
     throw agentClaimErrors.unreadable({}, { cause });
   }
-  if (ca !== undefined && new X509Certificate(ca).fingerprint256 !== named.fingerprint256) {
-    throw agentClaimErrors.foreign_ca({ named: named.fingerprint256 });
-  }
+  if (caMark !== undefined && caMark !== named) throw agentClaimErrors.foreign_ca({ wanted: caMark, named });
   return reply;
 }

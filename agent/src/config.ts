@@ -11,7 +11,7 @@ export const agentConfigSchema = z.object({
     .string()
     .optional()
     .describe(
-      "File with the text of the device's label, `roost:claim?server=…&device=…&secret=…`, or the same as JSON. It is read again whenever the server refuses the agent.",
+      "File with the text of the device's label, `roost:claim?server=…&device=…&secret=…&ca=…`, or the same as JSON. It is read again whenever the server refuses the agent.",
     ),
   ROOST_AGENT_SERVER: z
     .url({ protocol: /^https?$/ })
@@ -27,7 +27,7 @@ export const agentConfigSchema = z.object({
     .string()
     .optional()
     .describe(
-      "PEM of the certificate authority the server must belong to. Absent: the one the server names at the claim is trusted from then on.",
+      "PEM of the certificate authority the server must belong to. Absent: the one the label names by its `ca`; without that, the one the server names at the claim is trusted from then on.",
     ),
   ROOST_AGENT_SAMPLE_SECONDS: z.coerce
     .number()
