@@ -106,7 +106,7 @@ type Way = "claim" | "mqtt" | "http" | "agent";
 
 function Added({ device, ticket, onAnother }: { readonly device: Device; readonly ticket: ClaimTicket; readonly onAnother: () => void }) {
   const [way, setWay] = useState<Way>("claim");
-  const commands = connectCommands({ deviceId: device.id, claimSecret: ticket.claimSecret, server: window.location.origin });
+  const commands = connectCommands({ deviceId: device.id, claimUri: ticket.claimUri });
   return (
     <Page
       title={`${device.name} is added`}
