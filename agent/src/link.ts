@@ -97,19 +97,30 @@ export async function openLink({ reply, will, onLate }: { reply: ClaimReply; wil
 }
 
 function linkOver(client: MqttClient, closed: Promise<string>, cut: (reason: string) => void): Link {
+  // One listener for all that is on its way: one for each would hold every payload until the link closes.
+  const onTheirWay = new Set<(reason: string) => void>();
+  void closed.then((reason) => {
+    for (const fail of onTheirWay) fail(reason);
+  });
+
   function publish(topic: string, payload: string, retain: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
+      const settle = () => {
+        clearTimeout(late);
+        onTheirWay.delete(fail);
+      };
+      const fail = (reason: string) => {
+        settle();
+        reject(linkErrors.lost({ reason }));
+      };
+      onTheirWay.add(fail);
       // A door that takes a message and stays silent is no link: what was sent goes again over the next one.
       const late = setTimeout(() => {
         cut("no_puback");
-        reject(linkErrors.lost({ reason: "no_puback" }));
+        fail("no_puback");
       }, acknowledgementLimitMs);
-      void closed.then((reason) => {
-        clearTimeout(late);
-        reject(linkErrors.lost({ reason }));
-      });
       client.publish(topic, payload, { qos: 1, retain }, (error) => {
-        clearTimeout(late);
+        settle();
         if (error === undefined || error === null) {
           resolve();
           return;
