@@ -42,7 +42,7 @@ export interface ConnectFault {
 export function readConnect({ bytes, start, body, end }: PacketSpan, hub: Hub): ConnectRequest | ConnectFault {
   const level = protocolLevelOf(bytes, body, end);
   if (level === 0) return { fault: true, version: 0, reason: 0x81 };
-  if (level !== 4 && level !== 5) return { fault: true, version: level > 5 ? 5 : 4, reason: 0x84 };
+  if (level !== 4 && level !== 5) return { fault: true, version: level === 3 ? 4 : 5, reason: 0x84 };
   const fault = (reason: number): ConnectFault => ({ fault: true, version: level, reason });
   const check = checkConnect(bytes, body, end);
   // 3.1.1 has no code for a malformed packet: the connection is just closed (3.1.4).

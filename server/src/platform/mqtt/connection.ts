@@ -5,7 +5,7 @@ import { admit, encodeWelcome, keepAliveOf, largestPacketBytes, readConnect } fr
 import type { ConnectRequest } from "./connecting.ts";
 import { FrameBuffer, frameLengthAt, headerBytes } from "./frame-buffer.ts";
 import type { Hub } from "./hub.ts";
-import { isClientHeader } from "./packet-checks.ts";
+import { checkHeader } from "./packet-checks.ts";
 import { encodeDisconnect, encodeRefusal } from "./packet-codec.ts";
 import { handlePacket } from "./packets.ts";
 import type { PacketLink, PacketSpan } from "./packets.ts";
@@ -134,9 +134,12 @@ export class Connection implements PacketLink, TickWork, GateWaiter {
           this.#refuseFrame(0x82);
           return end;
         }
-      } else if (!isClientHeader(first, this.version)) {
-        this.#refuseFrame(0x81);
-        return end;
+      } else {
+        const fault = checkHeader(first, this.version);
+        if (fault !== 0) {
+          this.#refuseFrame(fault);
+          return end;
+        }
       }
       const length = frameLengthAt(bytes, at, end, this.#maxFrameBytes());
       if (length <= 0) {
@@ -234,7 +237,7 @@ export class Connection implements PacketLink, TickWork, GateWaiter {
     this.#state = isConnected;
     hub.counters.connects += 1;
     hub.log.debug({ principal: principal.id, remoteAddress: this.remoteAddress, version: this.version }, "an MQTT client signed in");
-    this.send(encodeWelcome(request, admission, hub.limits));
+    this.sendPacket(encodeWelcome(request, admission, hub.limits));
     const { outbox } = admission.session;
     outbox?.resend(this, principal);
     outbox?.pump(this, principal);
@@ -259,6 +262,12 @@ export class Connection implements PacketLink, TickWork, GateWaiter {
       // What it sends would have to be answered too.
       this.#wait(forDrain);
     }
+  }
+
+  sendPacket(packet: Uint8Array): void {
+    // Nothing longer than the client takes may be sent (3.1.2.11.4), and what answers a packet cannot be left out.
+    if (packet.length > this.maximumPacketBytes) this.#close({ withWill: true });
+    else this.send(packet);
   }
 
   acknowledge(type: AckType, packetId: number, reason: number): void {

@@ -12,7 +12,10 @@ export interface Link {
   readonly receiveMaximum: number;
   /** Largest packet the client takes. */
   readonly maximumPacketBytes: number;
-  send(packet: Uint8Array): void;
+  /** Writes packets that are known to be small enough for the client. */
+  send(packets: Uint8Array): void;
+  /** Sends an answer; a client that cannot take it is closed. */
+  sendPacket(packet: Uint8Array): void;
   /** Answers a message at the end of the tick, together with others. */
   acknowledge(type: AckType, packetId: number, reason: number): void;
   /** Ends the connection: MQTT 5 clients are told the reason; the will is published. */

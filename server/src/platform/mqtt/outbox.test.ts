@@ -39,6 +39,7 @@ function scene(over: Partial<OutboxRules> = {}) {
       reader.on("packet", (read) => void sent.push(read as IPublishPacket));
       reader.parse(Buffer.from(packet));
     },
+    sendPacket: () => undefined,
     acknowledge: () => undefined,
     fail: () => undefined,
     windowFreed: () => undefined,

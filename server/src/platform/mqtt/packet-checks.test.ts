@@ -8,7 +8,7 @@ import {
   checkDisconnect,
   checkSubscribe,
   checkUnsubscribe,
-  isClientHeader,
+  checkHeader,
   protocolLevelOf,
 } from "./packet-checks.ts";
 
@@ -71,8 +71,8 @@ describe("checks of CONNECT", () => {
     ["the same property twice", `${head5} 02 000a 0a 1100000001 1100000001 0001 61`, 0x82],
     ["a flag that is neither 0 nor 1", `${head5} 02 000a 02 1902 0001 61`, 0x82],
     ["authentication data without a method", `${head5} 02 000a 04 16 0001 61 0001 61`, 0x82],
-    ["a property of PUBLISH", `${head5} 02 000a 03 230001 0001 61`, 0x81],
-    ["a will delay outside of the will", `${head5} 02 000a 05 1800000001 0001 61`, 0x81],
+    ["a property of PUBLISH", `${head5} 02 000a 03 230001 0001 61`, 0x82],
+    ["a will delay outside of the will", `${head5} 02 000a 05 1800000001 0001 61`, 0x82],
     ["a property cut off", `${head5} 02 000a 02 1100 0001 61`, 0x81],
   ])("M1: refuse %s", (_, hex, reason) => {
     const body = ofHex(hex);
@@ -93,7 +93,7 @@ describe("checks of CONNECT", () => {
 
 describe("checks of the other packets", () => {
   it.each([
-    ["SUBSCRIBE with packet id 0", checkSubscribe, 4, "0000 0001 61 00", 0x82],
+    ["SUBSCRIBE with packet id 0", checkSubscribe, 4, "0000 0001 61 00", 0x81],
     ["SUBSCRIBE without a filter", checkSubscribe, 4, "0001", 0x82],
     ["SUBSCRIBE with an empty filter", checkSubscribe, 4, "0001 0000 00", 0x81],
     ["SUBSCRIBE with QoS 3", checkSubscribe, 4, "0001 0001 61 03", 0x81],
@@ -104,11 +104,11 @@ describe("checks of the other packets", () => {
     ["SUBSCRIBE with identifier 0", checkSubscribe, 5, "0001 02 0b00 0001 61 00", 0x82],
     ["SUBSCRIBE with two identifiers", checkSubscribe, 5, "0001 04 0b010b02 0001 61 00", 0x82],
     ["SUBSCRIBE without options", checkSubscribe, 4, "0001 0001 61", 0x81],
-    ["UNSUBSCRIBE with packet id 0", checkUnsubscribe, 4, "0000 0001 61", 0x82],
+    ["UNSUBSCRIBE with packet id 0", checkUnsubscribe, 4, "0000 0001 61", 0x81],
     ["UNSUBSCRIBE without a filter", checkUnsubscribe, 5, "0001 00", 0x82],
     ["DISCONNECT with bytes in 3.1.1", checkDisconnect, 4, "00", 0x81],
     ["DISCONNECT with a code of servers", checkDisconnect, 5, "8b", 0x81],
-    ["DISCONNECT with a server's property", checkDisconnect, 5, "00 04 1c 0001 61", 0x81],
+    ["DISCONNECT with a server's property", checkDisconnect, 5, "00 04 1c 0001 61", 0x82],
   ])("M1: refuse a %s", (_, check, version, hex, reason) => {
     const body = ofHex(hex);
     expect(check(body, 0, body.length, version).reason).toBe(reason);
@@ -118,8 +118,8 @@ describe("checks of the other packets", () => {
     ["packet id 0", 4, 4, "0000", 0x82],
     ["three bytes in 3.1.1", 4, 4, "0001 00", 0x81],
     ["one byte", 5, 4, "00", 0x81],
-    ["an unknown reason", 5, 4, "0001 42", 0x81],
-    ["a reason of PUBACK in PUBREL", 5, 6, "0001 10", 0x81],
+    ["an unknown reason", 5, 4, "0001 42", 0x82],
+    ["a reason of PUBACK in PUBREL", 5, 6, "0001 10", 0x82],
     ["bytes behind the properties", 5, 6, "0001 00 00 00", 0x81],
   ])("M1: refuse an acknowledgement with %s", (_, version, type, hex, reason) => {
     const body = ofHex(hex);
@@ -140,8 +140,10 @@ describe("checks of the other packets", () => {
   });
 
   it("M1: know the flags each packet must have, and those only a server sends", () => {
-    const allowed4 = Array.from({ length: 256 }, (_, first) => first).filter((first) => first >> 4 !== 3 && isClientHeader(first, 4));
+    const allowed4 = Array.from({ length: 256 }, (_, first) => first).filter((first) => first >> 4 !== 3 && checkHeader(first, 4) === 0);
     expect(allowed4).toEqual([0x10, 0x40, 0x50, 0x62, 0x70, 0x82, 0xa2, 0xc0, 0xe0]);
-    expect([isClientHeader(0xf0, 5), isClientHeader(0xf0, 4), isClientHeader(0xf1, 5)]).toEqual([true, false, false]);
+    expect([checkHeader(0xf0, 5), checkHeader(0xf0, 4), checkHeader(0xf1, 5), checkHeader(0x60, 5), checkHeader(0x90, 5)]).toEqual([
+      0, 0x82, 0x82, 0x81, 0x82,
+    ]);
   });
 });

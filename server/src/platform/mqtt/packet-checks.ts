@@ -136,7 +136,7 @@ export function checkConnect(bytes: Buffer, start: number, end: number): Connect
 /** Checks a SUBSCRIBE: packet id, options, at least one filter. */
 export function checkSubscribe(bytes: Buffer, start: number, end: number, version: number): PacketCheck {
   const walk = new Walk(bytes, start, end);
-  if (walk.u16() === 0) walk.fail(0x82);
+  if (walk.u16() === 0) walk.fail(0x81);
   if (version === 5) walk.properties(packetBit.subscribe);
   if (walk.left === 0) walk.fail(0x82);
   while (walk.left > 0) {
@@ -155,7 +155,7 @@ export function checkSubscribe(bytes: Buffer, start: number, end: number, versio
 /** Checks an UNSUBSCRIBE: packet id, at least one filter. */
 export function checkUnsubscribe(bytes: Buffer, start: number, end: number, version: number): PacketCheck {
   const walk = new Walk(bytes, start, end);
-  if (walk.u16() === 0) walk.fail(0x82);
+  if (walk.u16() === 0) walk.fail(0x81);
   if (version === 5) walk.properties(packetBit.unsubscribe);
   if (walk.left === 0) walk.fail(0x82);
   while (walk.left > 0) if (walk.field(true) === 0) walk.fail(0x81);
@@ -172,7 +172,7 @@ export function checkAck(bytes: Buffer, start: number, end: number, version: num
   if (bytes.readUInt16BE(start) === 0) return protocolError;
   if (length === 2) return fine;
   const codes = type === 4 || type === 5 ? pubackCodes : pubrelCodes;
-  if (!codes.has(bytes[start + 2] as number)) return malformed;
+  if (!codes.has(bytes[start + 2] as number)) return protocolError;
   if (length === 3) return fine;
   const walk = new Walk(bytes, start + 3, end);
   walk.properties(packetBit.puback);
@@ -191,13 +191,13 @@ export function checkDisconnect(bytes: Buffer, start: number, end: number, versi
   return walk.done();
 }
 
-// Flags every packet type must carry in its first byte; PUBLISH has its own meaning for them, 0xff is no packet of a client.
-const requiredFlags = [0xff, 0, 0xff, 0xff, 0, 0, 2, 0, 2, 0xff, 2, 0xff, 0, 0xff, 0, 0] as const;
+// Flags every packet type must carry in its first byte; PUBLISH has its own meaning for them, -1 is no packet of a client.
+const requiredFlags = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, 0] as const;
 
-/** Says whether the first byte is one a client may send. */
-export function isClientHeader(first: number, version: number): boolean {
+/** Looks at the first byte of a packet. @returns 0 where a client may send it, else the reason code to close with. */
+export function checkHeader(first: number, version: number): number {
   const type = first >> 4;
-  if (type === 3) return true;
-  if (type === 15 && version !== 5) return false;
-  return requiredFlags[type] === (first & 0x0f);
+  if (type === 3) return 0;
+  if (requiredFlags[type] === -1 || (type === 15 && (version !== 5 || first !== 0xf0))) return 0x82;
+  return requiredFlags[type] === (first & 0x0f) ? 0 : 0x81;
 }

@@ -25,7 +25,7 @@ interface Property {
 const { connect, will, publish, puback, subscribe, unsubscribe, disconnect, auth } = packetBit;
 const everywhere = connect | will | publish | puback | subscribe | unsubscribe | disconnect | auth;
 
-/** What a client may send, by MQTT 5 section 2.2.2.2. Properties only servers send are absent, and so refused. */
+/** Every property of MQTT 5, section 2.2.2.2. Those that only servers send belong to no packet of a client. */
 const properties = new Map<number, Property>([
   [0x01, { kind: "flag", in: publish | will }],
   [0x02, { kind: "u32", in: publish | will }],
@@ -34,17 +34,26 @@ const properties = new Map<number, Property>([
   [0x09, { kind: "binary", in: publish | will }],
   [0x0b, { kind: "varint", in: subscribe, notZero: true }],
   [0x11, { kind: "u32", in: connect | disconnect }],
+  [0x12, { kind: "text", in: 0 }],
+  [0x13, { kind: "u16", in: 0 }],
   [0x15, { kind: "text", in: connect | auth }],
   [0x16, { kind: "binary", in: connect | auth }],
   [0x17, { kind: "flag", in: connect }],
   [0x18, { kind: "u32", in: will }],
   [0x19, { kind: "flag", in: connect }],
+  [0x1a, { kind: "text", in: 0 }],
+  [0x1c, { kind: "text", in: 0 }],
   [0x1f, { kind: "text", in: puback | disconnect | auth }],
   [0x21, { kind: "u16", in: connect, notZero: true }],
   [0x22, { kind: "u16", in: connect }],
   [0x23, { kind: "u16", in: publish }],
+  [0x24, { kind: "flag", in: 0 }],
+  [0x25, { kind: "flag", in: 0 }],
   [0x26, { kind: "pair", in: everywhere, many: true }],
   [0x27, { kind: "u32", in: connect, notZero: true }],
+  [0x28, { kind: "flag", in: 0 }],
+  [0x29, { kind: "flag", in: 0 }],
+  [0x2a, { kind: "flag", in: 0 }],
 ]);
 
 /** Reads a variable byte integer of at most four bytes, in as few as it needs; -1 where there is none. */
@@ -101,8 +110,10 @@ export function scanProperties(bytes: Buffer, start: number, limit: number, pack
   while (at < end) {
     const id = bytes[at] as number;
     const property = properties.get(id);
-    // An identifier of two bytes, an unknown one and one for another packet are all malformed (2.2.2.2).
-    if (property === undefined || (property.in & packet) === 0) return 0x81;
+    // No property has an identifier of two bytes.
+    if (property === undefined) return 0x81;
+    // The standard calls this malformed (2.2.2.2), other brokers and their packet suites a protocol error. The connection ends either way.
+    if ((property.in & packet) === 0) return 0x82;
     if (property.many === undefined) {
       const bit = 2 ** id;
       if (Math.floor(seen / bit) % 2 === 1) return 0x82;

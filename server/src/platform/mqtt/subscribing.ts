@@ -18,7 +18,7 @@ export function subscribe(hub: Hub, session: Session, link: Link, packet: ISubsc
     else granted.push(add(hub, session, wanted, id));
   }
   const { messageId } = packet;
-  link.send(encodePacket({ cmd: "suback", granted, ...(messageId === undefined ? {} : { messageId }) }, link.version));
+  link.sendPacket(encodePacket({ cmd: "suback", granted, ...(messageId === undefined ? {} : { messageId }) }, link.version));
   session.outbox?.pump(link, session.principal);
 }
 
@@ -74,5 +74,5 @@ export function unsubscribe(hub: Hub, session: Session, link: Link, packet: IUns
     return 0;
   });
   const { messageId } = packet;
-  link.send(encodePacket({ cmd: "unsuback", granted, ...(messageId === undefined ? {} : { messageId }) }, link.version));
+  link.sendPacket(encodePacket({ cmd: "unsuback", granted, ...(messageId === undefined ? {} : { messageId }) }, link.version));
 }
