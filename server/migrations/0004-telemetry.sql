@@ -146,6 +146,13 @@ language sql stable rows 360 as $$
   ) o
 $$;
 
+-- The instant of a chunk's newest sample in epoch microseconds, without reading the others. Of an axis' own row only.
+create function chunk_newest_us(a chunks) returns bigint language sql immutable as $$
+  select (date_part('epoch', a.hour_at) * 1000000)::bigint + (a.time_base + (a.n - 1) * a.time_step
+    + coalesce(a.time_r1[a.n]::integer, a.time_r2[a.n], a.time_r4[a.n], a.time_r8[a.n], 0))
+    * (array[1, 10, 100, 1000, 10000, 100000, 1000000]::bigint[])[a.time_unit + 1]
+$$;
+
 create table telemetry_hours (
   device_key integer not null,
   series_key integer not null,

@@ -5,6 +5,7 @@ import type { CommittedMessage } from "../telemetry/telemetry.ts";
 import type { DecodedSample } from "./decode.ts";
 import type { DeviceLane, SeriesSet } from "./lane.ts";
 import { RejectBook } from "./reject-book.ts";
+import type { TopicBudget } from "./reject-book.ts";
 
 /** What became of the values of one message, for those who are told. */
 export interface Tally {
@@ -34,7 +35,7 @@ export interface WaitingMessage {
 /** All that is committed together: rows in COPY form, and beside them the other facts of the same messages. */
 export class Batch {
   readonly rows = new SampleRows();
-  readonly rejects = new RejectBook();
+  readonly rejects: RejectBook;
   /** In the order of arrival. */
   tickets: Ticket[] = [];
   /** Which ticket a row belongs to, for the rows that the database refuses. */
@@ -52,6 +53,10 @@ export class Batch {
   turned = false;
   #touched: SeriesSet[] = [];
   #rowSets: SeriesSet[] = [];
+
+  constructor(budget: TopicBudget) {
+    this.rejects = new RejectBook(budget);
+  }
 
   /** True while there is nothing to commit and nobody to answer. */
   get isEmpty(): boolean {

@@ -225,6 +225,10 @@ describe("exactly once", () => {
     const report = await part.telemetry.compact({ force: true });
     expect(report.values).toBeGreaterThan(0);
     expect(await db.query(sql`select 1 from chunks c where c.device_key = ${one.key} limit 1`)).toHaveLength(1);
+    const newest = await db.query<{ told: number; real: number; n: number }>(sql`
+      select chunk_newest_us(c) as told, (select max(s.measured_us) from chunk_samples(c) s) as real, c.n from chunks c where c.axis_key = c.series_key`);
+    expect(newest.some(({ n }) => n > 1_000)).toBe(true);
+    expect(newest.map(({ told }) => told)).toEqual(newest.map(({ real }) => real));
     for (const at of [week, week + 1_000, week + 2_000, hour - 1_000, hour - 3_600_000])
       send(part.ingest, one, { timestamp: at, level: at % 97 });
     await settle();

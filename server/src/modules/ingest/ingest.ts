@@ -28,6 +28,7 @@ import { listRejectPage } from "./ingest-store.ts";
 import { DeviceLane, SeriesLane } from "./lane.ts";
 import type { SendingDevice } from "./lane.ts";
 import { createPreparing } from "./preparing.ts";
+import { TopicBudget } from "./reject-book.ts";
 import { MessageShape } from "./shape.ts";
 import type { StoredValues } from "./stored-values.ts";
 import { isCertain, reasonFor, takeSample, takeShape } from "./taking.ts";
@@ -84,8 +85,9 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
   const preparing = createPreparing({ devices, telemetry, samples, find: findLane, log });
   const rejects = new Map<string, number>();
   const counts = { messages: 0, valuesStored: 0, duplicates: 0, batches: 0, largestBatchMessages: 0 };
-  let filling = new Batch();
-  let spare: Batch | undefined = new Batch();
+  const topicBudget = new TopicBudget();
+  let filling = new Batch(topicBudget);
+  let spare: Batch | undefined = new Batch(topicBudget);
   let committing: Batch | undefined;
   let running = false;
   let closed = false;
@@ -260,7 +262,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
   async function run(): Promise<void> {
     while (!filling.isEmpty && !closed) {
       const batch = filling;
-      filling = spare ?? new Batch();
+      filling = spare ?? new Batch(topicBudget);
       spare = undefined;
       filling.reset(batch.number + 1);
       committing = batch;

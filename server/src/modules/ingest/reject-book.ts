@@ -16,7 +16,7 @@ export interface RefusedMessage {
 
 const minuteMs = 60_000;
 const topicLength = 256;
-/** Topics one sender is told of in a batch with one code; a flood of invented ones becomes one row. */
+/** Topics one sender is told of in a minute with one code; a flood of invented ones becomes one row. */
 const topicsPerCode = 40;
 const otherTopics = "(other topics)";
 
@@ -30,10 +30,35 @@ interface Tally {
   count: number;
 }
 
+/** Remembers over batches which topics a sender was told of in the minute at hand. */
+export class TopicBudget {
+  #minuteMs = 0;
+  readonly #topics = new Map<string, Set<string>>();
+
+  /** The topic as it is told: itself, or one name for all that are too many. */
+  topicFor(group: string, topic: string, minuteMs: number): string {
+    if (minuteMs !== this.#minuteMs) {
+      this.#minuteMs = minuteMs;
+      this.#topics.clear();
+    }
+    let topics = this.#topics.get(group);
+    if (topics === undefined) this.#topics.set(group, (topics = new Set()));
+    if (!topics.has(topic)) {
+      if (topics.size >= topicsPerCode) return otherTopics;
+      topics.add(topic);
+    }
+    return topic;
+  }
+}
+
 /** The rejects of one batch, added up: what is kept is bounded by the senders, not by what they send. */
 export class RejectBook {
   readonly #tallies = new Map<string, Tally>();
-  readonly #topics = new Map<string, number>();
+  readonly #budget: TopicBudget;
+
+  constructor(budget: TopicBudget) {
+    this.#budget = budget;
+  }
 
   get size(): number {
     return this.#tallies.size;
@@ -42,18 +67,14 @@ export class RejectBook {
   add(refused: RefusedMessage, nowMs: number): void {
     const sender = refused.device?.id ?? "";
     const minute = nowMs - (nowMs % minuteMs);
-    const key = (topic: string) => `${sender}\n${refused.code}\n${minute}\n${topic}`;
-    const known = this.#tallies.get(key(refused.topic));
-    if (known !== undefined) return count(known, nowMs);
     const group = `${sender}\n${refused.code}`;
-    const topics = this.#topics.get(group) ?? 0;
-    const topic = topics < topicsPerCode ? refused.topic : otherTopics;
-    const other = this.#tallies.get(key(topic));
-    if (other !== undefined) return count(other, nowMs);
-    this.#topics.set(group, topics + 1);
-    this.#tallies.set(key(topic), {
+    const topic = this.#budget.topicFor(group, refused.topic.slice(0, topicLength), minute);
+    const key = `${group}\n${minute}\n${topic}`;
+    const known = this.#tallies.get(key);
+    if (known !== undefined) return count(known, nowMs);
+    this.#tallies.set(key, {
       refused,
-      topic: excerptOf(topic.slice(0, topicLength)),
+      topic: excerptOf(topic),
       excerpt: excerptOf(refused.excerpt),
       minuteMs: minute,
       firstMs: nowMs,
@@ -78,7 +99,6 @@ export class RejectBook {
 
   clear(): void {
     this.#tallies.clear();
-    this.#topics.clear();
   }
 }
 

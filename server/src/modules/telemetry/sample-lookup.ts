@@ -136,7 +136,7 @@ export async function findNewestInstants(
     segment.indexed
       ? sql`
         select k.device_key, (select max(h.measured_at) from ${identifier(segmentTable(segment.id))} h where h.device_key = k.device_key) as measured_at,
-          (select max(h.seq) from ${identifier(segmentTable(segment.id))} h where h.device_key = k.device_key) as seq
+          (select max(h.seq) from ${identifier(segmentTable(segment.id))} h where h.device_key = k.device_key and h.seq is not null) as seq
         from keys k where ${stillHot(segment)}`
       : sql`
         select h.device_key, max(h.measured_at) as measured_at, max(h.seq) as seq
@@ -154,7 +154,8 @@ export async function findNewestInstants(
 }
 
 const newestChunked = sql`
-  select ch.device_key, s.measured_at, s.seq
+  select ax.device_key, timestamptz 'epoch' + chunk_newest_us(ax) * interval '1 microsecond' as measured_at,
+    case when ax.has_seqs then (select max(s.seq) from chunk_samples(ax) s) end as seq
   from (
     select k.device_key, max(last.hour_at) as hour_at
     from keys k
@@ -165,5 +166,4 @@ const newestChunked = sql`
     group by k.device_key
   ) newest
   join series se on se.device_key = newest.device_key
-  join chunks ch on ch.device_key = newest.device_key and ch.series_key = se.key and ch.hour_at = newest.hour_at
-  cross join lateral chunk_samples(ch) s`;
+  join chunks ax on ax.device_key = newest.device_key and ax.series_key = se.key and ax.hour_at = newest.hour_at and ax.axis_key = ax.series_key`;

@@ -156,8 +156,15 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
     return { receipt: receiptOfCommit(clock.nowMs()), refusedRows: attempt.refusedRows };
   }
 
+  let isClosingSegment = false;
   const timer = setInterval(() => {
-    if (segmentIsFull()) void inTurn(async () => currentSegment(await session.open())).catch(() => undefined);
+    if (isClosingSegment || !segmentIsFull()) return;
+    isClosingSegment = true;
+    inTurn(async () => currentSegment(await session.open()))
+      .catch(() => undefined)
+      .finally(() => {
+        isClosingSegment = false;
+      });
   }, checkSegmentMs);
   timer.unref();
 

@@ -63,6 +63,8 @@ export async function indexSegment(db: Db, segmentId: number): Promise<void> {
     // One process: the second core belongs to those who send and ask.
     await client.query("set max_parallel_maintenance_workers = 0");
     await client.query(`create index if not exists ${table}_device_idx on ${table} (device_key, measured_at)`);
+    // Nearly always empty: few devices count instead of telling the time.
+    await client.query(`create index if not exists ${table}_seq_idx on ${table} (device_key, seq) where seq is not null`);
     await client.query(`analyze ${table}`);
     await client.query("update hot_segments s set indexed_at = now() where s.id = $1 and s.indexed_at is null", [segmentId]);
   } finally {
