@@ -218,6 +218,40 @@ describe("a person and Roost in a browser", () => {
     expect(new URL(page.url()).searchParams.has("from")).toBe(true);
   });
 
+  it("zooms by two fingers, and lets one finger scroll the page", async () => {
+    const phone = await openPage(browser, server.ready.url, {
+      viewport: { width: 390, height: 844 },
+      hasTouch: true,
+      isMobile: true,
+      storageState: await context.storageState(),
+    });
+    await phone.page.goto("/devices/coop-north?range=1h&metric=temperature");
+    const chart = phone.page.getByRole("slider");
+    await chart.locator("canvas").waitFor();
+    await chart.scrollIntoViewIfNeeded();
+    const box = await chart.boundingBox();
+    if (box === null) throw new Error("The chart has no box.");
+    const touch = await phone.context.newCDPSession(phone.page);
+    const fingers = async (type: "touchStart" | "touchMove" | "touchEnd", ...places: number[]) =>
+      touch.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: places.map((share, id) => ({ x: box.x + box.width * share, y: box.y + 100, id })),
+      });
+    await fingers("touchStart", 0.5, 0.7);
+    for (const apart of [0.05, 0.1, 0.15]) await fingers("touchMove", 0.5 - apart, 0.7 + apart);
+    await fingers("touchEnd");
+    await phone.page.waitForURL(/from=\d+&to=\d+/);
+    const zoomed = new URL(phone.page.url()).searchParams;
+    const minutes = (Number(zoomed.get("to")) - Number(zoomed.get("from"))) / 60_000;
+    expect(minutes).toBeGreaterThan(15);
+    expect(minutes).toBeLessThan(35);
+    expect(await chart.evaluate((element) => getComputedStyle(element.querySelector(".u-over") as never)["touchAction" as never])).toBe(
+      "pan-y",
+    );
+    expect(phone.misdeeds).toEqual({ console: [], foreign: [], dialogs: [] });
+    await phone.context.close();
+  });
+
   it("downloads the samples of a range as CSV", async () => {
     await page.goto("/devices/coop-north?range=1h&metric=temperature");
     const [download] = await Promise.all([
@@ -246,6 +280,9 @@ describe("a person and Roost in a browser", () => {
     await page.goto("/alarms?state=all");
     await page.getByRole("heading", { name: "Alarms" }).waitFor();
     await context.clearCookies();
+    await page.getByRole("link", { name: "Refused" }).first().click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    expect(new URL(page.url()).searchParams.get("to")).toBe("/refused");
     await page.goto("/alarms?state=all&severity=warning");
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     misdeeds.console.length = 0;
@@ -296,7 +333,7 @@ describe("a person and Roost in a browser", () => {
     const paths = [
       "/",
       "/?state=offline&q=x",
-      "/devices/new",
+      "/add-device",
       "/devices/coop-north",
       "/devices/coop-north?range=1y&tz=Asia%2FKathmandu",
       "/devices/coop-north/alarms?state=all",
@@ -355,7 +392,7 @@ const smallTargets = `[...document.querySelectorAll("button, nav a, summary, sel
   .filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && one.closest("[aria-hidden=true]") === null)
   .filter((one) => !one.matches(".mantine-PasswordInput-visibilityToggle, .mantine-CloseButton-root, .mantine-Input-section *"))
   .map((one) => ({ height: Math.round(one.getBoundingClientRect().height), text: one.outerHTML.slice(0, 120) }))
-  .filter((one) => one.height > 0 && one.height < 42)`;
+  .filter((one) => one.height > 0 && one.height < 44)`;
 
 /** Everything that can be pressed has a name for those who do not see it. */
 const unnamed = `[...document.querySelectorAll("button, a[href], input, img")]

@@ -73,7 +73,7 @@ const fleetRoute = createRoute({
 
 const addDeviceRoute = createRoute({
   getParentRoute: () => signedInRoute,
-  path: "/devices/new",
+  path: "/add-device",
   component: lazyRouteComponent(() => import("./pages/devices/add-device-page.tsx"), "AddDevicePage"),
 });
 

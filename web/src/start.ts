@@ -37,12 +37,23 @@ export function createRoostApp(window: Window) {
     if (fromLocation !== undefined && pathChanged) moved = true;
   });
 
+  let leaving = false;
   function toSignIn() {
     const { href, pathname } = router.state.location;
-    if (pathname === "/sign-in" || pathname === "/set-up") return;
+    if (leaving || pathname === "/sign-in" || pathname === "/set-up") return;
+    leaving = true;
     live.stop();
-    queryClient.clear();
-    void router.navigate({ to: "/sign-in", search: { to: href } });
+    void router.navigate({ to: "/sign-in", search: { to: href } }).then(() => {
+      leaving = false;
+      queryClient.clear();
+    });
   }
+
+  // After an update the files of the old pages are gone: load the new app, but only where the server is there to give it.
+  window.addEventListener("vite:preloadError", () => {
+    void fetch("/health").then((answer) => {
+      if (answer.ok) window.location.reload();
+    });
+  });
   return { roost, queryClient, router };
 }

@@ -16,7 +16,7 @@ const pages = [
   { word: "Alarms", to: "/alarms" },
   { word: "Refused messages", to: "/refused" },
   { word: "Notifications", to: "/notifications" },
-  { word: "Add device", to: "/devices/new" },
+  { word: "Add device", to: "/add-device" },
   { word: "API tokens", to: "/api-tokens" },
   { word: "API reference", to: "/api/docs" },
   { word: "Status", to: "/status" },

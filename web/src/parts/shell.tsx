@@ -88,7 +88,7 @@ export function Shell() {
           {mainPlaces.slice(0, 2).map((place) => (
             <NavItem key={place.to} place={place} />
           ))}
-          {mayAdd && <NavItem place={{ to: "/devices/new", word: "Add", icon: <PlusIcon /> }} />}
+          {mayAdd && <NavItem place={{ to: "/add-device", word: "Add", icon: <PlusIcon /> }} />}
           <li>
             <MoreMenu places={[...mainPlaces.slice(2), ...rest]} />
           </li>
@@ -242,7 +242,7 @@ export function AddDeviceButton() {
   const may = useMay("devices:write");
   if (!may) return null;
   return (
-    <Button component={Link} to="/devices/new" leftSection={<PlusIcon size={18} />}>
+    <Button component={Link} to="/add-device" leftSection={<PlusIcon size={18} />}>
       Add device
     </Button>
   );

@@ -52,7 +52,7 @@ describe("time zones", () => {
       "UTC",
       "Africa/Abidjan",
     ]);
-    expect(zoneChoices("UTC", ["Africa/Abidjan", "UTC"]).map(({ label }) => label)).toEqual(["UTC (this browser)", "Africa/Abidjan"]);
+    expect(zoneChoices("UTC", ["Africa/Abidjan", "UTC"]).map(({ label }) => label)).toEqual(["UTC (here)", "Africa/Abidjan"]);
   });
 
   it("knows real zones from made-up ones", () => {

@@ -7,12 +7,8 @@ export interface ZoneChoice {
 /** Every zone to choose from: the browser's own first, then UTC, then all of the IANA list. */
 export function zoneChoices(own: string, all: readonly string[]): ZoneChoice[] {
   const rest = all.filter((zone) => zone !== own && zone !== "UTC");
-  const first: ZoneChoice[] = own === "UTC" ? [] : [{ value: own, label: `${own} (this browser)` }];
-  return [
-    ...first,
-    { value: "UTC", label: own === "UTC" ? "UTC (this browser)" : "UTC" },
-    ...rest.map((zone) => ({ value: zone, label: zone })),
-  ];
+  const first: ZoneChoice[] = own === "UTC" ? [] : [{ value: own, label: `${own} (here)` }];
+  return [...first, { value: "UTC", label: own === "UTC" ? "UTC (here)" : "UTC" }, ...rest.map((zone) => ({ value: zone, label: zone }))];
 }
 
 /** The zone of this browser. */

@@ -73,7 +73,7 @@ export function ChartToolbar({ deviceId, metrics, view, timeZone, onStep }: Tool
       </fieldset>
       <p className={styles.where} data-moving={view.still === undefined || undefined}>
         {view.still === undefined ? (
-          <span className="quiet">Moves with the present</span>
+          <span className="quiet">Up to now</span>
         ) : (
           <>
             <span>{formatMinute(new Date(view.still.from), timeZone)} –</span>{" "}

@@ -91,7 +91,7 @@ function DeviceHead({ device }: { readonly device: Device }) {
         <ul className={styles.about} aria-label="About this device">
           <li className="mono">{device.id}</li>
           <li title={device.kind}>{titleOfKind(device.kind)}</li>
-          <li>{device.firmwareVersion === undefined ? "firmware not told" : `firmware ${device.firmwareVersion}`}</li>
+          {device.firmwareVersion !== undefined && <li>firmware {device.firmwareVersion}</li>}
           <li>speaks every {formatSpan(device.heartbeatSeconds * 1_000)}</li>
           <li>
             {device.claimedAt === undefined ? (
