@@ -26,9 +26,18 @@ const width = sql`case
   when z.low >= -2147483648 and z.high <= 2147483647 then 4
   else 8 end`;
 
+/** Offsets as an array, with the width they take. */
 const measured = (offsets: Sql): Sql => sql`
   select z.r, ${width} as width
   from (select array_agg(y.r) as r, min(y.r) as low, max(y.r) as high from (${offsets}) y) z`;
+
+/** The same, counted from the middle of their range: where samples are missing, offsets lie all on one side. */
+const centred = (offsets: Sql): Sql => sql`
+  select z.r, ${width} as width, z.middle
+  from (
+    select array_agg(y.r - y.middle) as r, min(y.r - y.middle) as low, max(y.r - y.middle) as high, min(y.middle) as middle
+    from (select x.r, (min(x.r) over () + max(x.r) over () + 1) / 2 as middle from (${offsets}) x) y
+  ) z`;
 
 /**
  * The largest magnitude that counts in a sum as it is. A day of the largest doubles would overflow the sum, and an
@@ -97,7 +106,7 @@ export function encodedChunks(source: Sql): Sql {
     from planned p
   ), encoded as materialized (
     select p.device_key, p.series_key, p.hour_at, p.axis_key, p.n,
-      case when p.own_axis then p.t_base end as time_base,
+      case when p.own_axis then p.t_base + tr.middle end as time_base,
       case when p.own_axis then p.t_step end as time_step,
       case when p.own_axis then p.l_base end as lag_base,
       case when sr.width < 8 then p.s[1] end as seq_base,
@@ -124,7 +133,7 @@ export function encodedChunks(source: Sql): Sql {
       case when coalesce(vr.width, 8) = 8 then p.v end as value_raw,
       p.v_min as min, p.v_max as max, p.v_sum as sum
     from stepped p
-    left join lateral (${measured(sql`select u.x / p.t_scale - p.t_base - (u.i - 1) * p.t_step as r from unnest(p.t) with ordinality u (x, i)`)}) tr
+    left join lateral (${centred(sql`select u.x / p.t_scale - p.t_base - (u.i - 1) * p.t_step as r from unnest(p.t) with ordinality u (x, i)`)}) tr
       on p.own_axis
     left join lateral (${measured(sql`select u.x / p.l_scale - p.l_base as r from unnest(p.l) u (x)`)}) lr on p.own_axis
     left join lateral (${measured(sql`select u.x - p.s[1] - (u.i - 1) as r from unnest(p.s) with ordinality u (x, i)`)}) sr
