@@ -12,7 +12,7 @@ function coloursOf(selector: string): Record<string, string> {
 }
 
 function luminance(colour: string): number {
-  const digits = colour.slice(1).length === 3 ? [...colour.slice(1)].flatMap((digit) => [digit, digit]).join("") : colour.slice(1);
+  const digits = colour.slice(1).length === 3 ? colour.slice(1).replaceAll(/./g, "$&$&") : colour.slice(1);
   const [red = 0, green = 0, blue = 0] = [0, 2, 4].map((at) => {
     const part = Number.parseInt(digits.slice(at, at + 2), 16) / 255;
     return part <= 0.040_45 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;

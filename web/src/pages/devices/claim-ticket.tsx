@@ -20,7 +20,7 @@ export function ClaimTicketView({ ticket, name }: { readonly ticket: ClaimTicket
       </div>
       <div className={styles.take}>
         <CopyBox what="Claim secret" text={ticket.claimSecret} />
-        <p>Roost keeps no readable copy. If it is lost, make a new one under Settings.</p>
+        <p>Roost never shows it again. If it is lost, make a new one under Settings.</p>
         <div>
           <Button variant="default" leftSection={<PrintIcon size={18} />} onClick={() => window.print()}>
             Print the label

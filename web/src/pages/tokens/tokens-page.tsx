@@ -77,7 +77,7 @@ function Tokens() {
       {made !== undefined && (
         <Dialog title={`The secret of ${made.token.name}, shown once`} onClose={() => setMade(undefined)}>
           <CopyBox what="API token" text={made.secret} />
-          <p>Roost keeps no readable copy. Put it where the program reads its secrets, not into its code.</p>
+          <p>Roost never shows it again. Put it where the program reads its secrets, not into its code.</p>
           <FormEnd>
             <Button onClick={() => setMade(undefined)}>I have it</Button>
           </FormEnd>
