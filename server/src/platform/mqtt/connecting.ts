@@ -27,6 +27,8 @@ export interface ConnectRequest {
   readonly password: Buffer | undefined;
   readonly will: Will | undefined;
   readonly sessionExpirySeconds: number;
+  /** Whether that is less than the client asked for. */
+  readonly isExpiryCapped: boolean;
   readonly receiveMaximum: number;
   readonly maximumPacketBytes: number;
 }
@@ -68,6 +70,7 @@ export function readConnect({ bytes, start, body, end }: PacketSpan, hub: Hub): 
     password: packet.password === undefined ? undefined : Buffer.from(packet.password),
     will: willOf(packet, bytes, check.willPropertiesStart, check.willPropertiesEnd),
     sessionExpirySeconds: Math.min(level === 5 ? expiry : isClean ? 0 : Infinity, hub.limits.sessionExpirySeconds),
+    isExpiryCapped: expiry > hub.limits.sessionExpirySeconds,
     receiveMaximum: packet.properties?.receiveMaximum ?? 65_535,
     maximumPacketBytes: Math.min(packet.properties?.maximumPacketSize ?? largestPacketBytes, largestPacketBytes),
   };
@@ -185,7 +188,7 @@ export function encodeWelcome(request: ConnectRequest, admission: Admission, lim
       sessionPresent,
       reasonCode: 0,
       properties: {
-        sessionExpiryInterval: request.sessionExpirySeconds,
+        ...(request.isExpiryCapped ? { sessionExpiryInterval: request.sessionExpirySeconds } : {}),
         receiveMaximum: Math.min(limits.receiveMaximum, 65_535),
         maximumPacketSize: limits.packetBytes,
         topicAliasMaximum: limits.topicAliases,

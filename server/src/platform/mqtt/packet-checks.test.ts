@@ -142,8 +142,13 @@ describe("checks of the other packets", () => {
   it("M1: know the flags each packet must have, and those only a server sends", () => {
     const allowed4 = Array.from({ length: 256 }, (_, first) => first).filter((first) => first >> 4 !== 3 && checkHeader(first, 4) === 0);
     expect(allowed4).toEqual([0x10, 0x40, 0x50, 0x62, 0x70, 0x82, 0xa2, 0xc0, 0xe0]);
-    expect([checkHeader(0xf0, 5), checkHeader(0xf0, 4), checkHeader(0xf1, 5), checkHeader(0x60, 5), checkHeader(0x90, 5)]).toEqual([
-      0, 0x82, 0x82, 0x81, 0x82,
-    ]);
+    expect([
+      checkHeader(0xf0, 5),
+      checkHeader(0xf0, 4),
+      checkHeader(0xf1, 5),
+      checkHeader(0x60, 5),
+      checkHeader(0x90, 5),
+      checkHeader(0x91, 5),
+    ]).toEqual([0, 0x82, 0x82, 0x81, 0x82, 0x81]);
   });
 });

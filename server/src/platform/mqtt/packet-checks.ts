@@ -191,13 +191,16 @@ export function checkDisconnect(bytes: Buffer, start: number, end: number, versi
   return walk.done();
 }
 
-// Flags every packet type must carry in its first byte; PUBLISH has its own meaning for them, -1 is no packet of a client.
-const requiredFlags = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, 0] as const;
+// Flags every packet type must carry in its first byte; PUBLISH has its own meaning for them.
+const requiredFlags = [0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0] as const;
+const clientPackets: ReadonlySet<number> = new Set([1, 3, 4, 5, 6, 7, 8, 10, 12, 14]);
 
 /** Looks at the first byte of a packet. @returns 0 where a client may send it, else the reason code to close with. */
 export function checkHeader(first: number, version: number): number {
   const type = first >> 4;
   if (type === 3) return 0;
-  if (requiredFlags[type] === -1 || (type === 15 && (version !== 5 || first !== 0xf0))) return 0x82;
-  return requiredFlags[type] === (first & 0x0f) ? 0 : 0x81;
+  if (type === 0 || type === 2) return 0x82;
+  if (type === 15) return version === 5 && first === 0xf0 ? 0 : 0x82;
+  if (requiredFlags[type] !== (first & 0x0f)) return 0x81;
+  return clientPackets.has(type) ? 0 : 0x82;
 }

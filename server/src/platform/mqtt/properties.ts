@@ -112,21 +112,28 @@ export function scanProperties(bytes: Buffer, start: number, limit: number, pack
     const property = properties.get(id);
     // No property has an identifier of two bytes.
     if (property === undefined) return 0x81;
-    // The standard calls this malformed (2.2.2.2), other brokers and their packet suites a protocol error. The connection ends either way.
-    if ((property.in & packet) === 0) return 0x82;
+    at += 1;
+    const size = sizeOf(bytes, at, end, property.kind);
+    if (size < 0) return 0x81;
+    if ((property.in & packet) === 0) return misplaced(packet);
     if (property.many === undefined) {
       const bit = 2 ** id;
       if (Math.floor(seen / bit) % 2 === 1) return 0x82;
       seen += bit;
     }
-    at += 1;
-    const size = sizeOf(bytes, at, end, property.kind);
-    if (size < 0) return 0x81;
     const fault = checkValue(bytes, at, id, property, scan);
     if (fault !== 0) return fault;
     at += size;
   }
   return 0;
+}
+
+/**
+ * The standard calls a property in the wrong packet malformed (2.2.2.2); other brokers and the packet suites made for them call it so in
+ * SUBSCRIBE and UNSUBSCRIBE and a protocol error elsewhere. The connection ends either way.
+ */
+function misplaced(packet: number): number {
+  return (packet & (subscribe | unsubscribe)) === 0 ? 0x82 : 0x81;
 }
 
 function sizeOf(bytes: Buffer, at: number, end: number, kind: Kind): number {

@@ -75,7 +75,7 @@ const fiveOnly: [string, string, number][] = [
   ["SUBSCRIBE with reserved option bits", packet("82", `0001 00 ${field("devices/coop-1/config")} c0`), 0x81],
   ["SUBSCRIBE with retain handling 3", packet("82", `0001 00 ${field("devices/coop-1/config")} 30`), 0x82],
   ["SUBSCRIBE with identifier 0", packet("82", `0001 02 0b00 ${field("devices/coop-1/config")} 00`), 0x82],
-  ["SUBSCRIBE with a property of PUBLISH", packet("82", `0001 03 230001 ${field("devices/coop-1/config")} 00`), 0x82],
+  ["SUBSCRIBE with a property of PUBLISH", packet("82", `0001 03 230001 ${field("devices/coop-1/config")} 00`), 0x81],
   ["PUBLISH with an unknown alias", packet("30", "0000 03 230001"), 0x82],
   ["PUBLISH with alias 0", packet("30", `${field(topic)} 03 230000`), 0x94],
   ["PUBLISH with an alias above the maximum", packet("30", `${field(topic)} 03 23000b`), 0x94],
