@@ -194,23 +194,47 @@ describe("ingest under faults", () => {
     expect((await storedValues(db, stays)).map((row) => row.value)).toEqual([4]);
   });
 
-  it("writes nothing into a segment that another server has closed, and goes on in a new one", async () => {
+  it("writes nothing into a segment that was closed, and goes on in a new one", async () => {
     const one = await device();
     send(part.ingest, one, { timestamp: Date.now() - 3_000, level: 1 });
     await part.ingest.drain();
-    const second = await startIngest({ db });
-    const another = await addDevice(db, second, organisationId, "second-server");
-    send(second.ingest, another, { level: 10 });
-    await second.ingest.drain();
-    const [closed] = await db.query<{ id: number }>(sql`select max(s.id) as id from hot_segments s where s.closed_at is not null`);
-    const count = async () =>
-      (await db.query<{ n: number }>(sql`select count(*)::integer as n from ${identifier(`hot_samples_s${closed?.id}`)}`))[0]?.n;
-    const before = await count();
+    const [open] = await db.query<{ id: number }>(
+      sql`update segment_writers w set closed = true where not w.closed returning w.segment_id as id`,
+    );
+    await db.query(sql`update hot_segments set closed_at = now() where id = ${open?.id}`);
     send(part.ingest, one, { timestamp: Date.now() - 2_000, level: 2 });
     await part.ingest.drain();
-    expect(await count()).toBe(before);
+    expect(await db.query(sql`select 1 from ${identifier(`hot_samples_s${open?.id}`)}`)).toHaveLength(1);
     expect((await storedValues(db, one)).map((row) => row.value)).toEqual([1, 2]);
+  });
+
+  it("shares the database with a second server: each keeps a segment of its own", async () => {
+    const one = await device();
+    send(part.ingest, one, { level: 0 });
+    await part.ingest.drain();
+    const second = await startIngest({ db });
+    const other = await addDevice(db, second, organisationId, "second-server");
+    const segments = async () =>
+      (await db.query<{ id: number }>(sql`select s.id from hot_segments s where s.closed_at is null order by s.id`)).map(({ id }) => id);
+    send(second.ingest, other, { level: 0 });
+    await second.ingest.drain();
+    const open = await segments();
+    expect(open).toHaveLength(2);
+    for (let n = 1; n < 10; n += 1) {
+      send(part.ingest, one, { level: n });
+      await part.ingest.drain();
+      send(second.ingest, other, { level: n });
+      await second.ingest.drain();
+    }
+    expect(await segments()).toEqual(open);
+    expect((await storedValues(db, one)).length + (await storedValues(db, other)).length).toBe(20);
     await second.kill();
+    // The next segment that is opened closes what the one that ended has left.
+    const third = await startIngest({ db });
+    send(third.ingest, other, { level: 99 });
+    await third.ingest.drain();
+    expect(await segments()).toHaveLength(2);
+    await third.kill();
   });
 
   it("acknowledges nothing of a batch it had to give up, and knows what of it is stored when it comes again", async () => {

@@ -13,7 +13,15 @@ import { sampleColumns } from "./sample-rows.ts";
 import type { SampleRows } from "./sample-rows.ts";
 import { createSampleSession } from "./sample-session.ts";
 import type { SampleSession } from "./sample-session.ts";
-import { findLastBatch, indexSegment, listHotSegments, openSegment, segmentClosedState } from "./segment-store.ts";
+import {
+  closeSegments,
+  findLastBatch,
+  indexSegment,
+  listHotSegments,
+  lockSegment,
+  openSegment,
+  segmentClosedState,
+} from "./segment-store.ts";
 import type { OpenSegment } from "./segment-store.ts";
 
 export type { SampleKey, StoredSample } from "./sample-lookup.ts";
@@ -53,6 +61,8 @@ const firstRetryMs = 50;
 const longestRetryMs = 500;
 const checkSegmentMs = 1_000;
 const closePatienceMs = 2_000;
+const zombieWaitMs = 100;
+const zombieTries = 30;
 const mostRowsToRead = 100_000;
 
 /**
@@ -65,6 +75,8 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
   const session = createSampleSession({ db, log });
   const closing = new AbortController();
   let segment: (OpenSegment & { readonly openedMonotonicMs: number; rows: number; lastBatch: number }) | undefined;
+  let lastSession: SampleSession | undefined;
+  let isFirstSegment = true;
   let indexing: Promise<void> = Promise.resolve();
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -92,11 +104,27 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
     }
   }
 
+  /** The connection; after a new one was made, the segment is kept only if its lock can be taken again. */
+  async function connected(): Promise<SampleSession> {
+    const open = await session.open();
+    if (open === lastSession) return open;
+    if (segment !== undefined && !(await lockSegment(open, segment.id))) segment = undefined;
+    lastSession = open;
+    return open;
+  }
+
   async function currentSegment(open: SampleSession, mostRows = closeAfterRows) {
     if (segment !== undefined && segment.rows <= mostRows && !segmentIsFull()) return segment;
     const opened = await open.transaction(openSegment);
+    // A backend that outlived the last server ends within moments; another server's does not, and keeps its segment.
+    let others = await open.transaction((tx) => closeSegments(tx, { own: segment?.id, except: opened.id }));
+    for (let tries = 0; others > 0 && isFirstSegment && tries < zombieTries; tries += 1) {
+      await wait(zombieWaitMs);
+      others = await open.transaction((tx) => closeSegments(tx, { own: undefined, except: opened.id }));
+    }
+    isFirstSegment = false;
     segment = { ...opened, openedMonotonicMs: clock.monotonicMs(), rows: 0, lastBatch: 0 };
-    log.debug({ segmentId: opened.id }, "a segment of hot samples was opened");
+    log.debug({ segmentId: opened.id, others }, "a segment of hot samples was opened");
     scheduleIndexing();
     return segment;
   }
@@ -124,7 +152,7 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
     let careful = false;
     return persist(async () => {
       for (;;) {
-        const open = await session.open();
+        const open = await connected();
         if (attempt !== undefined) {
           await open.rollback();
           const last = await findLastBatch(open, attempt.segmentId);
@@ -160,7 +188,7 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
   const timer = setInterval(() => {
     if (isClosingSegment || !segmentIsFull()) return;
     isClosingSegment = true;
-    inTurn(async () => currentSegment(await session.open()))
+    inTurn(async () => currentSegment(await connected()))
       .catch(() => undefined)
       .finally(() => {
         isClosingSegment = false;
@@ -186,7 +214,7 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
      */
     findNewest: (deviceKeys: readonly number[], own = false): Promise<Map<number, NewestSample>> =>
       inTurn(async () => {
-        const open = await session.open();
+        const open = await connected();
         const { id } = await currentSegment(open);
         const segments = await listHotSegments(open);
         return findNewestInstants(open, own ? segments : segments.filter((one) => one.id !== id), deviceKeys);
@@ -195,7 +223,7 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
     /** Exact look-up: what is stored under each (device, instant) or (device, seq). */
     findStored: (keys: readonly SampleKey[]): Promise<StoredSample[]> =>
       inTurn(async () => {
-        const open = await session.open();
+        const open = await connected();
         // The open segment has no index and is read whole: one that has grown is closed, and gets its index, before it costs every look-up.
         await currentSegment(open, Math.min(closeAfterRows, mostRowsToRead));
         return findStoredSamples(open, await listHotSegments(open), keys);

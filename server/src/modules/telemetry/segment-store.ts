@@ -15,10 +15,24 @@ export function segmentTable(segmentId: number): string {
 /** SQLSTATE of a batch that comes for a segment that is closed. */
 export const segmentClosedState = "RS001";
 
+/** Marks the advisory locks of segments: "Roos". */
+const lockClass = 0x526f6f73;
+
 /**
- * Opens a segment and closes all that were open, in one transaction: a backend that still writes into one of those is
- * waited for, and one that comes later fails, so what a closed segment holds never changes again.
+ * Takes a segment's lock for as long as the connection lives: while somebody holds it the segment has a writer, be it one that outlived its server.
+ *
+ * @returns False where somebody else holds it.
  */
+export async function lockSegment(db: Queryable, segmentId: number): Promise<boolean> {
+  const [row] = await db.query<{ locked: boolean }>(sql`select pg_try_advisory_lock(${lockClass}, ${segmentId}) as locked`);
+  return row?.locked === true;
+}
+
+async function unlockSegment(db: Queryable, segmentId: number): Promise<void> {
+  await db.query(sql`select pg_advisory_unlock(${lockClass}, ${segmentId})`);
+}
+
+/** Opens a segment and takes its lock. */
 export async function openSegment(tx: Transaction): Promise<OpenSegment> {
   const [row] = await tx.query<{ id: number }>(sql`insert into hot_segments default values returning id`);
   if (row === undefined) throw new Error("A segment was inserted but not returned.");
@@ -27,10 +41,31 @@ export async function openSegment(tx: Transaction): Promise<OpenSegment> {
   await tx.query(sql`create table ${table} (like hot_samples including defaults including constraints)`);
   await tx.query(sql`alter table ${table} set (autovacuum_enabled = off)`);
   await tx.query(sql`alter table hot_samples attach partition ${table} for values in (${trusted(String(row.id))})`);
-  await tx.query(sql`update segment_writers set closed = true where not closed`);
-  await tx.query(sql`update hot_segments s set closed_at = now() where s.closed_at is null and s.id <> ${row.id}`);
   await tx.query(sql`insert into segment_writers (segment_id) values (${row.id})`);
+  await lockSegment(tx, row.id);
   return { id: row.id, table: segmentTable(row.id) };
+}
+
+/**
+ * Closes the segments that nobody writes any more, and the one given, whose lock is ours. What a closed segment holds never changes again.
+ *
+ * @returns How many others have a writer: another server, or a backend that has not noticed yet that its server is gone.
+ */
+export async function closeSegments(tx: Transaction, { own, except }: { own: number | undefined; except: number }): Promise<number> {
+  const open = await tx.query<{ id: number }>(
+    sql`select w.segment_id as id from segment_writers w where not w.closed and w.segment_id <> ${except} order by w.segment_id`,
+  );
+  let written = 0;
+  for (const { id } of open) {
+    if (id !== own && !(await lockSegment(tx, id))) {
+      written += 1;
+      continue;
+    }
+    await tx.query(sql`update segment_writers set closed = true where segment_id = ${id}`);
+    await tx.query(sql`update hot_segments set closed_at = now() where id = ${id} and closed_at is null`);
+    await unlockSegment(tx, id);
+  }
+  return written;
 }
 
 /** The number of the last batch committed into a segment, waiting for one that is being committed. */
