@@ -7,7 +7,7 @@ import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { createProgress, ensureNode, ensurePackages, ensureWebApp, enter, root, Stop } from "./runtime.mjs";
+import { createProgress, ensureNode, ensurePackages, ensureWebApp, enter, root, Stop, watchNpm } from "./runtime.mjs";
 
 const help = `npm start -- [options]
 
@@ -199,14 +199,9 @@ async function main() {
       end(`${signal}.`);
     });
   }
-  // Under an older Node we have a parent; when it dies, so do we. npm is another one.
+  // Under an older Node we have a parent; when it dies, so do we.
   if (process.channel !== undefined) process.on("disconnect", () => end("The launcher has ended."));
-  const parent = process.ppid;
-  if (process.env.npm_lifecycle_event === "start") {
-    setInterval(() => {
-      if (process.ppid !== parent) end("npm has ended.");
-    }, 1_000).unref();
-  }
+  watchNpm(() => end("npm has ended."));
 
   void server.ended.then(async ({ how, code }) => {
     if (stopping !== undefined) return;
@@ -224,6 +219,7 @@ async function main() {
     agent = keepAgent(
       environmentFor("agent", {
         ROOST_AGENT_DATA_DIR: process.env.ROOST_AGENT_DATA_DIR || agentDir,
+        ROOST_AGENT_LOG_LEVEL: process.env.ROOST_AGENT_LOG_LEVEL || process.env.ROOST_LOG_LEVEL || "info",
         ...(message.claimFile === undefined ? {} : { ROOST_AGENT_CLAIM_FILE: process.env.ROOST_AGENT_CLAIM_FILE || message.claimFile }),
       }),
       progress,
