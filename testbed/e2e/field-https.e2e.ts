@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -18,6 +18,8 @@ import type { Administrator } from "../src/people.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { pause, until } from "../src/waiting.ts";
+
+const hasPrograms = ["curl", "openssl", "xxd", "python3"].every((program) => spawnSync("which", [program]).status === 0);
 
 describe("a device in the field claims by TLS", () => {
   let server: ServerProcess;
@@ -144,6 +146,46 @@ describe("a device in the field claims by TLS", () => {
         ?.latest?.value;
     await until("the last value is here", async () => (await latest()) === 22, 5_000);
   });
+
+  it.skipIf(!hasPrograms)(
+    "the guide's examples for the shell and for Python claim as they stand, and stop at another authority",
+    async () => {
+      const guide = readFileSync(new URL("../../docs/guide/claim.md", import.meta.url), "utf8");
+      const block = (language: string, sign: string) => {
+        const found = [...guide.matchAll(/```(\w+)\n([\s\S]*?)```/g)].find(
+          ([, name, text]) => name === language && text?.includes(sign) === true,
+        );
+        // The first line of the shell's has the reader's own values.
+        return (found?.[2] ?? "exit 1").replace(/^(?:SERVER|DEVICE)=.*$/m, "");
+      };
+      const ticket = await ticketFor("field-6");
+      const ca = new URL(ticket.claimUri).searchParams.get("ca") ?? "";
+      const cwd = dirOf("guide");
+      mkdirSync(cwd, { recursive: true });
+      const env = { ...process.env, DEVICE: "field-6", SECRET: ticket.claimSecret, SERVER: server.ready.httpsUrl };
+      const shell = (mark: string) =>
+        execFileSync("sh", ["-c", block("sh", "mv ca.new ca.pem") + block("sh", "hexkey:")], {
+          cwd,
+          env: { ...env, CA: mark },
+          encoding: "utf8",
+          stdio: ["ignore", "pipe", "ignore"],
+        });
+      expect(() => shell(ca.replace(/^./, (first) => (first === "A" ? "B" : "A")))).toThrow(/Command failed/);
+      shell(ca);
+      const read = () => claimReply.parse(JSON.parse(readFileSync(join(cwd, "claim.json"), "utf8")));
+      expect(read().device_id).toBe("field-6");
+
+      const python = `${block("python", "hmac.new")}\njson.dump(claim, open("claim.json", "w"))\n`;
+      const byPython = await ticketFor("field-7");
+      const run = (label: string) => {
+        writeFileSync(join(cwd, "label.txt"), `${label}\n`);
+        execFileSync("python3", ["-c", python], { cwd, stdio: "ignore" });
+      };
+      expect(() => run(withFields(byPython.claimUri, (fields) => fields.set("ca", "A".repeat(43))))).toThrow(/Command failed/);
+      run(byPython.claimUri);
+      expect(read().device_id).toBe("field-7");
+    },
+  );
 
   it("the claim file of this machine's own agent stays on loopback, whatever the network calls it", async () => {
     const other = createDataDir();
