@@ -7,6 +7,7 @@ import type { Readiness } from "./modules/readiness/readiness.ts";
 import type { Db } from "./platform/db.ts";
 import type { Metrics } from "./platform/http/metrics.ts";
 import type { Mount } from "./platform/http/mount.ts";
+import { countDoor } from "./platform/mqtt/door-metrics.ts";
 import type { Door } from "./platform/mqtt/door.ts";
 import { sql } from "./platform/sql.ts";
 
@@ -66,7 +67,7 @@ function countEverything({ metrics, ingest, door, readiness }: SystemDeps): void
     read: () => [...ingest.stats().rejects.values()].reduce((sum, count) => sum + count, 0),
   });
   metrics.gauge({ name: "roost_ingest_waiting_bytes", help: "Read and not committed yet.", read: () => ingest.stats().waitingBytes });
-  metrics.gauge({ name: "roost_door_connections", help: "MQTT connections.", read: () => door.stats().connections });
+  countDoor(metrics, door);
   metrics.gauge({
     name: "roost_readiness_canary_age_seconds",
     help: "Age of the newest canary reading that came back; -1 while there is none.",

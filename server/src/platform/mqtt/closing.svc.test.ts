@@ -1,6 +1,9 @@
 import { RawMqtt } from "@roost/testbed/raw-mqtt";
 import { describe, expect, it } from "vitest";
 
+import { createMetrics } from "../http/metrics.ts";
+import { countDoor } from "./door-metrics.ts";
+import { mqttLimits } from "./limits.ts";
 import { makeCertificate, openTestDoor } from "./test-door.ts";
 
 const device = { clientId: "coop-1", username: "coop-1", password: Buffer.from("secret") };
@@ -69,6 +72,32 @@ describe("closing the door", () => {
     await expect.poll(() => at.taken.length).toBe(3);
     at.commit();
     await again.next("pubrec");
+    await at.door.close({ drainMs: 100 });
+  });
+
+  it("shows its counts and every limit to the metrics", async () => {
+    const at = await openTestDoor({ withTls: false });
+    at.addDevice("coop-1");
+    const metrics = createMetrics({ processMetrics: false });
+    countDoor(metrics, at.door);
+    const { client } = await RawMqtt.connect(at.plain, device);
+    client.send({
+      cmd: "publish",
+      topic: `devices/coop-1/${"x".repeat(300)}`,
+      payload: "",
+      qos: 1,
+      messageId: 1,
+      dup: false,
+      retain: false,
+    });
+    await client.next("puback");
+    const { text } = await metrics.expose();
+    expect(text).toMatch(/^roost_door_connections 1$/m);
+    expect(text).toMatch(/^roost_door_publish_refused_total 1$/m);
+    expect(text).toMatch(/^roost_door_limit_topic_bytes_total 1$/m);
+    for (const name of Object.keys(mqttLimits))
+      expect(text.replaceAll("_", "").toLowerCase()).toContain(`roostdoorlimit${name.toLowerCase()}total`);
+    client.close();
     await at.door.close({ drainMs: 100 });
   });
 
