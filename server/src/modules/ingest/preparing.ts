@@ -117,5 +117,3 @@ export function createPreparing({ devices, telemetry, samples, find, log }: Prep
     },
   };
 }
-
-export type Preparing = ReturnType<typeof createPreparing>;

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 
 import { systemClock } from "../../platform/clock.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Ticket } from "../../platform/intake.ts";
 import { IntakeGate } from "../../platform/intake.ts";
@@ -131,5 +130,3 @@ export async function storedValues(
     ) v join series s on s.key = v.series_key
     order by v.measured_at, s.metric`);
 }
-
-export { createDb };
