@@ -30,9 +30,9 @@ afterEach(async () => {
   stage = undefined;
 });
 
-async function setStage(devices: number): Promise<Stage> {
+async function setStage(devices: number, env: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const folder = createDataDir();
-  const server = await startServer({ dataDir: folder.dataDir });
+  const server = await startServer({ dataDir: folder.dataDir, env });
   const administrator = await setUpAdministrator(server);
   const ledger = new Ledger(join(folder.dataDir, "..", "ledger.log"));
   const deviceIds: string[] = [];
@@ -110,6 +110,35 @@ describe("acknowledged is stored", () => {
     expect(verdict.acknowledged).toBeGreaterThan(cycles * 1_000);
     expect(byApi.length).toBe(bySql.length);
   });
+
+  it(
+    "R1: every read shows all that is acknowledged, once, while segments close, are compacted, and the server is killed in between",
+    { timeout: 400_000 },
+    async () => {
+      const set = await setStage(10, { ROOST_COMPACT_AFTER_SECONDS: "1" });
+      set.ledger.start(500);
+      const worst = { ...clean };
+      let reads = 0;
+      const endMs = performance.now() + (long ? 300_000 : 45_000);
+      while (performance.now() < endMs) {
+        if (reads % 30 === 29) {
+          await set.server.kill();
+          set.server = await set.server.restart();
+        }
+        const due = set.ledger.acknowledgedKeys();
+        const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds), due);
+        reads += 1;
+        for (const fault of ["lost", "duplicate", "phantom", "altered"] as const) worst[fault] = Math.max(worst[fault], verdict[fault]);
+        await pause(200);
+      }
+      set.ledger.stop();
+      await set.ledger.quiet(15_000);
+      const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+      printFigures("R1-compaction", { reads, ...verdict, worst_lost: worst.lost, worst_duplicate: worst.duplicate });
+      expect(worst).toEqual(clean);
+      expect(verdict).toMatchObject(clean);
+    },
+  );
 
   it(
     "R2: survives a killed backend and an immediate stop of PostgreSQL, and holds acknowledgements meanwhile",

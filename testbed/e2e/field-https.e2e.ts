@@ -57,7 +57,7 @@ describe("a device in the field claims by TLS", () => {
     expect((await device(deviceId)).claimedAt).toBeUndefined();
   }
 
-  it("S1: the agent claims by the label alone: the authority it has never seen is the one on the label, and values arrive", async () => {
+  it("the agent claims by the label alone: the authority it has never seen is the one on the label, and values arrive", async () => {
     const ticket = await ticketFor("field-1");
     const label = new URL(ticket.claimUri).searchParams;
     expect(label.get("server")).toBe(server.ready.httpsUrl);
@@ -78,7 +78,7 @@ describe("a device in the field claims by TLS", () => {
     expect(mqtt.websocket_url).toMatch(/^wss:/);
   });
 
-  it("S1: the agent sends nothing to a server whose authority is not the one on the label", async () => {
+  it("the agent sends nothing to a server whose authority is not the one on the label", async () => {
     const ticket = await ticketFor("field-2");
     const wrong = withFields(ticket.claimUri, (fields) => {
       const mark = fields.get("ca") ?? "";
@@ -87,7 +87,7 @@ describe("a device in the field claims by TLS", () => {
     await expectNeverClaims("field-2", startAgent("field-2", wrong), "agent_claim.wrong_ca");
   });
 
-  it("S1: nor to somebody in between who hands out the right authority and cannot prove to be of it", async () => {
+  it("nor to somebody in between who hands out the right authority and cannot prove to be of it", async () => {
     const ticket = await ticketFor("field-3");
     const asked: string[] = [];
     const dir = dirOf("between");

@@ -68,6 +68,20 @@ describe("M11: what Roost listens on by default", () => {
     stray.close();
   });
 
+  it("a port that is taken is said by a code, with the variable to change", async () => {
+    for (const variable of ["ROOST_MQTT_PORT", "ROOST_HTTPS_PORT"]) {
+      // Wildcard and loopback are in each other's way too: 0.0.0.0 holds the port by now.
+      const dataDir = join(folder.dataDir, "..", "taken");
+      const ended = await startServer({ dataDir, env: { [variable]: String(ports[variable]) } }).then(
+        () => "it started",
+        (error: unknown) => String(error),
+      );
+      expect(ended).toContain("The server ended with 1");
+      expect(ended).toContain('"code":"listen.address_in_use"');
+      expect(ended).toContain(`"variable":"${variable}"`);
+    }
+  });
+
   it("the declared ports are the defaults of the reference", () => {
     const reference = readFileSync(new URL("../../docs/reference/config.md", import.meta.url), "utf8");
     for (const { setBy, host, port } of declared.sockets) {

@@ -157,8 +157,17 @@ export class Ledger {
     closeSync(this.#file);
   }
 
-  /** Compares the books with what the store holds. */
-  check(rows: Iterable<StoredRow>): LedgerVerdict {
+  /** What is acknowledged now: taken before a read, it is what that read must show. */
+  acknowledgedKeys(): ReadonlySet<string> {
+    return new Set([...this.#sent].filter(([, sent]) => sent.acknowledged).map(([key]) => key));
+  }
+
+  /**
+   * Compares the books with what the store holds.
+   *
+   * @param due - What must be there; all that is acknowledged unless given.
+   */
+  check(rows: Iterable<StoredRow>, due: ReadonlySet<string> = this.acknowledgedKeys()): LedgerVerdict {
     const found = new Map<string, (number | undefined)[]>();
     let duplicate = 0;
     let phantom = 0;
@@ -184,11 +193,11 @@ export class Ledger {
       values[index] = row.value;
     }
     let lost = 0;
-    for (const [key, sent] of this.#sent) {
+    for (const key of due) {
       const values = found.get(key);
-      if (sent.acknowledged && (values === undefined || values.includes(undefined))) lost += 1;
+      if (values === undefined || values.includes(undefined)) lost += 1;
     }
-    return { acknowledged: this.#acknowledged, stored, lost, duplicate, phantom, altered };
+    return { acknowledged: due.size, stored, lost, duplicate, phantom, altered };
   }
 }
 
