@@ -9,7 +9,12 @@ interface Limit {
 
 /** Every limit of the HTTP edge, said once: for the code, for `docs/reference/limits.md` and for the tests. */
 export const httpLimits = {
-  headersTimeoutMs: { default: 10_000, unit: "ms", answer: "408 `http.too_slow`", about: "Time for all headers of a request." },
+  headersTimeoutMs: {
+    default: 10_000,
+    unit: "ms",
+    answer: "408 `http.too_slow`",
+    about: "Time for all headers of a request; by TLS the handshake has as long.",
+  },
   requestTimeoutMs: { default: 25_000, unit: "ms", answer: "408 `http.too_slow`", about: "Time for the whole request to arrive." },
   deadlineMs: {
     default: 4_400,
@@ -26,7 +31,7 @@ export const httpLimits = {
     about: "Body of a request, where its route does not say otherwise. Packed bodies are refused with 415.",
   },
   jsonLevels: { default: 64, unit: "levels", answer: "400 `http.invalid`", about: "Depth of a JSON body." },
-  connections: { default: 4_096, unit: "connections", answer: "closed", about: "Connections at once." },
+  connections: { default: 4_096, unit: "connections", answer: "closed", about: "Connections at once, with and without TLS each." },
   requestsPerMinute: {
     default: 6_000,
     unit: "per minute",
