@@ -18,9 +18,10 @@ import type { OnRefused } from "./hub.ts";
 import { withDefaults } from "./limits.ts";
 import type { MqttLimits } from "./limits.ts";
 import type { Message } from "./message.ts";
+import { Pace } from "./pace.ts";
 import type { Authenticate } from "./principal.ts";
 import { PublishFrame } from "./publish-decoder.ts";
-import { attachSocket, Knock, secureSocket } from "./socket-wire.ts";
+import { attachSocket, Knock } from "./socket-wire.ts";
 import type { KnockAnswer } from "./socket-wire.ts";
 import { GateQueue, Tick } from "./tick.ts";
 import { createUpgradeHandler } from "./websocket-wire.ts";
@@ -89,20 +90,23 @@ export function createDoor(deps: DoorDeps) {
     return connection;
   }
 
-  /** TLS begins: from here on a client may cost something. */
-  function hello({ socket, remoteAddress, sinceMs }: Knock): void {
-    if (secureContext === undefined) return;
-    const wire = secureSocket(socket, secureContext);
-    attachSocket(wire, keep(wire, remoteAddress, sinceMs));
-  }
-
-  const knocking: KnockAnswer = {
-    hello(knock) {
+  const handshakes = new Pace<Knock>({
+    perSecond: limits.handshakesPerSecond,
+    nowMs: () => hub.nowMs(),
+    later: (run, delayMs) => void setTimeout(run, delayMs),
+    waits: () => hub.exceed("handshakesPerSecond"),
+    run(knock) {
       knocks.delete(knock);
-      hello(knock);
+      if (secureContext === undefined) return;
+      const wire = knock.secure(secureContext);
+      attachSocket(wire, keep(wire, knock.remoteAddress, knock.sinceMs));
     },
+  });
+  const knocking: KnockAnswer = {
+    hello: (knock) => handshakes.add(knock),
     left(knock) {
       knocks.delete(knock);
+      handshakes.delete(knock);
       census.leave(knock.remoteAddress, false);
     },
   };

@@ -78,6 +78,12 @@ export const mqttLimits = {
     answer: "CONNACK 0x9F, 3.1.1: 3",
     about: "CONNECT packets a second, over all clients; twice as many at once after a pause.",
   },
+  handshakesPerSecond: {
+    default: 500,
+    unit: "per second",
+    answer: "waits for its turn",
+    about: "TLS handshakes begun a second, so that those who come back do not hold up those who are here.",
+  },
   clientIdBytes: {
     default: 128,
     unit: "bytes",

@@ -14,13 +14,9 @@ class HelloSocket extends Socket {
   }
 }
 
-/** The server's side of TLS on a connection whose first bytes have come and wait in `socket`. */
-export function secureSocket(socket: Socket, secureContext: SecureContext): TLSSocket {
-  Object.setPrototypeOf(socket, HelloSocket.prototype);
-  return new TLSSocket(socket, { isServer: true, secureContext });
-}
+const largestHelloBytes = 16_389;
 
-/** A TLS client that has not said anything yet. Only its socket exists: TLS begins with the client's first bytes. */
+/** A TLS client that has not had its turn yet. Only its socket exists: TLS begins with the client's first bytes at the earliest. */
 export class Knock {
   readonly socket: Socket;
   readonly remoteAddress: string;
@@ -41,12 +37,13 @@ export class Knock {
 
   /** @internal */
   said(): void {
-    // The end of a stream is told as `readable` too: somebody only looked whether the port is open.
-    if (this.socket.readableLength === 0) {
+    const bytes = this.socket.readableLength;
+    // The end of a stream is told as `readable` too: somebody only looked whether the port is open. And no hello is longer than a record.
+    if (bytes === 0 || bytes > largestHelloBytes) {
       this.socket.destroy();
       return;
     }
-    this.#leave();
+    this.socket.off("readable", onReadable);
     this.#answer.hello(this);
   }
 
@@ -56,6 +53,13 @@ export class Knock {
     this.#answer.left(this);
   }
 
+  /** Begins TLS: from here on a client costs something, and this knock is over. */
+  secure(secureContext: SecureContext): TLSSocket {
+    this.#leave();
+    Object.setPrototypeOf(this.socket, HelloSocket.prototype);
+    return new TLSSocket(this.socket, { isServer: true, secureContext });
+  }
+
   #leave(): void {
     (this.socket as Attached)[attachedKey] = undefined;
     this.socket.off("readable", onReadable);
@@ -63,9 +67,11 @@ export class Knock {
   }
 }
 
-/** What becomes of a knock: exactly one of these is called, once. */
+/** Hears what becomes of a knock. */
 export interface KnockAnswer {
+  /** The client spoke; `secure` is to be called when its turn comes. */
   hello(knock: Knock): void;
+  /** It went before its turn. */
   left(knock: Knock): void;
 }
 

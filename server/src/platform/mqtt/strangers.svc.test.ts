@@ -99,6 +99,21 @@ describe("strangers at the door", () => {
     expect(at.door.stats().exceeded).toMatchObject({ connections: 1, connectionsPerAddress: 1, connectsPerSecond: 2 });
   });
 
+  it("M7: clients that come all at once are let in one after the other, and none is lost", async () => {
+    at = await openTestDoor({ limits: { handshakesPerSecond: 100 } });
+    at.addDevice("coop-1");
+    for (let index = 0; index < 60; index += 1) at.addDevice(`coop-${index}`);
+    const all = await Promise.all(
+      Array.from({ length: 60 }, async (_, index) =>
+        RawMqtt.connect(at.tls, { ...honest, clientId: `coop-${index}`, username: `coop-${index}` }),
+      ),
+    );
+    expect(all.map(({ connack }) => connack.reasonCode)).toEqual(Array.from({ length: 60 }, () => 0));
+    expect(at.door.stats().exceeded.handshakesPerSecond).toBeGreaterThan(30);
+    expect(at.door.stats().connections).toBe(60);
+    for (const { client } of all) client.close();
+  });
+
   it("a wrong password is refused, and the answer is the same for a device that does not exist", async () => {
     at = await openTestDoor({ withTls: false });
     at.addDevice("coop-1");

@@ -46,7 +46,7 @@ const door = createDoor({
   retained: [],
   tls: { cert: server.certPem, key: server.keyPem },
   ports: isPlain ? { plain: loopback } : { tls: loopback },
-  limits: { unauthenticatedPerAddress: 1_000, connectsPerSecond: 100_000 },
+  limits: { unauthenticatedPerAddress: 1_000, connectsPerSecond: 100_000, handshakesPerSecond: 100_000 },
   clock: systemClock,
   log: createLog({ level: "warn", pretty: false }),
   onRefused: () => undefined,
