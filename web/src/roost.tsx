@@ -50,11 +50,17 @@ export function useLiveState(): LiveState {
 }
 
 /**
- * Now, in epoch milliseconds, in steps of `stepMs`: a component whose text changes by the minute is drawn by the minute.
+ * Something read off the present moment, such as an age in words: asked each second, drawn again only when it says something else.
+ *
+ * @param read - Gets the present in epoch milliseconds; must answer a plain value.
  */
-export function useNow(stepMs = 1_000): number {
+export function useMoment<Value extends string | number | boolean>(read: (nowMs: number) => Value): Value {
   const { ticker } = useRoost();
   const subscribe = useCallback((listener: () => void) => ticker.subscribe(listener), [ticker]);
-  const read = useCallback(() => Math.floor(ticker.now() / stepMs) * stepMs, [ticker, stepMs]);
-  return useSyncExternalStore(subscribe, read);
+  return useSyncExternalStore(subscribe, () => read(ticker.now()));
+}
+
+/** Now, in epoch milliseconds, in steps of `stepMs`. */
+export function useNow(stepMs = 1_000): number {
+  return useMoment((now) => Math.floor(now / stepMs) * stepMs);
 }

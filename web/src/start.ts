@@ -5,6 +5,7 @@ import { createApi, createBrowserCall, keysOfNoun } from "./api.ts";
 import { createLive } from "./live.ts";
 import type { Roost } from "./roost.tsx";
 import { createAppRouter } from "./router.tsx";
+import { keepSame } from "./same.ts";
 import { createTicker } from "./ticker.ts";
 
 /** Builds the app's parts and ties them: facts make answers stale, an ended session leads to the sign-in page. */
@@ -16,7 +17,11 @@ export function createRoostApp(window: Window) {
     queryCache: new QueryCache({ onError }),
     mutationCache: new MutationCache({ onError }),
     defaultOptions: {
-      queries: { staleTime: 2_000, retry: (count, error) => count < 2 && isAppError(error) && (error.status === 0 || error.status >= 500) },
+      queries: {
+        structuralSharing: keepSame,
+        staleTime: 2_000,
+        retry: (count, error) => count < 2 && isAppError(error) && (error.status === 0 || error.status >= 500),
+      },
     },
   });
   const api = createApi(createBrowserCall());

@@ -1,6 +1,7 @@
 import type { LatestValue } from "@roost/contract/devices";
+import { memo } from "react";
 
-import { useNow } from "../roost.tsx";
+import { useMoment } from "../roost.tsx";
 import { Age } from "./age.tsx";
 import { formatExact, formatMetric, formatReading, isStale } from "./format.ts";
 
@@ -15,10 +16,9 @@ interface FigureProps {
 }
 
 /** A metric's newest value with unit and age. A stale value is grey and its age stands out; what is doubted says so. */
-export function Figure({ latest, kind = "number", heartbeatSeconds, digits = 4 }: FigureProps) {
-  const now = useNow(5_000);
+export const Figure = memo(function Figure({ latest, kind = "number", heartbeatSeconds, digits = 4 }: FigureProps) {
   const { figure, unit } = formatReading(latest.value, latest.unit, kind, digits);
-  const stale = isStale(latest.measuredAt, latest.quality, heartbeatSeconds, now);
+  const stale = useMoment((now) => isStale(latest.measuredAt, latest.quality, heartbeatSeconds, now));
   return (
     <div className={styles.figure} data-stale={stale || undefined} title={`${latest.metric}, measured ${formatExact(latest.measuredAt)}`}>
       <span className={styles.metric}>{formatMetric(latest.metric)}</span>
@@ -33,4 +33,4 @@ export function Figure({ latest, kind = "number", heartbeatSeconds, digits = 4 }
       </span>
     </div>
   );
-}
+});

@@ -53,7 +53,7 @@ export function ChartCard({ deviceId, series, view, about, rules, ...chart }: Ch
           <p className={styles.none}>No values in this range.</p>
         )}
       </div>
-      {points !== undefined && <Numbers points={points} kind={kind} timeZone={chart.timeZone} />}
+      <div className={styles.numbersPlace}>{points !== undefined && <Numbers points={points} kind={kind} timeZone={chart.timeZone} />}</div>
     </section>
   );
 }

@@ -1,7 +1,7 @@
 import { type DeviceState, type FleetDevice, listDevices } from "@roost/contract/devices";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useCallback } from "react";
+import { memo, useCallback } from "react";
 
 import { Age, Lasting } from "../../parts/age.tsx";
 import { Empty } from "../../parts/empty.tsx";
@@ -13,6 +13,7 @@ import { ExportButton, List } from "../../parts/list.tsx";
 import { StateMark, stateWords } from "../../parts/marks.tsx";
 import { Page } from "../../parts/page.tsx";
 import { AddDeviceButton } from "../../parts/shell.tsx";
+import { RowsWaiting } from "../../parts/waiting.tsx";
 import { useApi } from "../../roost.tsx";
 import { Attention } from "./attention.tsx";
 
@@ -34,6 +35,15 @@ export function FleetPage() {
     [navigate],
   );
   const choose = (state: DeviceState | undefined) => void navigate({ search: (before) => ({ ...before, state }) });
+  const alarms = useInfiniteQuery(api.alarms({ state: "open" }));
+  if (query.isPending || alarms.isPending) {
+    // Shown together, so that what is wrong does not push down what one was about to press.
+    return (
+      <Page title="Fleet" actions={<AddDeviceButton />}>
+        <RowsWaiting label="fleet" rows={8} height={76} />
+      </Page>
+    );
+  }
   return (
     <Page title="Fleet" actions={<AddDeviceButton />}>
       <Attention devices={all} offline={counts?.offline} />
@@ -130,7 +140,7 @@ function FleetTable({ devices }: { readonly devices: readonly FleetDevice[] }) {
   );
 }
 
-function FleetRow({ device }: { readonly device: FleetDevice }) {
+const FleetRow = memo(function FleetRow({ device }: { readonly device: FleetDevice }) {
   return (
     <tr className={styles.row}>
       <td className={styles.name}>
@@ -174,4 +184,4 @@ function FleetRow({ device }: { readonly device: FleetDevice }) {
       </td>
     </tr>
   );
-}
+});
