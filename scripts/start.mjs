@@ -219,6 +219,8 @@ async function main() {
     agent = keepAgent(
       environmentFor("agent", {
         ROOST_AGENT_DATA_DIR: process.env.ROOST_AGENT_DATA_DIR || agentDir,
+        // The credentials name the port of the day they were given; people change it.
+        ...(message.mqttPort === undefined ? {} : { ROOST_AGENT_MQTT_PORT: process.env.ROOST_AGENT_MQTT_PORT || String(message.mqttPort) }),
         ROOST_AGENT_LOG_LEVEL: process.env.ROOST_AGENT_LOG_LEVEL || process.env.ROOST_LOG_LEVEL || "info",
         ...(message.claimFile === undefined ? {} : { ROOST_AGENT_CLAIM_FILE: process.env.ROOST_AGENT_CLAIM_FILE || message.claimFile }),
       }),

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
@@ -17,8 +17,6 @@ import type { ServerProcess } from "@roost/testbed/server-process";
 import { readBySql } from "@roost/testbed/stored-rows";
 import { pause, until } from "@roost/testbed/waiting";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-
-import { markOf } from "./credentials.ts";
 
 const program = fileURLToPath(new URL("./main.ts", import.meta.url));
 const long = process.env["ROOST_TEST_LONG"] === "1";
@@ -79,17 +77,12 @@ async function ticketFor(id: string): Promise<{ readonly file: string; readonly 
   return { file, secret: ticket.claimSecret };
 }
 
-/** Claims for the agent and puts the credentials where it finds them, with the door at another port: that of a proxy. */
-async function claimBehindProxy(id: string): Promise<FaultProxy> {
-  const { secret } = await ticketFor(id);
-  const reply = await claim(server.ready.url, id, secret);
+/** An agent's way to the door that can be hurt: a proxy and what tells the agent of it. */
+async function behindProxy(id: string): Promise<{ readonly proxy: FaultProxy; readonly env: Readonly<Record<string, string>> }> {
+  const { file } = await ticketFor(id);
   const proxy = await FaultProxy.start({ port: server.ready.mqttPort });
   proxies.push(proxy);
-  const through: ClaimReply = { ...reply, mqtt: { ...reply.mqtt, host: "127.0.0.1", port: proxy.port } };
-  mkdirSync(dirOf(id), { recursive: true });
-  const credentials = { claimedWith: markOf(Buffer.from(secret, "hex")), server: server.ready.url, reply: through };
-  writeFileSync(join(dirOf(id), "credentials.json"), JSON.stringify(credentials));
-  return proxy;
+  return { proxy, env: { ROOST_AGENT_CLAIM_FILE: file, ROOST_AGENT_MQTT_HOST: "127.0.0.1", ROOST_AGENT_MQTT_PORT: String(proxy.port) } };
 }
 
 /** Ids ever given by the spool: one for each record that was ever kept. */
@@ -141,8 +134,8 @@ describe("the agent", () => {
     { timeout: 120_000 },
     async () => {
       const id = "pi-faults";
-      const proxy = await claimBehindProxy(id);
-      let agent = startAgentProcess(dirOf(id));
+      const { proxy, env } = await behindProxy(id);
+      let agent = startAgentProcess(dirOf(id), env);
       const stored = async () => (await storedOf(id, "uptime")).length;
       await until("it is linked", async () => (await stored()) >= 2, 30_000);
       proxy.cut();
@@ -153,7 +146,7 @@ describe("the agent", () => {
       await agent.end("SIGKILL");
       const before = everKept(id);
       proxy.down = false;
-      agent = startAgentProcess(dirOf(id));
+      agent = startAgentProcess(dirOf(id), env);
       await until("what waited is there", async () => (await stored()) >= before.kept, 60_000);
       expect(agent.output()).toContain("the last run did not end cleanly");
       expect(await agent.end("SIGTERM")).toBe(0);
@@ -171,9 +164,9 @@ describe("the agent", () => {
     async () => {
       const id = "pi-silent";
       const count = long ? 100_000 : 10_000;
-      const proxy = await claimBehindProxy(id);
+      const { proxy, env } = await behindProxy(id);
       proxy.down = true;
-      const early = startAgentProcess(dirOf(id));
+      const early = startAgentProcess(dirOf(id), env);
       await until("it found no server", () => early.output().includes("link.unreachable"), 30_000);
       await early.end("SIGTERM");
       const db = new DatabaseSync(join(dirOf(id), "spool.db"));
@@ -203,7 +196,7 @@ describe("the agent", () => {
         };
         let rounds = 0;
         const baseP99 = await measure(() => ++rounds > 100);
-        const agent = startAgentProcess(dirOf(id));
+        const agent = startAgentProcess(dirOf(id), env);
         proxy.down = false;
         const startedMs = performance.now();
         const duringP99 = await measure(() => everKept(id).readings === 0);

@@ -11,7 +11,7 @@ import type { Clock } from "./clock.ts";
 import { markOf, readCredentials, writeCredentials } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
 import { isRefusedLink, openLink } from "./link.ts";
-import type { Link } from "./link.ts";
+import type { DoorAddress, Link } from "./link.ts";
 import type { Log } from "./log.ts";
 import type { Measurement } from "./measure.ts";
 import { createOutbox } from "./outbox.ts";
@@ -27,6 +27,8 @@ export interface AgentOptions {
   readonly claimer: Claimer;
   readonly measure: () => Promise<Measurement>;
   readonly spool: Spool;
+  /** Where the door is, over what the server said. */
+  readonly door: Partial<DoorAddress>;
   /** Seconds between two samples, over what the server said. */
   readonly sampleSeconds: number | undefined;
   readonly clock: Clock;
@@ -39,7 +41,18 @@ const firstRoundMs = 2_000;
 const stopLimitMs = 3_000;
 
 /** Starts the agent: it measures from now on, and tells the server as soon as and whenever there is one. */
-export function startAgent({ version, credentialsFile, readTicket, claimer, measure, spool, sampleSeconds, clock, log }: AgentOptions) {
+export function startAgent({
+  version,
+  credentialsFile,
+  readTicket,
+  claimer,
+  measure,
+  spool,
+  door,
+  sampleSeconds,
+  clock,
+  log,
+}: AgentOptions) {
   const stopping = new AbortController();
   const { signal } = stopping;
   const outbox = createOutbox({ spool, log });
@@ -143,14 +156,15 @@ export function startAgent({ version, credentialsFile, readTicket, claimer, meas
   }
 
   async function oneSession({ reply }: Credentials, onUp: () => void): Promise<void> {
-    const link = await openLink({ reply, will: JSON.stringify({ state: "offline", firmware_version: version }) });
+    const address = { host: door.host ?? reply.mqtt.host, port: door.port ?? reply.mqtt.port };
+    const link = await openLink({ reply, door: address, will: JSON.stringify({ state: "offline", firmware_version: version }) });
     if (signal.aborted) {
       await link.close();
       return;
     }
     await link.retain(reply.topics.status, JSON.stringify({ state: "online", firmware_version: version }));
     onUp();
-    log.info({ host: reply.mqtt.host, port: reply.mqtt.port, waiting: spool.stats().records }, "linked");
+    log.info({ ...address, waiting: spool.stats().records }, "linked");
     const sender = createSender({ outbox, link, topics: reply.topics, log });
     session = { link, sender };
     const everySeconds = reply.configuration.heartbeat_seconds;

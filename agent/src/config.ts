@@ -29,6 +29,17 @@ export const agentConfigSchema = z.object({
     .describe(
       "PEM of the certificate authority the server must belong to. Absent: the one the label names by its `ca`; without that, the one the server names at the claim is trusted from then on.",
     ),
+  ROOST_AGENT_MQTT_HOST: z
+    .string()
+    .optional()
+    .describe("Name or address of the server's MQTT door. Absent: what the server said at the claim."),
+  ROOST_AGENT_MQTT_PORT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe("Its port, with TLS. Absent: what the server said at the claim."),
   ROOST_AGENT_SAMPLE_SECONDS: z.coerce
     .number()
     .min(1)

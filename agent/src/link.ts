@@ -15,6 +15,12 @@ export const linkErrors = defineErrors("link", {
   message_refused: [422, "The server will never take this message."],
 });
 
+/** Where the door is. */
+export interface DoorAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** One connection to the door; it is used until it closes, and never again. */
 export interface Link {
   /**
@@ -49,11 +55,11 @@ function reasonOf(error: unknown): string {
  *
  * @throws {AppError} `link.unreachable`, or `link.refused` when the credentials no longer hold.
  */
-export async function openLink({ reply, will, onLate }: { reply: ClaimReply; will: string; onLate?: () => void }): Promise<Link> {
+export async function openLink({ reply, door, will }: { reply: ClaimReply; door: DoorAddress; will: string }): Promise<Link> {
   const client = mqtt.connect({
     protocol: "mqtts",
-    host: reply.mqtt.host,
-    port: reply.mqtt.port,
+    host: door.host,
+    port: door.port,
     ca: [reply.ca_pem],
     rejectUnauthorized: true,
     username: reply.mqtt.username,
@@ -86,11 +92,10 @@ export async function openLink({ reply, will, onLate }: { reply: ClaimReply; wil
   if (outcome !== "accepted") {
     const { code } = (lastError ?? {}) as { code?: unknown };
     const make = typeof code === "number" && credentialCodes.has(code) ? linkErrors.refused : linkErrors.unreachable;
-    throw make({ host: reply.mqtt.host, port: reply.mqtt.port, reason: outcome }, { cause: lastError });
+    throw make({ ...door, reason: outcome }, { cause: lastError });
   }
   const cut = (reason: string) => {
     lastError ??= { code: reason };
-    onLate?.();
     client.end(true);
   };
   return linkOver(client, closed, cut);

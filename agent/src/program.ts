@@ -72,6 +72,10 @@ export function runProgram(env: Environment): void {
     claimer: createClaimer({ version, ca, monotonicMs }),
     measure: () => instrument.measure(),
     spool: openSpoolSomewhere(dataDir, config, log),
+    door: {
+      ...(config.ROOST_AGENT_MQTT_HOST === undefined ? {} : { host: config.ROOST_AGENT_MQTT_HOST }),
+      ...(config.ROOST_AGENT_MQTT_PORT === undefined ? {} : { port: config.ROOST_AGENT_MQTT_PORT }),
+    },
     sampleSeconds: config.ROOST_AGENT_SAMPLE_SECONDS,
     clock: systemClock,
     log,

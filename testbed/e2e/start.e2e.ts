@@ -101,6 +101,13 @@ describe("npm start", () => {
     await thisMachine({ ...administrator, call: callerWith(again.url, administrator.cookie) }, new Date());
   });
 
+  it.each(["SIGTERM", "SIGKILL"] as const)("leaves nothing running when npm is ended by %s", async (signal) => {
+    const launcher = start({ throughNpm: true });
+    await launcher.ready();
+    launcher.child.kill(signal);
+    await nothingIsLeft();
+  });
+
   it("ends with the reason when the server is killed, takes the agent and the database along, and the next start works", async () => {
     const first = start();
     await first.ready();

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import { until } from "./waiting.ts";
 
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const script = fileURLToPath(new URL("../../scripts/start.mjs", import.meta.url));
 
 /** `npm start` as a person runs it, with ports of its own. */
@@ -17,20 +18,22 @@ export interface Launcher {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
-/** Runs the launcher on a data folder; `node` may be an older one than ours. */
+/** Runs the launcher on a data folder, itself or through npm as people do. */
 export function launch({
   dataDir,
   env = {},
   args = [],
-  node = process.execPath,
+  throughNpm = false,
 }: {
   dataDir: string;
   env?: Readonly<Record<string, string>>;
   args?: readonly string[];
-  node?: string;
+  throughNpm?: boolean;
 }): Launcher {
   const startedMs = performance.now();
-  const child = spawn(node, [script, ...args], {
+  const [command, prefix] = throughNpm ? ["npm", ["start", "--silent", "--"]] : [process.execPath, [script]];
+  const child = spawn(command, [...prefix, ...args], {
+    cwd: root,
     env: {
       PATH: process.env["PATH"],
       HOME: process.env["HOME"],
