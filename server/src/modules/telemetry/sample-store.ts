@@ -27,11 +27,12 @@ export function hotRows(deviceKey: number, from: Sql, to: Sql): Sql {
   cross join lateral (
     select p.measured_at, p.received_at, p.quality, p.seq, p.series_keys, p.sample_values
     from hot_samples p
-    where p.device_key = ${deviceKey} and p.segment_id = sg.id and p.measured_at >= ${from} and p.measured_at < ${to}
-    -- Keeps this a loop over segments, so that partitions which are in the chunks already are not looked at.
+    where p.device_key = ${deviceKey} and p.segment_id = sg.id
+    -- Keeps this a loop over segments, so that partitions which are in the chunks already are not looked at; and the open
+    -- one, which has no index, is read by the device alone, because whatever else is compared costs for every row.
     offset 0
   ) h
-  where sg.compacted_at is null and ${deviceKey} >= sg.compacted_below
+  where sg.compacted_at is null and ${deviceKey} >= sg.compacted_below and h.measured_at >= ${from} and h.measured_at < ${to}
     and h.measured_at >= coalesce((
       select m.retired_before from devices d join retention_marks m on m.organisation_id = d.organisation_id and m.kind = 'samples'
       where d.key = ${deviceKey}), '-infinity')`;

@@ -51,9 +51,13 @@ export async function writeHot(db: Db, messages: readonly TestMessage[]): Promis
   });
 }
 
-/** Closes the open segment and opens the next; answers its id. */
+/** Closes the open segment and opens the next; answers its id. Nobody else writes in the database of a test. */
 export async function rotate(db: Db): Promise<number> {
-  return (await db.transaction(openSegment)).id;
+  return db.transaction(async (tx) => {
+    await tx.query(sql`update segment_writers set closed = true`);
+    await tx.query(sql`update hot_segments set closed_at = now() where closed_at is null`);
+    return (await openSegment(tx)).id;
+  });
 }
 
 export async function collect(pieces: AsyncIterable<string>): Promise<string> {
