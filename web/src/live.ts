@@ -41,7 +41,7 @@ export function createLive({ open, page, onFact, onResume, onRefused }: LiveOpti
     url: "/api/v1/facts/stream",
     event: "fact",
     onData: (text) => {
-      const fact = factNotice.safeParse(JSON.parse(text));
+      const fact = factNotice.safeParse(readJson(text));
       if (fact.success) onFact(fact.data.noun, fact.data.nounId);
     },
     onOpen: (again) => {
@@ -89,7 +89,7 @@ export function createLive({ open, page, onFact, onResume, onRefused }: LiveOpti
         url: `/api/v1/devices/${encodeURIComponent(deviceId)}/telemetry/stream`,
         event: "samples",
         onData: (text) => {
-          const samples = samplesShape.safeParse(JSON.parse(text));
+          const samples = samplesShape.safeParse(readJson(text));
           if (samples.success) onSamples(samples.data);
         },
         onOpen: () => undefined,
@@ -120,6 +120,15 @@ interface StreamOptions {
   readonly onOpen: (again: boolean) => void;
   readonly onCut: () => void;
   readonly onRefused: () => void;
+}
+
+/** What a line carries; `undefined` for what is no JSON, which a proxy in between may send. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** One event source that comes back by itself: the browser's own retry while the network is away, ours when the server refused. */
