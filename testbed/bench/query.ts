@@ -1,5 +1,6 @@
 // How long charts take, with more and more values stored: 30 days of 10 s data to at most 1,000 points and its neighbours.
 // node testbed/bench/query.ts [--sizes 1e6,1e7,1e8] [--rounds 200]; 1e8 takes some minutes and 1 GB.
+import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
 import { addDevices, openCluster, quantile } from "./store.ts";
@@ -10,6 +11,7 @@ const { values: options } = parseArgs({
 });
 const sizes = options.sizes.split(",").map(Number);
 const rounds = Number(options.rounds);
+const warmUpRounds = 20;
 
 const metrics = ["temperature", "humidity", "co2", "pressure"];
 const days = 30;
@@ -51,6 +53,8 @@ interface Candidate extends StoreUnderTest {
   readonly devices: number;
   readonly stored: number;
   readonly times: Map<string, number[]>;
+  /** Milliseconds of processor time per question, of this process and of PostgreSQL: what a quiet machine would need. */
+  readonly cpuMs: Map<string, number>;
 }
 
 const cluster = await openCluster();
@@ -60,10 +64,12 @@ for (const size of sizes) candidates.push(await build(size));
 // Round by round one query of each size, so that whatever else the machine does falls on all of them alike.
 const pointsOf = new Map<string, number>();
 for (const question of questions) {
-  for (let round = -20; round < rounds; round++) {
+  const before = await Promise.all(candidates.map((candidate) => backendCpuMs(candidate)));
+  for (let round = -warmUpRounds; round < rounds; round++) {
     for (const candidate of candidates) {
       const to = end - Math.floor((Math.random() * question.shiftMs) / hourMs) * hourMs;
       const startedMs = performance.now();
+      const startedCpu = process.cpuUsage();
       const answer = await candidate.telemetry.query({
         deviceKey: 1 + Math.floor(Math.random() * candidate.devices),
         metric: metrics[Math.floor(Math.random() * metrics.length)] ?? "",
@@ -74,21 +80,28 @@ for (const question of questions) {
         ...(question.resolutionSeconds === undefined ? {} : { resolutionSeconds: question.resolutionSeconds }),
       });
       const tookMs = performance.now() - startedMs;
+      const cpu = process.cpuUsage(startedCpu);
+      candidate.cpuMs.set(question.name, (candidate.cpuMs.get(question.name) ?? 0) + (cpu.user + cpu.system) / 1_000);
       if (answer.at.length === 0) throw new Error(`${question.name}: no points.`);
       pointsOf.set(question.name, answer.at.length);
       if (round >= 0) candidate.times.set(question.name, [...(candidate.times.get(question.name) ?? []), tookMs]);
     }
   }
+  for (const [index, candidate] of candidates.entries()) {
+    const backendMs = (await backendCpuMs(candidate)) - (before[index] ?? 0);
+    candidate.cpuMs.set(question.name, ((candidate.cpuMs.get(question.name) ?? 0) + backendMs) / (rounds + warmUpRounds));
+  }
 }
 const rows: Record<string, string | number>[] = [];
 for (const question of questions) {
-  const measured = candidates.map(({ size, stored, times }) => {
+  const measured = candidates.map(({ size, stored, times, cpuMs }) => {
     const sorted = (times.get(question.name) ?? []).toSorted((a, b) => a - b);
     const [best, p50, p95] = [sorted[0] ?? Number.NaN, quantile(sorted, 0.5), quantile(sorted, 0.95)];
     rows.push({
       question: question.name,
       stored: stored.toExponential(2),
       points: pointsOf.get(question.name) ?? 0,
+      "CPU ms": (cpuMs.get(question.name) ?? Number.NaN).toFixed(1),
       "best ms": best.toFixed(1),
       "p50 ms": p50.toFixed(1),
       "p95 ms": p95.toFixed(1),
@@ -105,6 +118,21 @@ console.table(rows);
 for (const candidate of candidates) await candidate.close();
 await cluster.close();
 
+/** Processor time the store's connections have used so far; Linux only, 0 elsewhere. */
+async function backendCpuMs({ client }: StoreUnderTest): Promise<number> {
+  const { rows: backends } = await client.query<{ pid: number }>(
+    "select a.pid from pg_stat_activity a where a.datname = current_database() and a.application_name = 'roost'",
+  );
+  let ticks = 0;
+  for (const { pid } of backends) {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+    // Behind the program's name, which may hold spaces: utime and stime are the 12th and 13th, in hundredths of a second.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+  }
+  return ticks * 10;
+}
+
 async function build(size: number): Promise<Candidate> {
   const store = await cluster.openStore(`values_${size}`);
   const devices = Math.max(1, Math.ceil(size / valuesPerDevice));
@@ -114,7 +142,7 @@ async function build(size: number): Promise<Candidate> {
     await store.client.query(`create table template_${table} as select * from ${table}`);
   await fill(store, devices);
   const { rows: sums } = await store.client.query<{ n: number }>("select sum(c.n)::float8 as n from chunks c");
-  return { ...store, size, devices, stored: sums[0]?.n ?? 0, times: new Map<string, number[]>() };
+  return { ...store, size, devices, stored: sums[0]?.n ?? 0, times: new Map<string, number[]>(), cpuMs: new Map<string, number>() };
 }
 
 /** A few devices with real samples through the real way: hot rows, then compaction. */

@@ -81,7 +81,11 @@ async function openStoreIn(connection: pg.PoolConfig): Promise<StoreUnderTest> {
   return {
     client,
     telemetry: createTelemetry({ db, clock: systemClock, log }),
-    openSegment: async () => (await db.transaction(openSegment)).table,
+    async openSegment() {
+      // Nobody else writes here.
+      await client.query("update segment_writers set closed = true; update hot_segments set closed_at = now() where closed_at is null");
+      return (await db.transaction(openSegment)).table;
+    },
     async close() {
       await db.close();
       await client.end();

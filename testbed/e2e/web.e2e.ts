@@ -13,6 +13,7 @@ import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
 import { claim, connect } from "../src/device.ts";
 import { printFigures } from "../src/figures.ts";
+import { pageChecks } from "../src/page-checks.ts";
 import { callerWith } from "../src/people.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
@@ -365,8 +366,9 @@ describe("a person and Roost in a browser", () => {
           const wider = await visit.page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
           expect(wider, `${path} at ${viewport.width}`).toBeLessThanOrEqual(0);
           expect(await visit.page.title(), path).toMatch(/Roost$/);
-          expect(await visit.page.evaluate(smallTargets), `${path} at ${viewport.width}`).toEqual([]);
-          expect(await visit.page.evaluate(unnamed), path).toEqual([]);
+          for (const [check, script] of Object.entries(pageChecks)) {
+            expect(await visit.page.evaluate(script), `${check} on ${path} at ${viewport.width}, ${colorScheme}`).toEqual([]);
+          }
         }
         expect(visit.misdeeds).toEqual({ console: [], foreign: [], dialogs: [] });
         await visit.context.close();
@@ -386,16 +388,3 @@ describe("a person and Roost in a browser", () => {
     expect(misdeeds.dialogs).toEqual([]);
   });
 });
-
-/** Buttons, fields and links that stand alone must be 44 px high for a finger; links inside of text are exempt (WCAG 2.5.8). */
-const smallTargets = `[...document.querySelectorAll("button, nav a, summary, select, input:not([type=checkbox], [role=switch]), [role=tab]")]
-  .filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && one.closest("[aria-hidden=true]") === null)
-  .filter((one) => !one.matches(".mantine-PasswordInput-visibilityToggle, .mantine-CloseButton-root, .mantine-Input-section *"))
-  .map((one) => ({ height: Math.round(one.getBoundingClientRect().height), text: one.outerHTML.slice(0, 120) }))
-  .filter((one) => one.height > 0 && one.height < 44)`;
-
-/** Everything that can be pressed has a name for those who do not see it. */
-const unnamed = `[...document.querySelectorAll("button, a[href], input, img")]
-  .filter((one) => one.checkVisibility())
-  .filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim() || one.getAttribute("alt") || one.labels?.length || one.getAttribute("aria-labelledby")))
-  .map((one) => one.outerHTML.slice(0, 160))`;

@@ -34,6 +34,8 @@ interface Sent {
 interface Member {
   readonly deviceId: string;
   readonly client: MqttClient;
+  /** How far back its readings may lie: a device that catches up, in no order. 0: they come as they are measured. */
+  readonly lateByMs: number;
   lastMs: number;
   timer?: NodeJS.Timeout;
 }
@@ -69,10 +71,10 @@ export class Ledger {
     return this.#latenciesMs;
   }
 
-  async join(deviceId: string, credentials: ClaimReply): Promise<MqttClient> {
+  async join(deviceId: string, credentials: ClaimReply, { lateByMs = 0 }: { lateByMs?: number } = {}): Promise<MqttClient> {
     const client = await connect(credentials, { clean: false, properties: { sessionExpiryInterval: 3600 } });
     client.on("error", () => undefined);
-    this.#clients.push({ deviceId, client, lastMs: 0 });
+    this.#clients.push({ deviceId, client, lateByMs, lastMs: 0 });
     return client;
   }
 
@@ -95,8 +97,7 @@ export class Ledger {
   }
 
   #publish(member: Member): void {
-    const measuredAtMs = Math.max(Date.now(), member.lastMs + 1);
-    member.lastMs = measuredAtMs;
+    const measuredAtMs = this.#nextInstant(member);
     const values = metrics.map(() => Math.round(Math.random() * 1e12) / 1e6);
     const key = `${member.deviceId} ${measuredAtMs}`;
     const sent: Sent = { values, acknowledged: false };
@@ -115,6 +116,14 @@ export class Ledger {
         this.#note(key, sent);
       },
     );
+  }
+
+  #nextInstant(member: Member): number {
+    if (member.lateByMs === 0) return (member.lastMs = Math.max(Date.now(), member.lastMs + 1));
+    for (;;) {
+      const atMs = Date.now() - Math.floor(Math.random() * member.lateByMs);
+      if (!this.#sent.has(`${member.deviceId} ${atMs}`)) return atMs;
+    }
   }
 
   // One fsync covers all acknowledgements of a turn of the event loop; none counts before it.
