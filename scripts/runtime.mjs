@@ -133,12 +133,20 @@ export async function ensureNode(script, args, progress) {
   process.exit(exitCode);
 }
 
-/** npm passes no signal on when it is ended: whoever it started looks whether it is still there. */
-export function watchNpm(onGone) {
+/** The parent, and where that is the shell npm starts scripts with, npm above it. */
+function lineage() {
   const parent = process.ppid;
+  const stat = readText(`/proc/${parent}/stat`);
+  const [, program, grandparent] = /^\d+ \((.*)\) \S (\d+) /.exec(stat ?? "") ?? [];
+  return /^(?:sh|bash|dash|ash|zsh|busybox)$/.test(program ?? "") ? `${parent} ${grandparent}` : String(parent);
+}
+
+/** npm that is killed passes no signal on: whoever it started looks whether it is still there. */
+export function watchNpm(onGone) {
   if (process.env.npm_lifecycle_event === undefined) return;
+  const before = lineage();
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (lineage() === before) return;
     clearInterval(timer);
     onGone();
   }, 500);
