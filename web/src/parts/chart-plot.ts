@@ -37,7 +37,7 @@ interface Colours {
   readonly band: string;
   readonly grid: string;
   readonly text: string;
-  readonly cursor: string;
+  readonly panel: string;
   readonly limit: Readonly<Record<Limit["severity"], string>>;
   readonly font: string;
 }
@@ -98,7 +98,7 @@ export async function createPlot(element: HTMLElement, options: PlotOptions): Pr
         }),
       ],
       hooks: {
-        drawAxes: [(self) => drawLimits(self, limits, colours, unit)],
+        draw: [(self) => drawLimits(self, limits, colours, unit)],
         setCursor: [(self) => onIndex(self.cursor.idx ?? -1)],
         setSelect: [
           (self) => {
@@ -182,7 +182,7 @@ function readColours(element: HTMLElement): Colours {
     band: read("--accent-band"),
     grid: read("--grid"),
     text: read("--ink-3"),
-    cursor: read("--line-strong"),
+    panel: read("--panel"),
     limit: { critical: read("--critical"), warning: read("--warning-mark"), info: read("--info") },
     font: `12px ${css.fontFamily}`,
   };
@@ -195,6 +195,14 @@ function drawLimits(plot: UPlot, limits: readonly Limit[], colours: Colours, uni
   ctx.save();
   ctx.font = `${11 * ratio}px ${colours.font.slice(5)}`;
   ctx.textAlign = "right";
+  // A rim in the colour of the ground keeps the words readable where the line runs through them.
+  const write = (text: string, x: number, y: number) => {
+    ctx.setLineDash([]);
+    ctx.lineWidth = 4 * ratio;
+    ctx.strokeStyle = colours.panel;
+    ctx.strokeText(text, x, y);
+    ctx.fillText(text, x, y);
+  };
   for (const limit of limits) {
     const y = plot.valToPos(limit.value, "y", true);
     const colour = colours.limit[limit.severity];
@@ -205,7 +213,7 @@ function drawLimits(plot: UPlot, limits: readonly Limit[], colours: Colours, uni
     if (y < bbox.top || y > bbox.top + bbox.height) {
       const beyond = y < bbox.top;
       ctx.textBaseline = beyond ? "top" : "bottom";
-      ctx.fillText(`${beyond ? "↑" : "↓"} ${text}`, right, beyond ? bbox.top + 2 * ratio : bbox.top + bbox.height - 2 * ratio);
+      write(`${beyond ? "↑" : "↓"} ${text}`, right, beyond ? bbox.top + 2 * ratio : bbox.top + bbox.height - 2 * ratio);
       continue;
     }
     ctx.lineWidth = 1.5 * ratio;
@@ -216,7 +224,7 @@ function drawLimits(plot: UPlot, limits: readonly Limit[], colours: Colours, uni
     ctx.stroke();
     const roomAbove = y - bbox.top > 16 * ratio;
     ctx.textBaseline = roomAbove ? "bottom" : "top";
-    ctx.fillText(text, right, roomAbove ? y - 2 * ratio : y + 3 * ratio);
+    write(text, right, roomAbove ? y - 2 * ratio : y + 3 * ratio);
   }
   ctx.restore();
 }

@@ -42,7 +42,7 @@ export function DevicePage() {
   return (
     <Page title={device.data.name}>
       <DeviceHead device={device.data} />
-      <nav className={styles.tabs} aria-label="Parts of this device">
+      <nav ref={showActiveTab} className={styles.tabs} aria-label="Parts of this device">
         {tabs.map(({ to, word, exact }) => (
           <Link key={to} to={to} params={{ deviceId }} search={{}} className={styles.tab} activeOptions={{ exact, includeSearch: false }}>
             {word}
@@ -52,6 +52,13 @@ export function DevicePage() {
       <Outlet />
     </Page>
   );
+}
+
+/** On a narrow screen the tabs scroll; the one in use must be in sight. */
+function showActiveTab(nav: HTMLElement | null): void {
+  const active = nav?.querySelector<HTMLElement>("[aria-current=page]");
+  if (nav !== null && active !== undefined && active !== null)
+    nav.scrollLeft = active.offsetLeft - (nav.clientWidth - active.offsetWidth) / 2;
 }
 
 function NoDevice({ deviceId }: { readonly deviceId: string }) {
