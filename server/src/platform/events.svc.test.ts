@@ -53,6 +53,23 @@ describe("facts", () => {
     await dispatch.close();
   });
 
+  it("do not wait for a long transaction of another database on the same server", async () => {
+    const neighbour = await createTestDatabase({ migrated: false });
+    const other = createDb({ connection: neighbour.connection, log });
+    const writer = await other.connect("roost-test-neighbour");
+    await writer.query("create table t (n integer)");
+    await writer.query("begin");
+    await writer.query("insert into t values (1)");
+    const dispatch = await dispatchOf();
+    await db.transaction(async (tx) => emit(tx, fact("ours")));
+    await expect.poll(() => handled, { timeout: 5_000 }).toEqual(["ours"]);
+    await dispatch.close();
+    await writer.query("commit");
+    await writer.end();
+    await other.close();
+    await neighbour.drop();
+  });
+
   it("are not skipped when a slower transaction commits after a later one", async () => {
     const dispatch = await dispatchOf();
     await dispatch.settle();

@@ -1,4 +1,4 @@
-import type { Db, Transaction } from "./db.ts";
+import type { Db, Queryable, Transaction } from "./db.ts";
 import { newId } from "./id.ts";
 import type { Log } from "./log.ts";
 import { sql } from "./sql.ts";
@@ -78,6 +78,26 @@ const retryMs = 1_000;
 const heldBackMs = 20;
 
 /**
+ * The transaction id below which all facts are there to be read: the oldest writing transaction of this database that is still open.
+ *
+ * `pg_snapshot_xmin` would do as well, but it waits for the writers of every database of the cluster, and a neighbour's long one would hold
+ * our alarms back. Asked in a statement of its own, before the facts are read: whoever is not open here any more has committed what the
+ * next statement sees. Ids from the snapshot's end on belong to transactions that began later.
+ */
+export async function readableBelow(db: Queryable): Promise<string> {
+  const [row] = await db.query<{ bound: string }>(sql`
+    select (s.xmax - coalesce(max(o.behind) filter (where o.behind >= 1 and o.behind <= 2147483647), 0))::text as bound
+    from (select pg_snapshot_xmax(pg_current_snapshot())::text::numeric as xmax) s
+    left join lateral (
+      select mod(mod(s.xmax, 4294967296) - a.backend_xid::text::numeric + 4294967296, 4294967296) as behind
+      from pg_stat_activity a where a.datname = current_database() and a.backend_xid is not null
+    ) o on true
+    group by s.xmax`);
+  if (row === undefined) throw new Error("The database did not say which transactions are open.");
+  return row.bound;
+}
+
+/**
  * Hands facts to handlers, each with a cursor of its own that survives restarts. New handlers begin with what comes after them.
  *
  * `observe` hears every fact once, in memory only: for streams to browsers.
@@ -122,8 +142,7 @@ export async function createDispatch({
   }
 
   async function startOf(name: string, volatile: boolean): Promise<{ xactId: string; eventId: string }> {
-    const [head] = await db.query<{ xmin: string }>(sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xmin`);
-    const begin = { xactId: head?.xmin ?? "0", eventId: "00000000-0000-0000-0000-000000000000" };
+    const begin = { xactId: await readableBelow(db), eventId: "00000000-0000-0000-0000-000000000000" };
     if (volatile) return begin;
     await db.query(
       sql`insert into event_cursors (handler, xact_id, event_id) values (${name}, ${begin.xactId}::xid8, ${begin.eventId}) on conflict (handler) do nothing`,
@@ -147,9 +166,9 @@ export async function createDispatch({
       const startedAt = performance.now();
       woken = false;
       try {
+        const bound = await readableBelow(db);
         const found = await db.query<EventRow>(sql`
-          select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text,
-            e.xact_id < pg_snapshot_xmin(pg_current_snapshot()) as readable
+          select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text, e.xact_id < ${bound}::xid8 as readable
           from events e
           where (e.xact_id, e.id) > (${cursor.xactId}::xid8, ${cursor.eventId}::uuid)
           order by e.xact_id, e.id limit ${batchRows}`);

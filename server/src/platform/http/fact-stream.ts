@@ -3,6 +3,7 @@ import { streamFacts } from "@roost/contract/system";
 import type { FactNotice } from "@roost/contract/system";
 
 import type { Db } from "../db.ts";
+import { readableBelow } from "../events.ts";
 import type { Fact } from "../events.ts";
 import { sql } from "../sql.ts";
 import { httpLimits } from "./limits.ts";
@@ -139,11 +140,13 @@ export function mountFactStream(mount: Mount, { db, hub }: { db: Db; hub: FactHu
 /** Facts after the one with this id, in the order in which handlers see them; "too_many" also where the id is not known. */
 async function listSince(db: Db, organisationId: string, id: string): Promise<readonly FactNotice[] | "too_many"> {
   if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return "too_many";
+  // The same bound as the dispatcher's: what it has handed to open streams is caught up with here.
+  const bound = await readableBelow(db);
   const rows = await db.query<{ id: string; type: string; noun_id: string; is_last: boolean }>(sql`
     with last as (select e.xact_id, e.id from events e where e.id = ${id} and e.organisation_id = ${organisationId})
     select e.id, e.type, e.noun_id, e.id = l.id as is_last
     from last l join events e on (e.xact_id, e.id) >= (l.xact_id, l.id)
-    where e.organisation_id = ${organisationId} and e.xact_id < pg_snapshot_xmin(pg_current_snapshot())
+    where e.organisation_id = ${organisationId} and e.xact_id < ${bound}::xid8
     order by e.xact_id, e.id limit ${maxCaughtUp + 2}`);
   if (rows[0]?.is_last !== true || rows.length > maxCaughtUp + 1) return "too_many";
   return rows.slice(1).map((row) => toNotice(row.id, row.type, row.noun_id));
