@@ -8,7 +8,7 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
-import { selectSamples } from "./sample-store.ts";
+import { selectHotSegments, selectSamples } from "./sample-store.ts";
 import { addTestDevice, rotate, writeHot } from "./telemetry-fixture.ts";
 import { createTelemetry } from "./telemetry.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -112,6 +112,7 @@ describe("chunks", () => {
           .toSorted((a, b) => a.measuredUs - b.measuredUs || a.seriesKey - b.seriesKey);
         const stored = await selectSamples(db, {
           deviceKey,
+          segmentIds: await selectHotSegments(db),
           seriesKeys: [first, second],
           fromUs: t0,
           toUs: t0 + hours.length * hourUs,

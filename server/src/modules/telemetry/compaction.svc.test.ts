@@ -10,7 +10,7 @@ import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
 import { compactSlice, countValuesByDevice, selectWaitingSegments } from "./chunk-store.ts";
 import { createCompaction } from "./compaction.ts";
-import { selectSamples } from "./sample-store.ts";
+import { selectHotSegments, selectSamples } from "./sample-store.ts";
 import { addTestDevice, collect, rotate, writeHot } from "./telemetry-fixture.ts";
 import type { TestDevice, TestMessage } from "./telemetry-fixture.ts";
 import { bucketed, distinct, wallClockKey } from "./telemetry-model.ts";
@@ -183,7 +183,14 @@ describe("the store and a plain model of it", () => {
   ): Promise<void> {
     const { deviceKey, series } = devices[asked.device] as TestDevice;
     const keys = series.map((entry) => entry.key);
-    const all = await selectSamples(db, { deviceKey, seriesKeys: keys, fromUs: t0, toUs: t0 + spanUs, limit: 100_000 });
+    const all = await selectSamples(db, {
+      deviceKey,
+      segmentIds: await selectHotSegments(db),
+      seriesKeys: keys,
+      fromUs: t0,
+      toUs: t0 + spanUs,
+      limit: 100_000,
+    });
     expect(all).toEqual(model.samples(keys));
 
     const seriesKey = series[asked.series]?.key ?? 0;

@@ -2,7 +2,7 @@ import { telemetryErrors } from "@roost/contract/telemetry";
 
 import type { Queryable } from "../../platform/db.ts";
 import { offsetReader } from "./buckets.ts";
-import { findNextHour, selectSamples } from "./sample-store.ts";
+import { findNextHour, selectHotSegments, selectSamples } from "./sample-store.ts";
 import type { Sample } from "./sample-store.ts";
 import { qualityOf } from "./series.ts";
 import type { SeriesEntry } from "./series.ts";
@@ -83,7 +83,8 @@ export async function* exportLines(db: Queryable, series: readonly SeriesEntry[]
   let atUs = fromUs;
   let spanHours = 1;
   while (atUs < toUs && seriesKeys.length > 0) {
-    const hour = await findNextHour(db, { deviceKey: query.deviceKey, seriesKeys, fromUs: atUs, toUs });
+    const segmentIds = await selectHotSegments(db);
+    const hour = await findNextHour(db, { deviceKey: query.deviceKey, segmentIds, seriesKeys, fromUs: atUs, toUs });
     if (hour === undefined) return;
     const beginUs = Math.max(atUs, hour);
     const endUs = Math.min(toUs, hour + spanHours * hourUs);
@@ -92,6 +93,7 @@ export async function* exportLines(db: Queryable, series: readonly SeriesEntry[]
     for (;;) {
       const page = await selectSamples(db, {
         deviceKey: query.deviceKey,
+        segmentIds,
         seriesKeys,
         fromUs: beginUs,
         toUs: endUs,

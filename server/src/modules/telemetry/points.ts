@@ -40,11 +40,12 @@ export async function readPoints(db: Queryable, series: SeriesEntry, query: Poin
   if (toMs === fromMs) return { ...head, resolutionSeconds: query.resolutionSeconds ?? 0, ...noPoints() };
   const range = { deviceKey: series.deviceKey, seriesKey: series.key, fromUs: fromMs * 1_000, toUs: toMs * 1_000 };
 
-  if (query.resolutionSeconds === 0) return { ...head, ...(await readRaw(db, range, query.maxPoints)) };
   const facts = await countRange(db, range);
+  const inStore = { ...range, segmentIds: facts.segmentIds };
+  if (query.resolutionSeconds === 0) return { ...head, ...(await readRaw(db, inStore, query.maxPoints)) };
   if (query.resolutionSeconds === undefined && facts.n <= query.maxPoints && facts.retiredHours === 0) {
     // Few enough as they were measured, unless rows that are not compacted yet make them too many.
-    const raw = await readRaw(db, range, query.maxPoints);
+    const raw = await readRaw(db, inStore, query.maxPoints);
     if (raw.nextFrom === undefined) return { ...head, ...raw };
   }
   const readsSamples = facts.n <= maxSamplesRead && facts.retiredHours === 0;
@@ -55,7 +56,7 @@ export async function readPoints(db: Queryable, series: SeriesEntry, query: Poin
     throw telemetryErrors.range_too_fine({ points: countBuckets(fromMs, toMs, resolutionSeconds), limit: query.maxPoints });
   }
   const buckets = bucketsOf(fromMs, toMs, resolutionSeconds, query.timeZone);
-  const stats = await selectBuckets(db, { ...range, buckets });
+  const stats = await selectBuckets(db, { ...inStore, buckets });
   return {
     ...head,
     resolutionSeconds,
@@ -71,6 +72,7 @@ const noPoints = () => ({ at: [], min: [], max: [], avg: [], n: [] });
 
 interface SeriesRange {
   readonly deviceKey: number;
+  readonly segmentIds: readonly number[];
   readonly seriesKey: number;
   readonly fromUs: number;
   readonly toUs: number;
@@ -78,10 +80,10 @@ interface SeriesRange {
 
 /** Samples as they were measured; a page ends between two milliseconds, because that is how fine its end can be told. */
 async function readRaw(db: Queryable, range: SeriesRange, maxPoints: number): Promise<Omit<Points, "metric" | "unit" | "from" | "to">> {
-  const { deviceKey, seriesKey, fromUs, toUs } = range;
+  const { deviceKey, segmentIds, seriesKey, fromUs, toUs } = range;
   // As far as the page can reach by the hours' counts, so that a long range costs no more than a short one.
   const endUs = Math.min(toUs, (await findHourAfter(db, range, maxPoints)) ?? toUs);
-  const samples = await selectSamples(db, { deviceKey, seriesKeys: [seriesKey], fromUs, toUs: endUs, limit: maxPoints + 1 });
+  const samples = await selectSamples(db, { deviceKey, segmentIds, seriesKeys: [seriesKey], fromUs, toUs: endUs, limit: maxPoints + 1 });
   let nextFromMs = endUs < toUs ? endUs / 1_000 : undefined;
   let page: readonly Sample[] = samples;
   if (samples.length > maxPoints) {
@@ -92,6 +94,7 @@ async function readRaw(db: Queryable, range: SeriesRange, maxPoints: number): Pr
       // More samples within one millisecond than a page holds: the page is that millisecond.
       const oneMs = {
         deviceKey,
+        segmentIds,
         seriesKeys: [seriesKey],
         fromUs: Math.max(fromUs, nextFromMs * 1_000),
         toUs: Math.min(endUs, (nextFromMs + 1) * 1_000),

@@ -19,16 +19,23 @@ const hourOf = (instant: Sql): Sql => sql`date_bin('1 hour', ${instant}, '2000-0
  *
  * Compaction moves rows in one transaction, so a statement that reads these and the chunks sees each row once. A row for an
  * hour whose samples were retired is passed over, as compaction will.
+ *
+ * @param segmentIds - Of {@link selectHotSegments}, read before: known when the statement is planned, they spare the planner all
+ *   other partitions. A segment opened since holds nothing that was committed when the ids were read.
  */
-export function hotRows(deviceKey: number, from: Sql, to: Sql): Sql {
+export function hotRows(
+  { deviceKey, segmentIds }: { readonly deviceKey: number; readonly segmentIds: readonly number[] },
+  from: Sql,
+  to: Sql,
+): Sql {
   return sql`
   select h.measured_at, h.received_at, h.quality, h.seq, h.series_keys, h.sample_values
   from hot_segments sg
   cross join lateral (
     select p.measured_at, p.received_at, p.quality, p.seq, p.series_keys, p.sample_values
     from hot_samples p
-    where p.device_key = ${deviceKey} and p.segment_id = sg.id
-    -- Keeps this a loop over segments, so that partitions which are in the chunks already are not looked at; and the open
+    where p.device_key = ${deviceKey} and p.segment_id = sg.id and p.segment_id = ${paddedList(segmentIds)}
+    -- Keeps this a loop over segments, so that partitions which are in the chunks meanwhile are not looked at; and the open
     -- one, which has no index, is read by the device alone, because whatever else is compared costs for every row.
     offset 0
   ) h
@@ -37,6 +44,17 @@ export function hotRows(deviceKey: number, from: Sql, to: Sql): Sql {
       select m.retired_before from devices d join retention_marks m on m.organisation_id = d.organisation_id and m.kind = 'samples'
       where d.key = ${deviceKey}), '-infinity')`;
 }
+
+/** The segments whose rows are not all in the chunks. */
+export async function selectHotSegments(db: Queryable): Promise<number[]> {
+  return (await db.query<{ id: number }>(sql`select s.id from hot_segments s where s.compacted_at is null`)).map(({ id }) => id);
+}
+
+/**
+ * The list as it stands in a condition. The planner holds a look into a short list for cheaper than a comparison, and would
+ * do it for every row before it compares the device; with some that do not exist it comes second.
+ */
+const paddedList = (segmentIds: readonly number[]): Sql => sql`any(${[...segmentIds, -1, -2, -3, -4]}::integer[])`;
 
 /** An instant of epoch microseconds as SQL; a constant to the planner, which an addition of intervals is not. */
 export const instantOf = (us: number): Sql => {
@@ -50,6 +68,8 @@ export interface RangeFacts {
   readonly n: number;
   /** Hours with statistics whose samples were retired. */
   readonly retiredHours: number;
+  /** As {@link selectHotSegments} gives them. */
+  readonly segmentIds: readonly number[];
 }
 
 /** Counts the values of a series around a range, from statistics alone. */
@@ -61,11 +81,12 @@ export async function countRange(
     select coalesce(sum(h.n), 0)::bigint as n,
       count(*) filter (where h.hour_at < (
         select m.retired_before from devices d join retention_marks m on m.organisation_id = d.organisation_id and m.kind = 'samples'
-        where d.key = ${range.deviceKey}))::integer as "retiredHours"
+        where d.key = ${range.deviceKey}))::integer as "retiredHours",
+      array(select s.id from hot_segments s where s.compacted_at is null) as "segmentIds"
     from telemetry_hours h
     where h.device_key = ${range.deviceKey} and h.series_key = ${range.seriesKey}
       and h.hour_at >= ${hourOf(instantOf(range.fromUs))} and h.hour_at < ${instantOf(range.toUs)}`);
-  return row ?? { n: 0, retiredHours: 0 };
+  return row ?? { n: 0, retiredHours: 0, segmentIds: [] };
 }
 
 /**
@@ -103,6 +124,7 @@ export async function selectSamples(
   db: Queryable,
   range: {
     readonly deviceKey: number;
+    readonly segmentIds: readonly number[];
     readonly seriesKeys: readonly number[];
     readonly fromUs: number;
     readonly toUs: number;
@@ -118,7 +140,7 @@ export async function selectSamples(
       ? sql`true`
       : sql`(x."measuredUs", x."seriesKey", coalesce(x.seq, -1)) > (${after.measuredUs}::bigint, ${after.seriesKey}::integer, ${after.seq ?? -1}::bigint)`;
   return db.query<Sample>(sql`
-    with hot as (${hotRows(deviceKey, from, to)})
+    with hot as (${hotRows(range, from, to)})
     select distinct on (x."measuredUs", x."seriesKey", coalesce(x.seq, -1)) x."seriesKey", x."measuredUs", x."receivedUs", x.value, x.quality, x.seq
     from (
       select v.series_key as "seriesKey", round(date_part('epoch', h.measured_at) * 1000000)::bigint as "measuredUs",
@@ -142,14 +164,20 @@ export async function selectSamples(
 /** The first hour from `fromUs` on that holds samples of the series, in epoch microseconds; `undefined` where there is none before `toUs`. */
 export async function findNextHour(
   db: Queryable,
-  range: { readonly deviceKey: number; readonly seriesKeys: readonly number[]; readonly fromUs: number; readonly toUs: number },
+  range: {
+    readonly deviceKey: number;
+    readonly segmentIds: readonly number[];
+    readonly seriesKeys: readonly number[];
+    readonly fromUs: number;
+    readonly toUs: number;
+  },
 ): Promise<number | undefined> {
   const from = instantOf(range.fromUs);
   const to = instantOf(range.toUs);
   const [row] = await db.query<{ us: number | null }>(sql`
     select (date_part('epoch', min(x.hour_at)) * 1000000)::bigint as us
     from (
-      select ${hourOf(sql`min(h.measured_at)`)} as hour_at from (${hotRows(range.deviceKey, from, to)}) h
+      select ${hourOf(sql`min(h.measured_at)`)} as hour_at from (${hotRows(range, from, to)}) h
       union all
       select (
         select c.hour_at from chunks c
@@ -165,6 +193,7 @@ export async function selectLatest(
   db: Queryable,
   series: readonly { readonly key: number; readonly deviceKey: number }[],
 ): Promise<Sample[]> {
+  const segmentIds = await selectHotSegments(db);
   return db.query<Sample>(sql`
     with wanted as materialized (
       select w.device_key, w.series_key
@@ -175,7 +204,7 @@ export async function selectLatest(
       cross join lateral (
         select p.device_key, p.measured_at, p.received_at, p.series_keys, p.sample_values, p.quality, p.seq
         from hot_samples p
-        where p.device_key = any(${[...new Set(series.map((one) => one.deviceKey))]}::integer[]) and p.segment_id = sg.id
+        where p.device_key = any(${[...new Set(series.map((one) => one.deviceKey))]}::integer[]) and p.segment_id = sg.id and p.segment_id = ${paddedList(segmentIds)}
         offset 0
       ) h
       cross join lateral unnest(h.series_keys, h.sample_values) as v (series_key, value)
@@ -207,6 +236,7 @@ export async function selectLatest(
 export async function existsSample(db: Queryable, at: { deviceKey: number; seriesKey: number; measuredUs: number }): Promise<boolean> {
   const rows = await selectSamples(db, {
     deviceKey: at.deviceKey,
+    segmentIds: await selectHotSegments(db),
     seriesKeys: [at.seriesKey],
     fromUs: at.measuredUs,
     toUs: at.measuredUs + 1,
