@@ -20,11 +20,6 @@ export function withCorrelationId<Result>(correlationId: string, work: () => Res
   return correlation.run(correlationId, work);
 }
 
-/** The id of the request, message or job at hand. */
-export function correlationId(): string | undefined {
-  return correlation.getStore();
-}
-
 /** Makes the program's log: fields first, constant sentence second, secrets scrubbed at any depth. */
 export function createLog({ level, pretty, destination }: LogOptions): Log {
   const options: pino.LoggerOptions = {

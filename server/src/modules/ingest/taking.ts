@@ -1,14 +1,12 @@
 import { ingestErrors, ingestLimits } from "@roost/contract/ingest";
 import type { IngestErrorName } from "@roost/contract/ingest";
 
+import { clockBit } from "../telemetry/telemetry.ts";
 import type { Batch, Tally, WaitingMessage } from "./batch.ts";
 import type { DecodedSample } from "./decode.ts";
 import type { DeviceLane, KnownShape, SeriesLane } from "./lane.ts";
 import { countedBy } from "./stored-values.ts";
 import type { StoredValues } from "./stored-values.ts";
-
-/** Bit of a stored quality: the receive time stands in for a wrong or missing clock. */
-const clockBit = 16;
 
 /** A refusal of one message's part: counted for its sender and for the answer. */
 export type Refuse = (fault: { name: IngestErrorName; excerpt: string }) => void;

@@ -155,5 +155,3 @@ export function slicesOf(
   }
   return [...slices, { toDeviceKey: undefined, values }];
 }
-
-export type Compaction = ReturnType<typeof createCompaction>;

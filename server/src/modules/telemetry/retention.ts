@@ -76,5 +76,3 @@ export function createRetention({ db, log }: { db: Db; log: Log }) {
     },
   };
 }
-
-export type Retention = ReturnType<typeof createRetention>;

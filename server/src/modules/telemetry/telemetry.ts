@@ -25,8 +25,9 @@ import type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "
 export type { ExportQuery } from "./export-csv.ts";
 export type { StreamQuery } from "./live-stream.ts";
 export type { PointsQuery } from "./points.ts";
+export { clockBit } from "./series.ts";
 export { createSampleWriter, rowTemplate, SampleRows } from "./sample-writer.ts";
-export type { Companion, CommittedBatch, RowTemplate, SampleKey, SampleWriter, StoredSample } from "./sample-writer.ts";
+export type { CommittedBatch, RowTemplate, SampleKey, SampleWriter, StoredSample } from "./sample-writer.ts";
 export type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "./series.ts";
 
 /** What a kit knows of a metric before the first value came. */
