@@ -1,3 +1,4 @@
+import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 import { createTestDatabase } from "@roost/testbed/postgres";
@@ -7,8 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDb } from "./db.ts";
 import { createLog } from "./log.ts";
 import { migrate, readMigrations } from "./migrate.ts";
+import { sql } from "./sql.ts";
 
 const folder = fileURLToPath(new URL("../../migrations", import.meta.url));
+const childProgram = fileURLToPath(new URL("./test-migrate-child.ts", import.meta.url));
 const log = createLog({ level: "silent", pretty: false });
 
 describe("migrations", () => {
@@ -27,6 +30,35 @@ describe("migrations", () => {
     expect(await migrate(one, migrations, log)).toEqual([]);
     await one.close();
     await two.close();
+  });
+
+  it("converge after a kill in the middle: what was whole stays, what was half is done again", async () => {
+    const own = await createTestDatabase({ migrated: false });
+    const migrations = [
+      { name: "0001-first", text: "create table first (n integer)" },
+      {
+        name: "0002-slow",
+        text: "create table slow (n integer); insert into slow values (1); select pg_sleep(2); create table after_slow (n integer)",
+      },
+      { name: "0003-last", text: "create table last (n integer)" },
+    ];
+    const child = fork(childProgram, [JSON.stringify({ connection: own.connection, migrations })], { execArgv: [], stdio: "pipe" });
+    const db = createDb({ connection: own.connection, log });
+    const isUnderWay = async () => {
+      const [row] = await db.query<{ n: number }>(sql`
+        select count(*)::int as n from pg_stat_activity a
+        where a.application_name = 'roost-migrate' and a.datname = current_database() and a.query like '%pg_sleep%' and a.state = 'active'`);
+      return row?.n;
+    };
+    await expect.poll(isUnderWay, { timeout: 10_000 }).toBe(1);
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
+    expect(await migrate(db, migrations, log)).toEqual(["0002-slow", "0003-last"]);
+    expect(await db.query(sql`select s.n from slow s`)).toEqual([{ n: 1 }]);
+    expect(await migrate(db, migrations, log)).toEqual([]);
+    await db.close();
+    await own.drop();
   });
 
   it("refuse a database that a newer program used", async () => {
