@@ -40,7 +40,7 @@ export function createProgress(out = process.stderr) {
       const draw = () => {
         frame = (frame + 1) % frames.length;
         const line = `${frames[frame]} ${text}${percent()} (${seconds(since)})${note === "" ? "" : ` ${note}`}`;
-        out.write(`\r\u001B[2K${line.slice(0, (out.columns ?? 80) - 1)}`);
+        out.write(`\r\u001B[2K${line.slice(0, (out.columns || 80) - 1)}`);
       };
       if (!live) out.write(`${text} …\n`);
       const timer = live ? setInterval(draw, 100) : setInterval(() => out.write(`${text}${percent()} (${seconds(since)})\n`), 10_000);
@@ -180,10 +180,11 @@ function isInstalled(lockText) {
   const wanted = JSON.parse(lockText).packages;
   const installed = JSON.parse(installedText).packages;
   return Object.entries(wanted).every(([path, entry]) => {
-    if (!path.startsWith("node_modules/")) return true;
+    if (!path.includes("node_modules/")) return true;
     const here = installed[path];
     if (here === undefined) return entry.optional === true || entry.devOptional === true || entry.peer === true;
-    return here.version === entry.version && here.integrity === entry.integrity && here.link === entry.link;
+    const same = here.version === entry.version && here.integrity === entry.integrity && here.link === entry.link;
+    return same && existsSync(join(root, path));
   });
 }
 
