@@ -71,6 +71,8 @@ const signals: readonly Signal[] = [
 ];
 
 const hours = 24;
+/** Segments do not begin with the hour: of each hour, some minutes are compacted with the one before. */
+const segmentOffsetSeconds = 180;
 const cluster = await openCluster();
 const store = await cluster.openStore("storage");
 const { client, telemetry } = store;
@@ -101,7 +103,7 @@ for (const signal of signals) {
         select ${Number(/\d+$/.exec(table)?.[0])}, d, m.at, m.at + make_interval(secs => (${signal.lagMs}) / 1000.0), 0,
           array[${group.map(([, i]) => keys(String(i + 1))).join(", ")}], array[${group.map(([metric]) => metric).join(", ")}]::double precision[]
         from generate_series(0, ${messages - 1}) i cross join generate_series(1, ${devices}) d
-        cross join lateral (select ${(part * 3_600) / perHour} + i * ${signal.cadenceSeconds} + d % ${signal.cadenceSeconds} as t) s
+        cross join lateral (select ${segmentOffsetSeconds + (part * 3_600) / perHour} + i * ${signal.cadenceSeconds} + d % ${signal.cadenceSeconds} as t) s
         cross join lateral (select timestamptz '2026-01-01Z' + make_interval(secs => s.t + (${signal.jitterMs}) / 1000.0) as at) m`);
     }
     table = await store.openSegment();

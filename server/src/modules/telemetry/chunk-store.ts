@@ -12,7 +12,10 @@ export interface WaitingSegment {
   readonly compactedBelow: number;
   /** As the database estimates them. */
   readonly rows: number;
-  /** Whether the hour in which it was opened is over. */
+  /**
+   * Whether the hour in which it was opened is over, and with it the segment that was open when it ended: so an hour is
+   * written once, and once more for the few minutes of it that came with the hour before. Waited for ten minutes at most.
+   */
   readonly hourOver: boolean;
 }
 
@@ -21,8 +24,11 @@ export async function selectWaitingSegments(db: Queryable): Promise<WaitingSegme
   return db.query<WaitingSegment>(sql`
     select s.id, s.indexed_at is not null as indexed, s.compacted_below as "compactedBelow",
       coalesce((select greatest(c.reltuples, 0)::bigint from pg_class c where c.oid = to_regclass(${segmentTable(0).slice(0, -1)} || s.id)), 0) as rows,
-      date_trunc('hour', s.opened_at, 'UTC') < date_trunc('hour', now(), 'UTC') as "hourOver"
+      s.opened_at < h.begin and (
+        now() >= h.begin + interval '10 minutes' or not exists (select from hot_segments o where o.closed_at is null and o.opened_at < h.begin)
+      ) as "hourOver"
     from hot_segments s
+    cross join (select date_trunc('hour', now(), 'UTC') as begin) h
     where s.closed_at is not null and s.compacted_at is null
     order by s.id`);
 }

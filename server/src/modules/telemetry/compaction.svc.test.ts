@@ -256,6 +256,28 @@ describe("the store and a plain model of it", () => {
     );
   }, 1_200_000);
 
+  it("leaves segments of the running hour alone, and waits a little for the one that was open when an hour ended", async () => {
+    await rotate(db);
+    await compactionOf(1_000).run({ force: true });
+    await rotate(db);
+    await rotate(db);
+    const [older, newer] = await db
+      .query<{ id: number }>(sql`select s.id from hot_segments s order by s.id desc limit 2`)
+      .then((rows) => rows.toReversed());
+    const due = async () => (await selectWaitingSegments(db)).filter((one) => one.hourOver).map((one) => one.id);
+    expect(await due()).toEqual([]);
+    expect(await compactionOf(1_000).run()).toMatchObject({ segments: 0 });
+    await db.query(sql`update hot_segments s set opened_at = date_trunc('hour', now()) - interval '5 minutes' where s.id = ${older?.id}`);
+    expect(await due()).toEqual([older?.id]);
+    // The open one was opened before the hour as well: it has the rest of it.
+    await db.query(sql`update hot_segments s set opened_at = date_trunc('hour', now()) - interval '1 minute' where s.id = ${newer?.id}`);
+    const [clock] = await db.query<{ late: boolean }>(sql`select date_part('minute', now()) >= 10 as late`);
+    expect(await due()).toEqual(clock?.late === true ? [older?.id] : []);
+    await rotate(db);
+    expect(await due()).toEqual([older?.id, newer?.id]);
+    expect(await compactionOf(1_000).run()).toMatchObject({ segments: 2 });
+  });
+
   it("R11: compaction whose connection is cut again and again loses and doubles nothing, and comes to its end", async () => {
     const { deviceKey, series } = await addTestDevice(db, telemetry, metrics);
     const others = await Promise.all(Array.from({ length: 30 }, () => addTestDevice(db, telemetry, metrics)));
