@@ -3,14 +3,15 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-import { createProgress, ensureNode, ensurePackages, enter, root } from "./runtime.mjs";
+import { createProgress, ensureNode, ensurePackages, ensureWebApp, enter, root } from "./runtime.mjs";
 
-const steps = ["format:check", "lint", "types", "arch", "dead", "house", "docs:check"];
+const steps = ["format:check", "lint", "types", "arch", "dead", "house", "docs:check", "size"];
 
 async function main() {
   const progress = createProgress();
   await ensureNode(fileURLToPath(import.meta.url), process.argv.slice(2), progress);
   await ensurePackages(progress);
+  await ensureWebApp(progress);
   const failed = [];
   for (const step of steps) {
     const startedMs = performance.now();
