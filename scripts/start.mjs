@@ -173,7 +173,12 @@ async function main() {
   progress.say("Starting the database and the server …");
   const server = startProgram(
     "server/src/main.ts",
-    environmentFor("server", { ROOST_DATA_DIR: dataDir, ROOST_LOCAL_DEVICE: process.env.ROOST_LOCAL_DEVICE || "true" }),
+    environmentFor("server", {
+      ROOST_DATA_DIR: dataDir,
+      ROOST_LOCAL_DEVICE: process.env.ROOST_LOCAL_DEVICE || "true",
+      // Stripping types and compiling is half of the start's time; the second start finds it done.
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || join(dataDir, "compiled"),
+    }),
   );
   let [agent, stopping] = [undefined, undefined];
 

@@ -58,7 +58,11 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
     idleTimeoutMillis: 30_000,
   });
   // Without a listener, a restart of the server ends the process.
-  pool.on("error", (error) => log.warn({ err: error }, "a pooled database connection was lost"));
+  let closing = false;
+  pool.on("error", (error) => {
+    // The pool does not wait until its goodbyes are heard; a database that is stopped right after it answers some with an error.
+    if (!closing) log.warn({ err: error }, "a pooled database connection was lost");
+  });
 
   async function run<Row extends object>(client: pg.Pool | pg.PoolClient, statement: Sql): Promise<Row[]> {
     const result = await client.query<Row>(statement.text, [...statement.values]).catch(rethrow);
@@ -97,6 +101,7 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
       return client;
     },
     async close() {
+      closing = true;
       await pool.end();
     },
   };
