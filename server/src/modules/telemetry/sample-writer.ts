@@ -74,7 +74,7 @@ const mostRowsToRead = 100_000;
 export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAfterRows = 2_000_000 }: SampleWriterDeps) {
   const session = createSampleSession({ db, log });
   const closing = new AbortController();
-  let segment: (OpenSegment & { readonly openedMonotonicMs: number; rows: number; lastBatch: number }) | undefined;
+  let segment: (OpenSegment & { readonly openedMonotonicMs: number; readonly hour: number; rows: number; lastBatch: number }) | undefined;
   let lastSession: SampleSession | undefined;
   let isFirstSegment = true;
   let indexing: Promise<void> = Promise.resolve();
@@ -123,14 +123,18 @@ export function createSampleWriter({ db, clock, log, closeAfterSeconds, closeAft
       others = await open.transaction((tx) => closeSegments(tx, { own: undefined, except: opened.id }));
     }
     isFirstSegment = false;
-    segment = { ...opened, openedMonotonicMs: clock.monotonicMs(), rows: 0, lastBatch: 0 };
+    segment = { ...opened, openedMonotonicMs: clock.monotonicMs(), hour: wallHour(), rows: 0, lastBatch: 0 };
     log.debug({ segmentId: opened.id, others }, "a segment of hot samples was opened");
     scheduleIndexing();
     return segment;
   }
 
+  // Segments end with the hour, so that compaction writes each hour once.
+  const wallHour = () => Math.floor(clock.nowMs() / 3_600_000);
+
   function segmentIsFull(): boolean {
     if (segment === undefined || segment.rows === 0) return false;
+    if (segment.hour !== wallHour()) return true;
     return segment.rows >= closeAfterRows || clock.monotonicMs() - segment.openedMonotonicMs >= closeAfterSeconds * 1_000;
   }
 
