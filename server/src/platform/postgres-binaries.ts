@@ -38,7 +38,8 @@ export async function findBinaries(account: Account, copyFolder: string): Promis
   };
 }
 
-async function usablePlace(pkg: string, account: Account, copyFolder: string, version: string): Promise<string> {
+/** Where the account can use the package: in place, or in a copy that is made once. */
+export async function usablePlace(pkg: string, account: Account, copyFolder: string, version: string): Promise<string> {
   const links = await readLinks(pkg);
   const programs = ["native/bin/postgres", "native/bin/initdb"].map((file) => mayUse(account, join(pkg, file), 5));
   const libraries = links.map((link) => mayUse(account, join(pkg, link.source), 4));

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,7 +13,10 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createLog } from "./log.ts";
+import { chooseAccount, mayUse } from "./postgres-account.ts";
+import { findBinaries, usablePlace } from "./postgres-binaries.ts";
 import { checkDatabase } from "./postgres-check.ts";
+import { startPostmaster } from "./postgres-process.ts";
 import { openPostgres, startEmbeddedPostgres } from "./postgres.ts";
 
 const program = fileURLToPath(new URL("./postgres-throwaway.ts", import.meta.url));
@@ -146,6 +149,22 @@ describe.runIf(linux)("the built-in PostgreSQL", () => {
     expect(again.ready.pid).not.toBe(ready.pid);
     expect(await postgresOn(folder)).not.toContain(ready.pid);
     expect(await ask(again.ready.host, "select * from kept")).toEqual([{ value: 7 }]);
+  });
+
+  it("does both where nothing ends a child with its parent: steps down by itself, and stops what is left at the next start", async () => {
+    const made = await startEmbeddedPostgres({ dataDir: join(folder, "pg"), durable: true });
+    await ask(made.socketDir, "create table kept as select 7 as value");
+    await made.stop();
+    const data = join(folder, "pg/data");
+    const account = chooseAccount(await stat(data));
+    const { postgres: binary } = await findBinaries(account, folder);
+    const settings = { listen_addresses: "", unix_socket_directories: made.socketDir };
+    const left = await startPostmaster({ program: binary, data, settings, account, parentDeathSignal: false, log });
+    expect(await readFile(`/proc/${left.pid}/status`, "utf8")).toMatch(new RegExp(`^Uid:\\s+${account.uid}\\s+${account.uid}`, "m"));
+    const again = await startEmbeddedPostgres({ dataDir: join(folder, "pg"), durable: true });
+    expect(await left.ended).toMatchObject({ code: 0 });
+    expect(await ask(again.socketDir, "select * from kept")).toEqual([{ value: 7 }]);
+    await again.stop();
   });
 
   it("starts though the lock file names a process that lives: numbers are used again after a reboot", async () => {
@@ -296,6 +315,50 @@ describe.runIf(linux)("the built-in PostgreSQL", () => {
       }
     },
   );
+});
+
+describe("the binaries of the package", () => {
+  const self = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1, switched: false };
+  const links = [
+    { source: "native/lib/libx.so.1.2", target: "native/lib/libx.so" },
+    { source: "native/lib/libx.so.1.2", target: "native/lib/libx.so.1" },
+  ];
+
+  async function makePackage(): Promise<string> {
+    const pkg = join(folder, "package");
+    await mkdir(join(pkg, "native/bin"), { recursive: true });
+    await mkdir(join(pkg, "native/lib"));
+    for (const program of ["postgres", "initdb"]) await writeFile(join(pkg, "native/bin", program), "#!", { mode: 0o755 });
+    await writeFile(join(pkg, "native/lib/libx.so.1.2"), "library");
+    await writeFile(join(pkg, "native/pg-symlinks.json"), JSON.stringify(links));
+    return pkg;
+  }
+
+  it("get the links that the package manager left out or made wrong, though many starts do it at once", async () => {
+    const pkg = await makePackage();
+    await symlink("/nowhere", join(pkg, "native/lib/libx.so"));
+    const places = await Promise.all(Array.from({ length: 20 }, () => usablePlace(pkg, self, folder, "1.2")));
+    expect(new Set(places)).toEqual(new Set([pkg]));
+    for (const { target } of links) expect(await readFile(join(pkg, target), "utf8")).toBe("library");
+    expect((await readdir(join(pkg, "native/lib"))).toSorted()).toEqual(["libx.so", "libx.so.1", "libx.so.1.2"]);
+  });
+
+  it.runIf(root)("are copied once where the account cannot read them", async () => {
+    const pkg = await makePackage();
+    await chmod(join(pkg, "native"), 0o700);
+    await chmod(join(pkg, "native/lib/libx.so.1.2"), 0o600);
+    const account = { uid: 5432, gid: 5432, switched: true };
+    const [place] = await Promise.all([
+      usablePlace(pkg, account, join(folder, "bin"), "1.2"),
+      usablePlace(pkg, account, join(folder, "bin"), "1.2"),
+    ]);
+    expect(place).toBe(join(folder, "bin/postgresql-1.2"));
+    for (const part of ["bin/postgres", "lib/libx.so.1"]) expect(await mayUse(account, join(place, "native", part), 4)).toBe(true);
+    expect(await readdir(join(folder, "bin"))).toEqual(["postgresql-1.2"]);
+    const { ino } = await stat(join(place, "native/bin/postgres"));
+    expect(await usablePlace(pkg, account, join(folder, "bin"), "1.2")).toBe(place);
+    expect((await stat(join(place, "native/bin/postgres"))).ino).toBe(ino);
+  });
 });
 
 describe("a database that was given", () => {
