@@ -219,6 +219,26 @@ export async function ensurePackages(progress) {
   step.done(`Installed ${total} packages`);
 }
 
+/** Installs what the agent alone needs, where nothing is installed or it is another version: a small board has no use for the rest. */
+export async function ensureAgentPackages(progress) {
+  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  const names = Object.keys(wanted["agent"]?.dependencies ?? {}).map((name) => `node_modules/${name}`);
+  const isHere = (path) => {
+    if (wanted[path]?.link === true) return existsSync(join(root, path));
+    const text = readText(join(root, path, "package.json"));
+    return text !== undefined && JSON.parse(text).version === wanted[path]?.version;
+  };
+  if (names.length > 0 && names.every(isHere)) return;
+  const step = progress.step("Installing the agent's packages");
+  try {
+    await npm(["ci", "-w", "@roost/agent", "--omit=dev", "--no-audit", "--no-fund"]);
+  } catch (error) {
+    step.failed();
+    throw new Stop(`The packages could not be installed. Is the npm registry within reach?\n${error.message}`);
+  }
+  step.done("Installed the agent's packages");
+}
+
 function* filesBelow(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (["node_modules", "dist", ".vite"].includes(entry.name)) continue;

@@ -135,7 +135,7 @@ export function startAgent({
 
   async function claim(): Promise<Credentials> {
     const ticket = readTicket();
-    if (ticket === undefined) throw agentClaimErrors.refused({ reason: "no claim ticket" });
+    if (ticket === undefined) throw agentClaimErrors.no_ticket();
     const reply = await claimer.claim(ticket);
     const claimed: Credentials = { claimedWith: markOf(ticket.secret), server: ticket.server, reply };
     writeCredentials(credentialsFile, claimed);

@@ -10,6 +10,10 @@ import type { ClaimTicket } from "./claim-ticket.ts";
 
 /** Why the agent has no credentials. */
 export const agentClaimErrors = defineErrors("agent_claim", {
+  no_ticket: [
+    500,
+    "There is nothing to claim with yet. Add this machine as a device and give the text of its label in the file that ROOST_AGENT_CLAIM_FILE names.",
+  ],
   unreachable: [503, "The server did not answer the claim. The agent tries again."],
   refused: [401, "The server refused the claim: the device is not known there, or the claim secret is not its newest."],
   too_many_tries: [429, "The server asks to claim less often. The agent waits."],
