@@ -153,8 +153,12 @@ export async function createDispatch({
     return row === undefined ? begin : { xactId: row.xact_id, eventId: row.event_id };
   }
 
-  async function runHandler(handler: FactHandler & { readonly volatile?: true }, settled: { upTo: number }): Promise<void> {
-    let cursor = await startOf(handler.name, handler.volatile === true);
+  async function runHandler(
+    handler: FactHandler & { readonly volatile?: true },
+    begin: { xactId: string; eventId: string },
+    settled: { upTo: number },
+  ): Promise<void> {
+    let cursor = begin;
     let wake: () => void = () => undefined;
     let woken = false;
     const onWake = () => {
@@ -212,17 +216,11 @@ export async function createDispatch({
   }
 
   await listen();
-  const progress = all.map((handler) => ({ handler, settled: { upTo: 0 } }));
-  const loops = progress.map(async ({ handler, settled }) => {
-    while (!closed) {
-      try {
-        await runHandler(handler, settled);
-      } catch (error) {
-        log.warn({ err: error, handler: handler.name }, "a fact handler could not start; trying again");
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
-      }
-    }
-  });
+  // Where each begins is known before this returns: a fact written in the next line is heard by all.
+  const progress = await Promise.all(
+    all.map(async (handler) => ({ handler, begin: await startOf(handler.name, handler.volatile === true), settled: { upTo: 0 } })),
+  );
+  const loops = progress.map(({ handler, begin, settled }) => runHandler(handler, begin, settled));
 
   return {
     async settle() {
