@@ -48,7 +48,7 @@ export class Ledger {
   readonly #sent = new Map<string, Sent>();
   readonly #file: number;
   readonly #clients: Member[] = [];
-  readonly #latenciesMs: number[] = [];
+  readonly #trips: { readonly startedMs: number; readonly tookMs: number }[] = [];
   #pendingLines: string[] = [];
   #pendingSettles: (() => void)[] = [];
   #stopped = false;
@@ -66,9 +66,15 @@ export class Ledger {
     return this.#acknowledged;
   }
 
-  /** Milliseconds from publish to acknowledgement, of all messages so far. */
-  get latenciesMs(): readonly number[] {
-    return this.#latenciesMs;
+  /**
+   * Milliseconds from publish to acknowledgement of the messages that were under way in none of the spans.
+   *
+   * @param spans - On the monotonic clock: when something was broken on purpose.
+   */
+  latenciesOutside(spans: readonly { readonly fromMs: number; readonly toMs: number }[] = []): number[] {
+    const met = ({ startedMs, tookMs }: { startedMs: number; tookMs: number }) =>
+      spans.some(({ fromMs, toMs }) => startedMs < toMs && startedMs + tookMs > fromMs);
+    return this.#trips.filter((trip) => !met(trip)).map(({ tookMs }) => tookMs);
   }
 
   async join(deviceId: string, credentials: ClaimReply, { lateByMs = 0 }: { lateByMs?: number } = {}): Promise<MqttClient> {
@@ -111,7 +117,7 @@ export class Ledger {
       (error, packet) => {
         const reason = (packet as { reasonCode?: number } | undefined)?.reasonCode ?? 0;
         if ((error !== undefined && error !== null) || reason >= 0x80) return;
-        this.#latenciesMs.push(performance.now() - startedMs);
+        this.#trips.push({ startedMs, tookMs: performance.now() - startedMs });
         this.lastAcknowledgedMs = performance.now();
         this.#note(key, sent);
       },
