@@ -43,7 +43,10 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
     },
   };
   if (destination !== undefined) return scrubChildren(pino(options, destination));
-  const transport = { target: "pino-pretty", options: { colorize: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" } };
+  const transport = {
+    target: "pino-pretty",
+    options: { colorize: true, singleLine: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" },
+  };
   return scrubChildren(pino(pretty ? { ...options, transport } : options));
 }
 
