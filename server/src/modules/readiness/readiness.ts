@@ -26,9 +26,7 @@ const databaseTimeoutMs = 2_000;
 export function createReadiness({ db, canary, clock }: { db: Db; canary: Canary; clock: Clock }) {
   async function checkDatabase(): Promise<ReadinessCheck> {
     const answer = db
-      .query<{ synchronous_commit: string; fsync: string }>(
-        sql`select current_setting('synchronous_commit') as synchronous_commit, current_setting('fsync') as fsync`,
-      )
+      .query<{ synchronous_commit: string }>(sql`select current_setting('synchronous_commit') as synchronous_commit`)
       .then(([row]) => row)
       .catch(() => undefined);
     let late: NodeJS.Timeout | undefined;
