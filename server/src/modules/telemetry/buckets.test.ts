@@ -68,6 +68,25 @@ describe("buckets", () => {
     expect(iso(starts(from, from + 12 * hourMs, 21_600, "Europe/Berlin"))).toEqual(["2025-10-25T22:00", "2025-10-26T05:00"]);
   });
 
+  it("of an hour begin anew where the clock is put back into the middle of one", () => {
+    // The Chatham Islands put 03:45 (+13:45) back to 02:45 (+12:45).
+    const from = Date.UTC(2025, 3, 5, 12, 15);
+    expect(iso(starts(from, from + 3 * hourMs, 3_600, "Pacific/Chatham"))).toEqual([
+      "2025-04-05T12:15",
+      "2025-04-05T13:15",
+      "2025-04-05T14:00",
+      "2025-04-05T14:15",
+    ]);
+    // Lord Howe Island puts 02:00 (+11:00) back to 01:30 (+10:30).
+    const there = Date.UTC(2025, 3, 5, 13);
+    expect(iso(starts(there, there + 3 * hourMs, 3_600, "Australia/Lord_Howe"))).toEqual([
+      "2025-04-05T13:00",
+      "2025-04-05T14:00",
+      "2025-04-05T15:00",
+      "2025-04-05T15:30",
+    ]);
+  });
+
   it("of a day begin where time goes on when midnight is skipped", () => {
     // Cuba puts the clock forward at midnight: 2025-03-09 begins at 01:00.
     expect(iso(starts(Date.UTC(2025, 2, 9, 4), Date.UTC(2025, 2, 10, 12), 86_400, "America/Havana"))).toEqual([

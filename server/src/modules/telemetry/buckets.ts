@@ -79,8 +79,9 @@ function clockStarts(fromMs: number, toMs: number, stepMs: number, timeZone: str
   let lastFloor = -Infinity;
   for (const piece of offsetPieces(fromMs - stepMs - dayMs, toMs, timeZone)) {
     const beginFloor = floor(piece.fromMs + piece.offsetMs);
-    // The clock was put forward over a start: the bucket begins where time went on.
-    if (beginFloor > lastFloor && beginFloor !== piece.fromMs + piece.offsetMs) {
+    // The clock was put forward over a start, or back into the middle of an hour: the bucket begins where time went on.
+    const beginsHere = beginFloor > lastFloor || stepMs === hourSeconds * 1_000;
+    if (beginsHere && beginFloor !== piece.fromMs + piece.offsetMs) {
       starts.push(piece.fromMs);
       lastFloor = beginFloor;
     }
