@@ -1,5 +1,17 @@
 // Who may import whom. Lowest rank first: a module may import the face of a lower one, never of a higher one.
-const ranks = ["auth", "devices", "telemetry", "alarms", "notifications", "ingest", "readiness"];
+const ranks = [
+  "audit",
+  "auth",
+  "organisations",
+  "devices",
+  "telemetry",
+  "alarms",
+  "notifications",
+  "ingest",
+  "personal",
+  "flags",
+  "readiness",
+];
 
 const moduleRules = ranks.map((name, rank) => {
   const allowed = ranks.slice(0, rank);

@@ -17,6 +17,13 @@ export type OrganisationId = z.infer<typeof organisationId>;
 export const siteId = uuid.brand("SiteId");
 export type SiteId = z.infer<typeof siteId>;
 
+export const deviceGroupId = uuid.brand("DeviceGroupId");
+export type DeviceGroupId = z.infer<typeof deviceGroupId>;
+
+/** Of a role that an organisation made for itself. */
+export const roleId = uuid.brand("RoleId");
+export type RoleId = z.infer<typeof roleId>;
+
 /** A person's id, as the sign-in library makes it. */
 export const personId = z.string().min(1).max(64).brand("PersonId");
 export type PersonId = z.infer<typeof personId>;

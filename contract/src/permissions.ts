@@ -1,10 +1,11 @@
 import { z } from "zod";
 
-/** Every permission there is, `nouns:verb`; kits add theirs as `<kit>:verb`. */
+/** Every permission there is, `nouns:verb`; kits add theirs as `<kit>:verb`. Those of the platform belong to no role: see {@link platformPermissions}. */
 export const permissions = [
   "devices:read",
   "devices:write",
   "devices:credentials",
+  "devices:transfer",
   "telemetry:read",
   "telemetry:export",
   "rejects:read",
@@ -14,9 +15,20 @@ export const permissions = [
   "notifications:read",
   "notifications:configure",
   "tokens:write",
+  "people:read",
+  "people:write",
+  "roles:write",
+  "sites:write",
+  "audit:read",
+  "personal:export",
+  "personal:erase",
   "organisation:read",
   "organisation:write",
   "system:read",
+  "platform:organisations",
+  "platform:secrets",
+  "platform:flags",
+  "platform:audit",
 ] as const;
 export const permission = z.enum(permissions);
 export type Permission = z.infer<typeof permission>;
@@ -24,6 +36,7 @@ export type Permission = z.infer<typeof permission>;
 /** Who may call a route: anyone, anyone signed in, a device with its own token, or people and tokens that hold a permission. */
 export type Access = "public" | "signedIn" | "device" | Permission;
 
+/** The roles that every organisation has, lowest first; organisations make more of their own. */
 export const roles = ["viewer", "operator", "admin", "owner"] as const;
 export const role = z.enum(roles);
 export type Role = z.infer<typeof role>;
@@ -44,6 +57,12 @@ const admin: readonly Permission[] = [
   "alarms:configure",
   "notifications:configure",
   "tokens:write",
+  "people:read",
+  "people:write",
+  "roles:write",
+  "sites:write",
+  "audit:read",
+  "personal:export",
   "system:read",
 ];
 
@@ -52,5 +71,13 @@ export const rolePermissions: Readonly<Record<Role, readonly Permission[]>> = {
   viewer,
   operator,
   admin,
-  owner: [...admin, "organisation:write"],
+  owner: [...admin, "devices:transfer", "personal:erase", "organisation:write"],
 };
+
+/** What a platform administrator holds beside their role: the installation's own things, and no tenant's. */
+export const platformPermissions: readonly Permission[] = [
+  "platform:organisations",
+  "platform:secrets",
+  "platform:flags",
+  "platform:audit",
+];
