@@ -1,4 +1,4 @@
--- People, sessions, organisations, memberships and tokens. All but the last three tables are the sign-in library's, in the house's names.
+-- People, sessions, organisations and tokens. All but the last three tables are the sign-in library's, in the house's names.
 create table organisations (
   id uuid primary key,
   name text not null,
@@ -13,6 +13,8 @@ create table people (
   name text not null,
   email text not null unique,
   email_verified boolean not null default false,
+  -- May make organisations and look after the installation; sees no tenant's data by it.
+  platform_admin boolean not null default false,
   image text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
@@ -61,29 +63,6 @@ create table verifications (
 );
 create index verifications_identifier_idx on verifications (identifier);
 
-create table memberships (
-  id uuid primary key,
-  organisation_id uuid not null references organisations (id) on delete cascade,
-  person_id uuid not null references people (id) on delete cascade,
-  role text not null,
-  created_at timestamptz not null default now(),
-  unique (organisation_id, person_id)
-);
-create index memberships_person_id_idx on memberships (person_id);
-
-create table invitations (
-  id uuid primary key,
-  organisation_id uuid not null references organisations (id) on delete cascade,
-  email text not null,
-  role text,
-  status text not null default 'pending',
-  expires_at timestamptz not null,
-  inviter_id uuid not null references people (id) on delete cascade,
-  created_at timestamptz not null default now()
-);
-create index invitations_organisation_id_idx on invitations (organisation_id);
-create index invitations_email_idx on invitations (email);
-
 -- A token of our own, not the library's: it belongs to one organisation, carries permissions of the house, is looked up by one
 -- indexed hash, and is checked without a write each time.
 create table api_tokens (
@@ -95,12 +74,16 @@ create table api_tokens (
   -- SHA-256 of a secret with 256 bits of randomness: nothing to guess, so a slow hash would protect nothing.
   secret_hash bytea not null unique,
   permissions text[] not null,
+  -- Both null: as far as its maker reaches. Else devices at these sites or in these groups, of those the maker reaches.
+  site_ids uuid[],
+  group_ids uuid[],
   created_at timestamptz not null default now(),
   expires_at timestamptz,
   last_used_at timestamptz
 );
 create index api_tokens_organisation_id_idx on api_tokens (organisation_id);
 create index api_tokens_person_id_idx on api_tokens (person_id);
+select protect_rows('api_tokens');
 
 -- The way to the first administrator: one row. It closes for good when used_at is set.
 create table setup (
@@ -112,6 +95,8 @@ create table setup (
   used_at timestamptz,
   person_id uuid references people (id) on delete set null
 );
+
+select close_rows('setup');
 
 -- What signs session cookies; made at first start, sealed with the installation's own key.
 create table auth_keys (

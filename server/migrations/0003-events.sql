@@ -11,6 +11,7 @@ create table events (
 );
 create index events_xact_id_id_idx on events (xact_id, id);
 create index events_organisation_id_id_idx on events (organisation_id, id);
+select protect_rows('events');
 
 create table event_cursors (
   handler text primary key,

@@ -3,7 +3,7 @@ create table devices (
   -- Short form of the id for the big tables.
   key integer generated always as identity unique,
   organisation_id uuid not null references organisations (id),
-  site_id uuid,
+  site_id uuid references sites (id) on delete set null,
   name text not null,
   kind text not null,
   state text not null default 'waiting' check (state in ('waiting', 'online', 'offline', 'revoked')),
@@ -22,6 +22,33 @@ create table devices (
   hidden boolean not null default false
 );
 create index devices_organisation_id_name_idx on devices (organisation_id, lower(name), id);
+create index devices_site_id_idx on devices (site_id);
+
+create table device_group_members (
+  group_id uuid not null references device_groups (id) on delete cascade,
+  device_id text not null references devices (id) on delete cascade,
+  organisation_id uuid not null,
+  primary key (group_id, device_id)
+);
+create index device_group_members_device_id_idx on device_group_members (device_id);
+select protect_rows('device_group_members');
+
+-- The same as isInScope() of server/src/platform/tenancy.ts.
+create function roost_in_scope(scope jsonb, device_id text, site_id uuid) returns boolean language sql stable as $$
+  with groups as (select coalesce(jsonb_agg(m.group_id::text), '[]') as ids from device_group_members m where m.device_id = $2)
+  select not exists (
+      select from jsonb_array_elements(scope -> 'allow') as a (parts)
+      where not coalesce(a.parts -> 'sites' ? site_id::text, false)
+        and not exists (select from jsonb_array_elements_text(g.ids) as i (id) where a.parts -> 'groups' ? i.id)
+    )
+    and not coalesce(scope -> 'deny' -> 'sites' ? site_id::text, false)
+    and not exists (select from jsonb_array_elements_text(g.ids) as i (id) where scope -> 'deny' -> 'groups' ? i.id)
+  from groups g
+$$;
+alter table devices enable row level security;
+create policy tenant on devices to roost_tenant
+  using (organisation_id = (select roost_organisation()) and ((select roost_scope()) is null or roost_in_scope((select roost_scope()), id, site_id)));
+grant select, insert, update, delete on devices to roost_tenant;
 
 create table device_credentials (
   id uuid primary key,
@@ -36,6 +63,7 @@ create table device_credentials (
 );
 create index device_credentials_device_id_idx on device_credentials (device_id);
 create unique index device_credentials_secret_hash_key on device_credentials (secret_hash);
+select protect_rows('device_credentials', 'device_id');
 
 -- Claims that succeeded. The answer is kept 300 s so that a retry gets the same one; the nonce stays for as long as the
 -- claim secret does, or a recorded claim could be played again.
@@ -50,6 +78,10 @@ create table claims (
   primary key (device_id, nonce)
 );
 create index claims_created_at_idx on claims (created_at);
+-- Of a device that people may see; a claim itself is settled by the platform.
+alter table claims enable row level security;
+create policy tenant on claims to roost_tenant using (exists (select from devices d where d.id = device_id));
+grant select, delete on claims to roost_tenant;
 
 -- Tries per device id, known here or not: the limit must not tell which ids exist.
 create table claim_tries (
@@ -70,6 +102,7 @@ create table retained_messages (
   expires_at timestamptz
 );
 create index retained_messages_device_id_idx on retained_messages (device_id);
+select protect_rows('retained_messages', 'device_id');
 
 -- What devices tell by their event topic.
 create table device_events (
@@ -83,3 +116,4 @@ create table device_events (
 );
 -- Two events of one type may happen at one instant; the same event sent twice is one.
 create unique index device_events_key on device_events (device_id, type, measured_at, md5(data::text));
+select protect_rows('device_events', 'device_id');

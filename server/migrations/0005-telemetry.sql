@@ -11,6 +11,10 @@ create table series (
   created_at timestamptz not null default now(),
   unique (device_key, metric)
 );
+alter table series enable row level security;
+create policy tenant on series to roost_tenant
+  using (organisation_id = (select roost_organisation()) and ((select roost_scope()) is null or exists (select from devices d where d.key = device_key)));
+grant select, insert, update, delete on series to roost_tenant;
 
 -- Hot samples: a row per message, arrays of its series and values, no index while a segment is written.
 -- Segments are partitions: one is open; the closed ones get an index, are compacted into chunks and dropped later.
@@ -194,3 +198,12 @@ create table retention_marks (
   retired_before timestamptz not null,
   primary key (organisation_id, kind)
 );
+
+select protect_rows_by_key('hot_samples');
+select protect_rows_by_key('chunks');
+select protect_rows_by_key('telemetry_hours');
+select protect_rows_by_key('telemetry_days');
+select protect_rows('retention_policies');
+select protect_rows('retention_marks');
+-- Which segments there are tells nothing of anybody.
+grant select on hot_segments to roost_tenant;

@@ -14,3 +14,4 @@ create table ingest_rejects (
 create unique index ingest_rejects_key on ingest_rejects (coalesce(device_id, ''), code, topic, minute_at);
 create index ingest_rejects_organisation_id_last_at_idx on ingest_rejects (organisation_id, last_at desc, id);
 create index ingest_rejects_device_id_last_at_idx on ingest_rejects (device_id, last_at desc, id);
+select protect_rows('ingest_rejects', 'device_id');

@@ -53,3 +53,7 @@ create table alarm_entries (
   detail text
 );
 create index alarm_entries_alarm_id_idx on alarm_entries (alarm_id, at, id);
+
+select protect_rows('alarm_rules', 'device_id');
+select protect_rows('alarms', 'device_id');
+select protect_rows('alarm_entries', 'alarm_id', 'alarms');

@@ -51,3 +51,7 @@ create table delivery_attempts (
   duration_ms double precision not null
 );
 create index delivery_attempts_delivery_id_idx on delivery_attempts (delivery_id, at);
+
+select protect_rows('notification_targets');
+select protect_rows('deliveries', 'alarm_id', 'alarms');
+select protect_rows('delivery_attempts', 'delivery_id', 'deliveries');

@@ -3,6 +3,7 @@ import pg from "pg";
 
 import type { Log } from "./log.ts";
 import type { Sql } from "./sql.ts";
+import type { Within } from "./tenancy.ts";
 
 /** Something that runs statements: the pool, or an open transaction. */
 export interface Queryable {
@@ -23,14 +24,24 @@ export interface DbOptions {
   readonly statementTimeoutMs?: number;
 }
 
-/** The one pool of the process. */
-export interface Db extends Queryable {
+/** Statements and transactions, on the same rows. */
+export interface Database extends Queryable {
   /**
    * Runs `work` in a transaction: committed when it returns, rolled back when it throws.
    *
    * @throws {AppError} `http.unavailable` when the database cannot be reached or does not answer in time.
    */
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+}
+
+/** The one pool of the process. Used as it is, it works on everybody's rows: for the platform's own work. */
+export interface Db extends Database {
+  /**
+   * The database as it is for work on behalf of a caller: the rows of one organisation, of its devices those in scope, and no others.
+   *
+   * Row-level security of PostgreSQL holds this, whatever a statement forgets to say; each statement or transaction names whose it is.
+   */
+  within(within: Within): Database;
   /** A connection of its own, outside the pool, without a time limit: for COPY, LISTEN and advisory locks. The caller ends it. */
   connect(applicationName: string): Promise<pg.Client>;
   /** For libraries that bring their own SQL. */
@@ -69,30 +80,36 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
     return result.rows;
   }
 
+  async function transact<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const client = await pool.connect().catch(rethrow);
+    let broken: Error | undefined;
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on("error", onError);
+    try {
+      await client.query(begin).catch(rethrow);
+      const result = await work({ inTransaction: true, query: (statement) => run(client, statement) });
+      await client.query("commit").catch(rethrow);
+      return result;
+    } catch (caught) {
+      await client.query("rollback").catch((error: Error) => {
+        broken = error;
+      });
+      throw caught;
+    } finally {
+      client.off("error", onError);
+      client.release(broken);
+    }
+  }
+
   return {
     pool,
     query: (statement) => run(pool, statement),
-    async transaction(work) {
-      const client = await pool.connect().catch(rethrow);
-      let broken: Error | undefined;
-      const onError = (error: Error) => {
-        broken = error;
-      };
-      client.on("error", onError);
-      try {
-        await client.query("begin").catch(rethrow);
-        const result = await work({ inTransaction: true, query: (statement) => run(client, statement) });
-        await client.query("commit").catch(rethrow);
-        return result;
-      } catch (caught) {
-        await client.query("rollback").catch((error: Error) => {
-          broken = error;
-        });
-        throw caught;
-      } finally {
-        client.off("error", onError);
-        client.release(broken);
-      }
+    transaction: (work) => transact("begin", work),
+    within(within) {
+      const begin = beginWithin(within);
+      return { query: (statement) => transact(begin, (tx) => tx.query(statement)), transaction: (work) => transact(begin, work) };
     },
     async connect(applicationName) {
       const client = new pg.Client({ ...connection, application_name: applicationName, connectionTimeoutMillis: statementTimeoutMs });
@@ -105,6 +122,24 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
       await pool.end();
     },
   };
+}
+
+const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Begins a transaction about one organisation, in one round trip: see `server/migrations/0000-row-security.sql`. */
+function beginWithin({ organisationId, scope }: Within): string {
+  // Such a statement takes no parameters, so nothing but ids may get into it.
+  const ids = [
+    organisationId,
+    ...(scope === undefined ? [] : [...scope.allow, scope.deny].flatMap((parts) => [...parts.siteIds, ...parts.groupIds])),
+  ];
+  if (!ids.every((id) => uuidForm.test(id))) throw new TypeError("An organisation, a site and a group are named by UUIDs.");
+  const parts = ({ siteIds, groupIds }: { siteIds: readonly string[]; groupIds: readonly string[] }) => ({
+    sites: siteIds,
+    groups: groupIds,
+  });
+  const limits = scope === undefined ? "" : JSON.stringify({ allow: scope.allow.map(parts), deny: parts(scope.deny) });
+  return `begin; set local role roost_tenant; set local roost.organisation_id = '${organisationId}'; set local roost.scope = '${limits}'`;
 }
 
 /** SQLSTATE classes and network codes that mean: the database is away or overloaded, not: the statement is wrong. */
