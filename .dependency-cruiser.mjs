@@ -1,6 +1,7 @@
 // Who may import whom. Lowest rank first: a module may import the face of a lower one, never of a higher one.
 const ranks = [
   "audit",
+  "secrets",
   "auth",
   "organisations",
   "devices",
