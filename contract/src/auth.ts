@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 import { defineErrors } from "./errors.ts";
-import { apiTokenId, organisationId, personId } from "./ids.ts";
-import { permission, role } from "./permissions.ts";
+import { apiTokenId, deviceGroupId, organisationId, personId, siteId } from "./ids.ts";
+import { permission, roles } from "./permissions.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -13,8 +13,14 @@ export type Person = z.output<typeof person>;
 export const session = z.object({
   person,
   organisation: z.object({ id: organisationId, name: z.string() }),
-  role,
+  /** All that the person belongs to, by name; they act in one at a time. */
+  organisations: z.array(z.object({ id: organisationId, name: z.string() })),
+  /** `custom`: one that the organisation made for itself. */
+  role: z.enum([...roles, "custom"]),
+  roleName: z.string(),
   permissions: z.array(permission),
+  /** They see some of the organisation's devices and not others. */
+  isScoped: z.boolean(),
 });
 export type Session = z.output<typeof session>;
 
@@ -28,6 +34,7 @@ export const authErrors = defineErrors("auth", {
     500,
     "The installation's key does not open what this database keeps. Put back the key file that belongs to it, from the data folder or its backup.",
   ],
+  organisation_not_found: [404, "There is no such organisation."],
   token_not_found: [404, "There is no such token."],
 });
 
@@ -94,10 +101,24 @@ export const getSession = defineRoute({
   reply: session,
 });
 
+export const chooseOrganisation = defineRoute({
+  operation: "chooseOrganisation",
+  method: "PUT",
+  path: "/api/v1/auth/organisation",
+  access: "signedIn",
+  summary: "Acts in another of the person's organisations from now on, in this session.",
+  body: z.strictObject({ organisationId }),
+  reply: session,
+  errors: [authErrors.organisation_not_found],
+});
+
 export const apiToken = z.object({
   id: apiTokenId,
   name: z.string(),
   permissions: z.array(permission),
+  /** Devices it reaches: those at these sites or in these groups. Both absent: as far as its maker reaches. */
+  siteIds: z.array(siteId).optional(),
+  groupIds: z.array(deviceGroupId).optional(),
   createdAt: instant,
   expiresAt: instant.optional(),
   lastUsedAt: instant.optional(),
@@ -122,6 +143,8 @@ export const addApiToken = defineRoute({
   body: z.strictObject({
     name: z.string().trim().min(1).max(120),
     permissions: z.array(permission).min(1),
+    siteIds: z.array(siteId).max(200).optional(),
+    groupIds: z.array(deviceGroupId).max(200).optional(),
     expiresInDays: z.number().int().min(1).max(3_650).default(365),
   }),
   reply: z.object({ token: apiToken, secret: z.string() }),

@@ -41,6 +41,7 @@ import type { Log } from "./platform/log.ts";
 import { migrate, readMigrations } from "./platform/migrate.ts";
 import { createDoor } from "./platform/mqtt/door.ts";
 import { openPostgres } from "./platform/postgres.ts";
+import { checkRowSecurity } from "./platform/row-security.ts";
 import { createSeal } from "./platform/seal.ts";
 import { createAuthenticate } from "./principals.ts";
 import { createReach } from "./reach.ts";
@@ -102,6 +103,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const db = createDb({ connection: postgres.connection, log });
   ends.push(() => db.close());
   await migrate(db, await readMigrations(migrationsFolder), log);
+  await checkRowSecurity(db);
 
   const seal = createSeal(await loadInstallationKey(dataDir));
   const certificates = await createCertificates({

@@ -12,6 +12,9 @@ export function mountAuth(mount: Mount, auth: Auth): void {
   mount(contract.login, async ({ body, request }) => auth.login(body, credentials(request)));
   mount(contract.signOut, async ({ request }) => auth.signOut(credentials(request)));
   mount(contract.getSession, async ({ caller }) => auth.getSession(caller));
+  mount(contract.chooseOrganisation, async ({ caller, body, request }) =>
+    auth.chooseOrganisation(caller, credentials(request), body.organisationId),
+  );
   mount(contract.listApiTokens, async ({ caller }) => ({ items: await auth.listTokens(caller.organisationId) }));
   mount(contract.addApiToken, async ({ caller, body }) => auth.addToken(caller, body));
   mount(contract.removeApiToken, async ({ caller, params }) => auth.removeToken(caller, params.tokenId));

@@ -1,6 +1,4 @@
-import type { Role } from "@roost/contract/permissions";
-
-import type { Db, Queryable, Transaction } from "../../platform/db.ts";
+import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { sql } from "../../platform/sql.ts";
 
@@ -52,29 +50,10 @@ export async function addPerson(tx: Transaction, person: { email: string; name: 
   return id;
 }
 
-export async function addMembership(tx: Transaction, organisationId: string, personId: string, role: Role): Promise<void> {
-  await tx.query(
-    sql`insert into memberships (id, organisation_id, person_id, role) values (${newId()}, ${organisationId}, ${personId}, ${role})`,
-  );
-}
-
+/** Remembers who came first: they look after the installation. */
 export async function saveFirstPerson(tx: Transaction, personId: string): Promise<void> {
   await tx.query(sql`update setup set person_id = ${personId}`);
-}
-
-export interface Membership {
-  readonly organisationId: string;
-  readonly organisationName: string;
-  readonly role: Role;
-}
-
-/** The organisation a person acts in: the session's, if they still belong to it, else their oldest. */
-export async function findMembership(db: Queryable, personId: string, organisationId?: string): Promise<Membership | undefined> {
-  const [row] = await db.query<{ organisation_id: string; name: string; role: Role }>(sql`
-    select m.organisation_id, o.name, m.role from memberships m join organisations o on o.id = m.organisation_id
-    where m.person_id = ${personId}
-    order by (m.organisation_id is not distinct from ${organisationId ?? null}::uuid) desc, m.created_at, m.id limit 1`);
-  return row === undefined ? undefined : { organisationId: row.organisation_id, organisationName: row.name, role: row.role };
+  await tx.query(sql`update people set platform_admin = true where id = ${personId}`);
 }
 
 export async function findPerson(db: Queryable, personId: string): Promise<{ id: string; email: string; name: string } | undefined> {
@@ -99,17 +78,4 @@ export async function loadSealedKey(tx: Transaction): Promise<Buffer | undefined
 
 export async function saveSealedKey(tx: Transaction, sealed: Buffer): Promise<void> {
   await tx.query(sql`insert into auth_keys (sealed) values (${sealed})`);
-}
-
-/** Which of these sessions still stand, and the role their person has now. Others are missing. */
-export async function listStandingSessions(
-  db: Db,
-  pairs: readonly { sessionId: string; organisationId: string }[],
-): Promise<Map<string, Role>> {
-  const rows = await db.query<{ id: string; role: Role }>(sql`
-    select s.id, m.role
-    from unnest(${pairs.map((pair) => pair.sessionId)}::uuid[], ${pairs.map((pair) => pair.organisationId)}::uuid[]) as asked (session_id, organisation_id)
-    join sessions s on s.id = asked.session_id and s.expires_at > now()
-    join memberships m on m.person_id = s.person_id and m.organisation_id = asked.organisation_id`);
-  return new Map(rows.map((row) => [row.id, row.role]));
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import { authErrors } from "@roost/contract/auth";
 import type { ApiToken, Session } from "@roost/contract/auth";
-import { rolePermissions } from "@roost/contract/permissions";
+import { httpErrors } from "@roost/contract/errors";
 import type { Permission } from "@roost/contract/permissions";
 
 import type { Config } from "../../config.ts";
@@ -12,8 +12,10 @@ import type { CredentialRequest, HeldCaller } from "../../platform/http/access.t
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
+import type { Scope } from "../../platform/tenancy.ts";
 import * as store from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
+import { addMembership, chooseOrganisation, findMembership, listStandingSessions } from "./membership-store.ts";
 import { createPasswordHasher, createWeakPasswordCheck } from "./password.ts";
 import { createRights } from "./rights.ts";
 import type { Grant } from "./rights.ts";
@@ -39,6 +41,8 @@ export interface VerifiedToken {
   readonly name: string;
   readonly organisationId: string;
   readonly permissions: ReadonlySet<Permission>;
+  /** Absent: the whole organisation. */
+  readonly scope?: Scope | undefined;
   /** Turns true within 5 s when the token is taken away or runs out, or its maker may less than it holds. */
   readonly revoked: boolean;
   readonly signal: AbortSignal;
@@ -117,7 +121,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
         const organisationId = await store.useSetupCode(tx, codeHash);
         if (organisationId === undefined) throw authErrors.already_set_up();
         const personId = await store.addPerson(tx, { email, name: input.name ?? email.split("@")[0] ?? email, passwordHash });
-        await store.addMembership(tx, organisationId, personId, "owner");
+        await addMembership(tx, organisationId, personId, "owner");
         await store.saveFirstPerson(tx, personId);
       });
       log.info("the first administrator was set up");
@@ -143,6 +147,23 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
       request.addHeader("set-cookie", signIn.endedCookie(request.isSecure));
     },
 
+    /**
+     * Lets a session act in another organisation of its person. What was open for the one before ends.
+     *
+     * @throws {AppError} `auth.organisation_not_found` where they do not belong to it; `http.forbidden` for a token, which belongs to one.
+     */
+    async chooseOrganisation(caller: PersonCaller, request: CredentialRequest, organisationId: string): Promise<Session> {
+      const credential = credentialOf(request);
+      if (credential?.kind !== "session") throw httpErrors.forbidden();
+      const found = await signIn.findSession(credential.cookieValue, false);
+      if (found === undefined) throw httpErrors.unauthenticated();
+      const membership = await findMembership(db, caller.id, organisationId);
+      if (membership?.organisationId !== organisationId) throw authErrors.organisation_not_found();
+      await chooseOrganisation(db, found.session.id, organisationId);
+      rights.end("person", found.session.id);
+      return signIn.describe(caller.id, organisationId, membership.permissions);
+    },
+
     /** Who is asking. `undefined` without a valid credential. @throws {AppError} `http.unavailable` */
     async authenticatePerson(request: CredentialRequest): Promise<HeldCaller | undefined> {
       const credential = credentialOf(request);
@@ -153,7 +174,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
         const found = await signIn.findSession(credential.cookieValue, isCookie);
         if (found === undefined) return undefined;
         for (const cookie of isCookie ? found.cookies : []) request.addHeader("set-cookie", cookieLineFor(cookie, request.isSecure));
-        const membership = await store.findMembership(db, found.person.id, found.session.activeOrganizationId ?? undefined);
+        const membership = await findMembership(db, found.person.id, found.session.activeOrganizationId ?? undefined);
         if (membership === undefined) return undefined;
         return {
           kind: "person",
@@ -161,7 +182,8 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
           callerId: found.person.id,
           name: found.person.email,
           organisationId: membership.organisationId,
-          permissions: new Set(rolePermissions[membership.role]),
+          permissions: membership.permissions,
+          scope: membership.scope,
         };
       });
       return right?.caller;
@@ -172,12 +194,13 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
       if (!isTokenSecret(secret)) return undefined;
       const right = await findToken(secret);
       if (right === undefined) return undefined;
-      const { id, name, organisationId, permissions } = right.grant;
+      const { id, name, organisationId, permissions, scope } = right.grant;
       return {
         id,
         name,
         organisationId,
         permissions,
+        scope,
         signal: right.caller.signal,
         get revoked() {
           return right.ended;
@@ -188,7 +211,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
     /** Who is signed in, in words for a person. @throws {AppError} `http.unauthenticated` when they are gone. */
     async getSession(caller: PersonCaller): Promise<Session> {
       const personId = caller.kind === "person" ? caller.id : (await tokens.listStandingTokens(db, [caller.id])).get(caller.id)?.personId;
-      return signIn.describe(personId, caller.organisationId, [...caller.permissions]);
+      return signIn.describe(personId, caller.organisationId, caller.permissions);
     },
 
     /** Newest first; never secrets. */
@@ -221,29 +244,33 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
 export type Auth = Awaited<ReturnType<typeof createAuth>>;
 
 function grantOfToken(token: tokens.StandingToken): Grant {
-  // Never more than its maker holds now.
-  const maker = new Set(rolePermissions[token.makerRole]);
+  const { maker, parts } = token;
   return {
     kind: "token",
     id: token.id,
     callerId: token.id,
     name: token.name,
     organisationId: token.organisationId,
-    permissions: new Set(token.permissions.filter((permission) => maker.has(permission))),
+    // Never more than its maker holds now, and nowhere else.
+    permissions: new Set(token.permissions.filter((permission) => maker.permissions.has(permission))),
+    scope:
+      parts === undefined
+        ? maker.scope
+        : { allow: [...(maker.scope?.allow ?? []), parts], deny: maker.scope?.deny ?? { siteIds: [], groupIds: [] } },
   };
 }
 
-async function recheck(db: Db, grants: readonly Grant[]): Promise<ReadonlyMap<string, ReadonlySet<Permission>>> {
+async function recheck(db: Db, grants: readonly Grant[]): Promise<ReadonlyMap<string, Pick<Grant, "permissions" | "scope">>> {
   const sessions = grants
     .filter((grant) => grant.kind === "person")
     .map((grant) => ({ sessionId: grant.id, organisationId: grant.organisationId }));
   const tokenIds = grants.filter((grant) => grant.kind === "token").map((grant) => grant.id);
-  const standing = new Map<string, ReadonlySet<Permission>>();
+  const standing = new Map<string, Pick<Grant, "permissions" | "scope">>();
   if (sessions.length > 0) {
-    for (const [id, role] of await store.listStandingSessions(db, sessions)) standing.set(`person:${id}`, new Set(rolePermissions[role]));
+    for (const [id, membership] of await listStandingSessions(db, sessions)) standing.set(`person:${id}`, membership);
   }
   if (tokenIds.length > 0) {
-    for (const [id, token] of await tokens.listStandingTokens(db, tokenIds)) standing.set(`token:${id}`, grantOfToken(token).permissions);
+    for (const [id, token] of await tokens.listStandingTokens(db, tokenIds)) standing.set(`token:${id}`, grantOfToken(token));
   }
   return standing;
 }

@@ -3,6 +3,7 @@ import type { Permission } from "@roost/contract/permissions";
 import type { Clock } from "../../platform/clock.ts";
 import type { HeldCaller } from "../../platform/http/access.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Scope } from "../../platform/tenancy.ts";
 
 /** What a credential gives at the moment it was looked at. */
 export interface Grant {
@@ -14,6 +15,8 @@ export interface Grant {
   readonly name: string;
   readonly organisationId: string;
   readonly permissions: ReadonlySet<Permission>;
+  /** Absent: the whole organisation. */
+  readonly scope?: Scope | undefined;
 }
 
 /** A credential's right while it is in use. */
@@ -26,8 +29,8 @@ export interface Right {
 export interface RightsOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Looks again at rights in use; answers the permissions of those that still stand, by `kind:id`. */
-  readonly recheck: (grants: readonly Grant[]) => Promise<ReadonlyMap<string, ReadonlySet<Permission>>>;
+  /** Looks again at rights in use; answers what those that still stand give now, by `kind:id`. */
+  readonly recheck: (grants: readonly Grant[]) => Promise<ReadonlyMap<string, Pick<Grant, "permissions" | "scope">>>;
 }
 
 /** Keeps rights in use up to date: a look at the database answers for 2 s, and what ends there ends here within 5 s. */
@@ -77,6 +80,7 @@ export function createRights({ clock, log, recheck }: RightsOptions): Rights {
         id: grant.callerId,
         name: grant.name,
         organisationId: grant.organisationId,
+        scope: grant.scope,
         permissions: grant.permissions,
         signal: controller.signal,
         hold() {
@@ -105,8 +109,10 @@ export function createRights({ clock, log, recheck }: RightsOptions): Rights {
     const standing = await recheck(watched.map(([, held]) => held.grant));
     for (const [key, held] of watched) {
       const now = standing.get(`${held.grant.kind}:${held.grant.id}`);
-      // Less than before ends what is open; more takes effect with the next look.
-      if (now === undefined || [...held.grant.permissions].some((permission) => !now.has(permission))) forget(key, held);
+      // Less than before ends what is open, and so do other bounds; more permissions take effect with the next look.
+      const isLess = (before: Grant, after: Pick<Grant, "permissions" | "scope">) =>
+        !isSameScope(before.scope, after.scope) || [...before.permissions].some((permission) => !after.permissions.has(permission));
+      if (now === undefined || isLess(held.grant, now)) forget(key, held);
     }
   }
 
@@ -172,11 +178,16 @@ function asRight(held: Held): Right {
   };
 }
 
+function isSameScope(one: Scope | undefined, other: Scope | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
 function isSame(one: Grant, other: Grant): boolean {
   return (
     one.id === other.id &&
     one.name === other.name &&
     one.organisationId === other.organisationId &&
+    isSameScope(one.scope, other.scope) &&
     one.permissions.size === other.permissions.size &&
     [...one.permissions].every((permission) => other.permissions.has(permission))
   );

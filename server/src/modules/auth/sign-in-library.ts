@@ -1,5 +1,4 @@
 import { betterAuth } from "better-auth";
-import { organization } from "better-auth/plugins/organization";
 
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
@@ -52,6 +51,10 @@ export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: 
       modelName: "sessions",
       expiresIn: sessionDays * 86_400,
       updateAge: 86_400,
+      // Which organisation the session acts in; memberships and invitations are the house's own, see docs/decisions/0014-memberships.md.
+      additionalFields: {
+        activeOrganizationId: { type: "string", required: false, input: false, fieldName: "active_organisation_id" },
+      },
       fields: {
         userId: "person_id",
         expiresAt: "expires_at",
@@ -90,22 +93,6 @@ export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: 
       ipAddress: { ipAddressHeaders: ["x-roost-address"] },
       database: { generateId: () => newId() },
     },
-    plugins: [
-      organization({
-        // One organisation is made at the first start; more are an administrator's doing, later.
-        allowUserToCreateOrganization: false,
-        creatorRole: "owner",
-        schema: {
-          session: { fields: { activeOrganizationId: "active_organisation_id" } },
-          organization: { modelName: "organisations", fields: { createdAt: "created_at" } },
-          member: { modelName: "memberships", fields: { organizationId: "organisation_id", userId: "person_id", createdAt: "created_at" } },
-          invitation: {
-            modelName: "invitations",
-            fields: { organizationId: "organisation_id", expiresAt: "expires_at", inviterId: "inviter_id", createdAt: "created_at" },
-          },
-        },
-      }),
-    ],
   });
 }
 

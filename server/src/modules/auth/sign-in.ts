@@ -3,7 +3,6 @@ import type { Session } from "@roost/contract/auth";
 import { httpErrors } from "@roost/contract/errors";
 import { organisationId as organisationIdShape, personId as personIdShape } from "@roost/contract/ids";
 import type { Permission } from "@roost/contract/permissions";
-import { rolePermissions } from "@roost/contract/permissions";
 import { isAPIError } from "better-auth/api";
 
 import type { Clock } from "../../platform/clock.ts";
@@ -11,8 +10,9 @@ import type { Db } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
 import { createThrottle } from "../../platform/throttle.ts";
-import { findMembership, findPerson, findSetup } from "./auth-store.ts";
+import { findPerson, findSetup } from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, makeKnownBrowser, readCookie, readKnownBrowser, toBearer } from "./credentials.ts";
+import { findMembership, listMemberships } from "./membership-store.ts";
 import { sessionCookie } from "./sign-in-library.ts";
 import type { SignInLibrary } from "./sign-in-library.ts";
 
@@ -113,15 +113,19 @@ export function createSignIn({ db, library, clock, log, signingKey }: SignInDeps
     return { session: response.session, person: response.user, cookies: answered.getSetCookie() };
   }
 
-  async function describe(personId: string | undefined, organisationId: string, permissions?: readonly Permission[]): Promise<Session> {
+  async function describe(personId: string | undefined, organisationId: string, permissions?: ReadonlySet<Permission>): Promise<Session> {
     const person = personId === undefined ? undefined : await findPerson(db, personId);
-    const membership = person === undefined ? undefined : await findMembership(db, person.id, organisationId);
-    if (person === undefined || membership?.organisationId !== organisationId) throw httpErrors.unauthenticated();
+    const memberships = person === undefined ? [] : await listMemberships(db, person.id);
+    const membership = memberships.find((one) => one.organisationId === organisationId);
+    if (person === undefined || membership === undefined) throw httpErrors.unauthenticated();
     return {
       person: { ...person, id: personIdShape.parse(person.id) },
       organisation: { id: organisationIdShape.parse(organisationId), name: membership.organisationName },
+      organisations: memberships.map((one) => ({ id: organisationIdShape.parse(one.organisationId), name: one.organisationName })),
       role: membership.role,
-      permissions: [...(permissions ?? rolePermissions[membership.role])],
+      roleName: membership.roleName,
+      permissions: [...(permissions ?? membership.permissions)],
+      isScoped: membership.scope !== undefined,
     };
   }
 

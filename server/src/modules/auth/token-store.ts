@@ -1,8 +1,11 @@
-import type { Permission, Role } from "@roost/contract/permissions";
+import type { Permission } from "@roost/contract/permissions";
 
 import type { Queryable } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { join, sql } from "../../platform/sql.ts";
+import type { Parts } from "../../platform/tenancy.ts";
+import { membershipColumns, partsOf, standingMemberships, toMembership } from "./membership-store.ts";
+import type { Membership, MembershipRow } from "./membership-store.ts";
 
 export interface StoredToken {
   readonly id: string;
@@ -10,14 +13,16 @@ export interface StoredToken {
   readonly organisationId: string;
   readonly personId: string;
   readonly permissions: readonly Permission[];
+  /** Absent: as far as its maker reaches. */
+  readonly parts: Parts | undefined;
   readonly createdAt: Date;
   readonly expiresAt: Date | undefined;
   readonly lastUsedAt: Date | undefined;
 }
 
-/** A token as it stands now, with the role its maker has now. */
+/** A token as it stands now, with what its maker may now. */
 export interface StandingToken extends StoredToken {
-  readonly makerRole: Role;
+  readonly maker: Membership;
 }
 
 interface TokenRow {
@@ -26,15 +31,18 @@ interface TokenRow {
   organisation_id: string;
   person_id: string;
   permissions: Permission[];
+  token_site_ids: string[] | null;
+  token_group_ids: string[] | null;
   created_at: Date;
   expires_at: Date | null;
   last_used_at: Date | null;
 }
 
-const columns = sql`t.id, t.name, t.organisation_id, t.person_id, t.permissions, t.created_at, t.expires_at, t.last_used_at`;
+const columns = sql`t.id, t.name, t.organisation_id, t.person_id, t.permissions,
+  t.site_ids as token_site_ids, t.group_ids as token_group_ids, t.created_at, t.expires_at, t.last_used_at`;
 const standing = sql`
-  select ${columns}, m.role from api_tokens t
-  join memberships m on m.person_id = t.person_id and m.organisation_id = t.organisation_id
+  select ${columns}, ${membershipColumns} from api_tokens t
+  join (${standingMemberships}) on m.person_id = t.person_id and m.organisation_id = t.organisation_id
   where (t.expires_at is null or t.expires_at > now())`;
 
 function toToken(row: TokenRow): StoredToken {
@@ -44,6 +52,7 @@ function toToken(row: TokenRow): StoredToken {
     organisationId: row.organisation_id,
     personId: row.person_id,
     permissions: row.permissions,
+    parts: partsOf(row.token_site_ids, row.token_group_ids),
     createdAt: row.created_at,
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
@@ -51,14 +60,14 @@ function toToken(row: TokenRow): StoredToken {
 }
 
 export async function findStandingToken(db: Queryable, secretHash: Buffer): Promise<StandingToken | undefined> {
-  const [row] = await db.query<TokenRow & { role: Role }>(join([standing, sql`t.secret_hash = ${secretHash}`], sql` and `));
-  return row === undefined ? undefined : { ...toToken(row), makerRole: row.role };
+  const [row] = await db.query<TokenRow & MembershipRow>(join([standing, sql`t.secret_hash = ${secretHash}`], sql` and `));
+  return row === undefined ? undefined : { ...toToken(row), maker: toMembership(row) };
 }
 
 /** Which of these tokens still stand. Others are missing. */
 export async function listStandingTokens(db: Queryable, ids: readonly string[]): Promise<Map<string, StandingToken>> {
-  const rows = await db.query<TokenRow & { role: Role }>(join([standing, sql`t.id = any(${ids}::uuid[])`], sql` and `));
-  return new Map(rows.map((row) => [row.id, { ...toToken(row), makerRole: row.role }]));
+  const rows = await db.query<TokenRow & MembershipRow>(join([standing, sql`t.id = any(${ids}::uuid[])`], sql` and `));
+  return new Map(rows.map((row) => [row.id, { ...toToken(row), maker: toMembership(row) }]));
 }
 
 /** Newest first. */
@@ -76,13 +85,15 @@ export async function addToken(
     personId: string;
     name: string;
     permissions: readonly Permission[];
+    parts?: Parts | undefined;
     secretHash: Buffer;
     expiresInDays: number;
   },
 ): Promise<StoredToken> {
   const [row] = await db.query<TokenRow>(sql`
-    insert into api_tokens as t (id, organisation_id, person_id, name, secret_hash, permissions, expires_at)
-    values (${newId()}, ${token.organisationId}, ${token.personId}, ${token.name}, ${token.secretHash}, ${token.permissions}, now() + make_interval(days => ${token.expiresInDays}))
+    insert into api_tokens as t (id, organisation_id, person_id, name, secret_hash, permissions, site_ids, group_ids, expires_at)
+    values (${newId()}, ${token.organisationId}, ${token.personId}, ${token.name}, ${token.secretHash}, ${token.permissions},
+      ${token.parts?.siteIds ?? null}::uuid[], ${token.parts?.groupIds ?? null}::uuid[], now() + make_interval(days => ${token.expiresInDays}))
     returning ${columns}`);
   if (row === undefined) throw new TypeError("An insert answers its row.");
   return toToken(row);

@@ -1,6 +1,6 @@
 import type { ApiToken } from "@roost/contract/auth";
 import { httpErrors } from "@roost/contract/errors";
-import { apiTokenId } from "@roost/contract/ids";
+import { apiTokenId, deviceGroupId, siteId } from "@roost/contract/ids";
 import type { Permission } from "@roost/contract/permissions";
 
 import type { Db } from "../../platform/db.ts";
@@ -13,6 +13,8 @@ import type { StoredToken } from "./token-store.ts";
 export interface NewToken {
   readonly name: string;
   readonly permissions: readonly Permission[];
+  readonly siteIds?: readonly string[] | undefined;
+  readonly groupIds?: readonly string[] | undefined;
   readonly expiresInDays: number;
 }
 
@@ -32,6 +34,10 @@ export async function addApiToken(
     personId: caller.id,
     name: input.name,
     permissions: [...new Set(input.permissions)],
+    parts:
+      input.siteIds === undefined && input.groupIds === undefined
+        ? undefined
+        : { siteIds: input.siteIds ?? [], groupIds: input.groupIds ?? [] },
     secretHash: hashSecret(secret),
     expiresInDays: input.expiresInDays,
   });
@@ -44,6 +50,8 @@ export function toApiToken(stored: StoredToken): ApiToken {
     id: apiTokenId.parse(stored.id),
     name: stored.name,
     permissions: [...stored.permissions],
+    siteIds: stored.parts?.siteIds.map((id) => siteId.parse(id)),
+    groupIds: stored.parts?.groupIds.map((id) => deviceGroupId.parse(id)),
     createdAt: stored.createdAt,
     expiresAt: stored.expiresAt,
     lastUsedAt: stored.lastUsedAt,

@@ -16,8 +16,8 @@ export interface CredentialRequest {
   addHeader(name: string, value: string): void;
 }
 
-/** A caller whose right is watched while it is held. */
-export type HeldCaller = PersonCaller & {
+/** A caller whose right is watched while it is held; where they came from is the request's matter. */
+export type HeldCaller = Omit<PersonCaller, "by"> & {
   /** Says that a stream is open on this right: its `signal` is kept up to date until the hold is let go. */
   hold(): () => void;
 };

@@ -1,14 +1,17 @@
 import type { Access, Permission } from "@roost/contract/permissions";
 import type { Route, RouteInput, RouteReply } from "@roost/contract/route";
 
-/** A person or an API token, already authorised for the route at hand, acting in one organisation. */
-export interface PersonCaller {
+import type { Actor, Within } from "../tenancy.ts";
+
+/** A person or an API token, already authorised for the route at hand, acting in one organisation and on what of it is in scope. */
+export interface PersonCaller extends Within {
   readonly kind: "person" | "token";
   readonly id: string;
   /** For records: e-mail of the person, or name of the token. */
   readonly name: string;
-  readonly organisationId: string;
   readonly permissions: ReadonlySet<Permission>;
+  /** The same for records, with where this request came from. */
+  readonly by: Actor;
   /** Aborts within 5 s when the right to be here ends: sign-out, revocation, removal. Streams end with it. */
   readonly signal: AbortSignal;
 }

@@ -6,9 +6,10 @@ import { z } from "zod";
 import { isDatabaseAway } from "../db.ts";
 import { withCorrelationId } from "../log.ts";
 import type { Log } from "../log.ts";
+import type { Actor } from "../tenancy.ts";
 import type { Throttle } from "../throttle.ts";
 import { authorise, refuseForeignOrigin } from "./access.ts";
-import type { Authentication, CredentialRequest } from "./access.ts";
+import type { Authentication, CredentialRequest, HeldCaller } from "./access.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { isStorable, parseJsonBody } from "./json-body.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -55,9 +56,9 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
       let status = route.status ?? (route.reply === undefined && route.streams === undefined ? 204 : 200);
       let signal: AbortSignal | undefined;
       const think = async () => {
-        const caller = await authorise(route, options.authentication, credentials, () => options.forwarded.isDirectLoopback(request.raw));
-        const ends = () =>
-          (signal ??= endOf(reply, options.closing, caller !== undefined && "signal" in caller ? caller.signal : undefined));
+        const held = await authorise(route, options.authentication, credentials, () => options.forwarded.isDirectLoopback(request.raw));
+        const ends = () => (signal ??= endOf(reply, options.closing, held !== undefined && "signal" in held ? held.signal : undefined));
+        const caller = held?.kind === "device" || held === undefined ? held : { ...held, by: actorOf(held, identity, request) };
         const facts: RequestFacts = {
           ...identity,
           headers: request.headers,
@@ -87,6 +88,11 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
       }
     });
   };
+}
+
+function actorOf({ kind, id, name }: HeldCaller, { remoteAddress, correlationId }: Identity, request: FastifyRequest): Actor {
+  const userAgent = request.headers["user-agent"]?.slice(0, 256);
+  return { kind, id, name, remoteAddress, userAgent, correlationId };
 }
 
 interface Fault {

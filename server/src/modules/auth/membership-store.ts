@@ -1,0 +1,118 @@
+import { platformPermissions, rolePermissions } from "@roost/contract/permissions";
+import type { Permission, Role } from "@roost/contract/permissions";
+
+import type { Queryable, Transaction } from "../../platform/db.ts";
+import { newId } from "../../platform/id.ts";
+import { sql } from "../../platform/sql.ts";
+import type { Parts, Scope } from "../../platform/tenancy.ts";
+
+/** What a person may in one organisation now: their role there, less its denials, and what the platform gives them besides. */
+export interface Membership {
+  readonly organisationId: string;
+  readonly organisationName: string;
+  readonly role: Role | "custom";
+  /** One of the four, or the name the organisation gave to its own. */
+  readonly roleName: string;
+  readonly permissions: ReadonlySet<Permission>;
+  /** Absent: the whole organisation. */
+  readonly scope: Scope | undefined;
+  readonly expiresAt: Date | undefined;
+}
+
+/** The columns of {@link MembershipRow}; `m` is the membership, `o` its organisation, `p` its person, `r` its own role. */
+export const membershipColumns = sql`m.organisation_id, o.name as organisation_name, m.role, r.name as role_name,
+  r.permissions as role_permissions, m.site_ids, m.group_ids, m.denied_permissions, m.denied_site_ids, m.denied_group_ids,
+  m.expires_at as membership_expires_at, p.platform_admin`;
+
+/** What {@link membershipColumns} are taken from, where the memberships that have ended are left out. */
+export const standingMemberships = sql`(select * from memberships where expires_at is null or expires_at > now()) m
+  join organisations o on o.id = m.organisation_id
+  join people p on p.id = m.person_id
+  left join roles r on r.id = m.role_id`;
+
+export interface MembershipRow {
+  organisation_id: string;
+  organisation_name: string;
+  role: Role | "custom";
+  role_name: string | null;
+  role_permissions: Permission[] | null;
+  site_ids: string[] | null;
+  group_ids: string[] | null;
+  denied_permissions: Permission[];
+  denied_site_ids: string[];
+  denied_group_ids: string[];
+  membership_expires_at: Date | null;
+  platform_admin: boolean;
+}
+
+export function toMembership(row: MembershipRow): Membership {
+  const given = row.role === "custom" ? (row.role_permissions ?? []) : rolePermissions[row.role];
+  const denied = new Set(row.denied_permissions);
+  return {
+    organisationId: row.organisation_id,
+    organisationName: row.organisation_name,
+    role: row.role,
+    roleName: row.role_name ?? row.role,
+    // A role that an organisation made holds nothing of the platform's, whatever its row says.
+    permissions: new Set([
+      ...given.filter((permission) => !denied.has(permission) && !permission.startsWith("platform:")),
+      ...(row.platform_admin ? platformPermissions : []),
+    ]),
+    scope: scopeOf(row),
+    expiresAt: row.membership_expires_at ?? undefined,
+  };
+}
+
+function scopeOf(row: MembershipRow): Scope | undefined {
+  const allowed = partsOf(row.site_ids, row.group_ids);
+  const deny = { siteIds: row.denied_site_ids, groupIds: row.denied_group_ids };
+  if (allowed === undefined && deny.siteIds.length === 0 && deny.groupIds.length === 0) return undefined;
+  return { allow: allowed === undefined ? [] : [allowed], deny };
+}
+
+/** Sites and groups as a row keeps them; `undefined` where it sets no bounds. */
+export function partsOf(siteIds: readonly string[] | null, groupIds: readonly string[] | null): Parts | undefined {
+  return siteIds === null && groupIds === null ? undefined : { siteIds: siteIds ?? [], groupIds: groupIds ?? [] };
+}
+
+/** The first membership: nothing is taken out of it. */
+export async function addMembership(tx: Transaction, organisationId: string, personId: string, role: Role): Promise<void> {
+  await tx.query(
+    sql`insert into memberships (id, organisation_id, person_id, role) values (${newId()}, ${organisationId}, ${personId}, ${role})`,
+  );
+}
+
+/** The organisation a person acts in: the session's, if they still belong to it, else their oldest. */
+export async function findMembership(db: Queryable, personId: string, organisationId?: string): Promise<Membership | undefined> {
+  const [row] = await db.query<MembershipRow>(sql`
+    select ${membershipColumns} from ${standingMemberships}
+    where m.person_id = ${personId}
+    order by (m.organisation_id is not distinct from ${organisationId ?? null}::uuid) desc, m.created_at, m.id limit 1`);
+  return row === undefined ? undefined : toMembership(row);
+}
+
+/** Every organisation a person belongs to, by name. */
+export async function listMemberships(db: Queryable, personId: string): Promise<Membership[]> {
+  const rows = await db.query<MembershipRow>(sql`
+    select ${membershipColumns} from ${standingMemberships}
+    where m.person_id = ${personId} order by lower(o.name), o.id`);
+  return rows.map(toMembership);
+}
+
+/** Lets a session act in another organisation. */
+export async function chooseOrganisation(db: Queryable, sessionId: string, organisationId: string): Promise<void> {
+  await db.query(sql`update sessions set active_organisation_id = ${organisationId} where id = ${sessionId}`);
+}
+
+/** Which of these sessions still stand, with what their person may now in the organisation named beside. Others are missing. */
+export async function listStandingSessions(
+  db: Queryable,
+  pairs: readonly { sessionId: string; organisationId: string }[],
+): Promise<Map<string, Membership>> {
+  const rows = await db.query<MembershipRow & { session_id: string }>(sql`
+    select s.id as session_id, ${membershipColumns}
+    from unnest(${pairs.map((pair) => pair.sessionId)}::uuid[], ${pairs.map((pair) => pair.organisationId)}::uuid[]) as asked (session_id, organisation_id)
+    join sessions s on s.id = asked.session_id and s.expires_at > now()
+    join (${standingMemberships}) on m.person_id = s.person_id and m.organisation_id = asked.organisation_id`);
+  return new Map(rows.map((row) => [row.session_id, toMembership(row)]));
+}
