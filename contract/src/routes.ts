@@ -6,6 +6,7 @@ import * as ingest from "./ingest.ts";
 import * as notifications from "./notifications.ts";
 import type { Route } from "./route.ts";
 import * as secrets from "./secrets.ts";
+import * as signIn from "./sign-in.ts";
 import * as system from "./system.ts";
 import * as telemetry from "./telemetry.ts";
 
@@ -14,6 +15,6 @@ function routesOf(contract: Record<string, unknown>): Route[] {
 }
 
 /** Every route of the platform, in the order of the reference. */
-export const routes: readonly Route[] = [auth, devices, claim, telemetry, ingest, alarms, notifications, secrets, system].flatMap(
+export const routes: readonly Route[] = [auth, signIn, devices, claim, telemetry, ingest, alarms, notifications, secrets, system].flatMap(
   (contract) => routesOf({ ...contract }),
 );
