@@ -10,6 +10,8 @@ import { deviceAuthentication, deviceLookup, fleetReads, isReadBack, latestValue
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
+import { loadAuditKey } from "./modules/audit/audit-key.ts";
+import { createAudit } from "./modules/audit/audit.ts";
 import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
 import { mountDevices } from "./modules/devices/device-routes.ts";
@@ -106,6 +108,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   await checkRowSecurity(db);
 
   const seal = createSeal(await loadInstallationKey(dataDir));
+  const audit = createAudit({ db, clock, log, key: await loadAuditKey({ db, seal }) });
   const certificates = await createCertificates({
     dataDir,
     hosts: config.ROOST_PUBLIC_HOSTS,

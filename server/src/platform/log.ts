@@ -82,18 +82,25 @@ function scrubText(text: string): string {
  * Copies a value with every secret masked: by the name of its key at any depth, and by its form inside texts.
  *
  * Ends at 8 levels and 200 entries a level, so that logging never costs more than it is worth.
+ *
+ * @param isAlsoSecret - Names that are secrets at this place, beside those that are everywhere.
  */
-export function scrub(value: unknown, depth = 0): unknown {
+export function scrub(value: unknown, isAlsoSecret?: (name: string) => boolean): unknown {
+  return scrubAt(value, 0, (name) => secretKey.test(name) || isAlsoSecret?.(name) === true);
+}
+
+function scrubAt(value: unknown, depth: number, isSecret: (name: string) => boolean): unknown {
   if (typeof value === "string") return scrubText(value);
   if (typeof value !== "object" || value === null) return value;
   if (depth >= 8) return "…";
   if (value instanceof Date) return value;
-  if (value instanceof Error) return scrub(describeError(value), depth + 1);
+  if (value instanceof Error) return scrubAt(describeError(value), depth + 1, isSecret);
   if (Buffer.isBuffer(value)) return `<${value.length} bytes>`;
-  if (Array.isArray(value)) return value.slice(0, 200).map((item) => scrub(item, depth + 1));
+  if (Array.isArray(value)) return value.slice(0, 200).map((item) => scrubAt(item, depth + 1, isSecret));
   const clean: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(value).slice(0, 200)) {
-    clean[key] = secretKey.test(key) && item !== undefined && item !== null && typeof item !== "boolean" ? mask : scrub(item, depth + 1);
+    const isMasked = isSecret(key) && item !== undefined && item !== null && typeof item !== "boolean";
+    clean[key] = isMasked ? mask : scrubAt(item, depth + 1, isSecret);
   }
   return clean;
 }

@@ -1,0 +1,74 @@
+import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+
+import type { StoredEntry } from "./entry.ts";
+
+/** What a link binds: its place, the entry that stands there, and what came before. */
+export interface LinkParts {
+  readonly position: number;
+  readonly entryId: string;
+  readonly organisationId: string | null;
+  readonly atUs: string;
+  readonly entryMac: Buffer;
+  readonly previous: Buffer;
+}
+
+/** What stands before the first link. */
+export const beginning: Buffer = Buffer.alloc(32);
+
+/** Makes the keyed hashes of entries and links. Keys differ by purpose, so that one can never pass for the other. */
+export function createMacs(key: Buffer) {
+  const entryKey = derive(key, "roost audit entry");
+  const linkKey = derive(key, "roost audit link");
+  return {
+    entry: (entry: StoredEntry): Buffer => hmac(entryKey, entryText(entry)),
+    link: (link: LinkParts): Buffer =>
+      hmac(
+        linkKey,
+        JSON.stringify([
+          link.position,
+          link.entryId,
+          link.organisationId,
+          link.atUs,
+          link.entryMac.toString("hex"),
+          link.previous.toString("hex"),
+        ]),
+      ),
+  };
+}
+export type Macs = ReturnType<typeof createMacs>;
+
+/** A key of its own for one purpose. */
+export function derive(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync("sha256", key, Buffer.alloc(0), purpose, 32));
+}
+
+/** Says whether two hashes are the same, in the same time for any. */
+export function isSame(one: Buffer, other: Buffer): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+function hmac(key: Buffer, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+// A list of JSON texts: no field's end can be moved into the next one.
+function entryText(entry: StoredEntry): string {
+  return JSON.stringify([
+    entry.id,
+    entry.organisationId,
+    entry.atUs,
+    entry.actorKind,
+    entry.actorId,
+    entry.actorName,
+    entry.action,
+    entry.objectKind,
+    entry.objectId,
+    entry.objectName,
+    entry.before,
+    entry.after,
+    entry.outcome,
+    entry.remoteAddress,
+    entry.userAgent,
+    entry.correlationId,
+  ]);
+}
