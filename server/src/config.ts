@@ -83,6 +83,28 @@ export const configSchema = z.object({
   ROOST_EGRESS_ALLOW: list
     .refine(isAllowList, "Each is a host name, an address, or a network in CIDR form.")
     .describe("Private hosts or networks (CIDR) that outgoing requests may reach, comma separated."),
+  ROOST_SMTP_URL: secret
+    .optional()
+    .describe("Mail server: smtps://user:password@host, or smtp://user:password@host:587 with STARTTLS. Absent: no mail is sent."),
+  ROOST_MAIL_FROM: z.string().optional().describe("Sender of mail, such as Roost <roost@example.org>."),
+  ROOST_SESSION_IDLE_HOURS: z.coerce
+    .number()
+    .positive()
+    .max(8_760)
+    .default(168)
+    .describe("A browser that was not used for so long is signed out."),
+  ROOST_SESSION_MAX_HOURS: z.coerce
+    .number()
+    .positive()
+    .max(8_760)
+    .default(720)
+    .describe("After so long everybody signs in again, used or not: browsers, and programs with refresh tokens."),
+  ROOST_BEARER_MINUTES: z.coerce
+    .number()
+    .positive()
+    .max(10_080)
+    .default(1_440)
+    .describe("How long the bearer token of a login is good; a refresh token gives the next."),
   ROOST_LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info").describe("Least important lines to log."),
   ROOST_LOG_PRETTY: z.stringbool().optional().describe("Log for a person instead of JSON. Absent: where a terminal is attached."),
   ROOST_LOCAL_DEVICE: flag.describe(

@@ -68,8 +68,8 @@ export function createEgress({ allow, resolve = resolveBySystem, ca, timeoutMs =
   }
 
   /** The addresses to connect to, in the order to try them. */
-  async function addressesOf(url: URL): Promise<readonly string[]> {
-    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  async function addressesOf(hostname: string): Promise<readonly string[]> {
+    const host = hostname.replace(/^\[(.*)\]$/, "$1");
     let addresses: readonly string[];
     if (isIP(host) !== 0) addresses = [host];
     else {
@@ -91,7 +91,7 @@ export function createEgress({ allow, resolve = resolveBySystem, ca, timeoutMs =
 
   async function connect(hop: Hop, signal: AbortSignal): Promise<IncomingMessage> {
     let failure: unknown;
-    for (const address of await addressesOf(hop.url)) {
+    for (const address of await addressesOf(hop.url.hostname)) {
       signal.throwIfAborted();
       try {
         return await send(hop, address, ca, signal);
@@ -123,7 +123,16 @@ export function createEgress({ allow, resolve = resolveBySystem, ca, timeoutMs =
      */
     async check(url: string): Promise<void> {
       const checked = checkUrl(url);
-      await inTime(timeoutMs, undefined, async () => addressesOf(checked));
+      await inTime(timeoutMs, undefined, async () => addressesOf(checked.hostname));
+    },
+
+    /**
+     * The addresses a host may be reached at, in the order to try them: for what is no HTTP, and connects to exactly one of these.
+     *
+     * @throws {AppError} `egress.refused_address`, `egress.unreachable`, `egress.too_slow`
+     */
+    async resolveHost(host: string): Promise<readonly string[]> {
+      return inTime(timeoutMs, undefined, async () => addressesOf(host));
     },
 
     /**
@@ -203,7 +212,7 @@ function redirectOf(answer: IncomingMessage, hop: Hop): Hop | undefined {
 }
 
 function withoutProofs(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/authorization|cookie|signature/i.test(name)));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/authorization|cookie|signature|token/i.test(name)));
 }
 
 async function readAnswer(answer: IncomingMessage): Promise<EgressAnswer> {
