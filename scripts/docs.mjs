@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 
 import { agentConfigSchema } from "../agent/src/config.ts";
 import { AppError } from "../contract/src/errors.ts";
+import { contractFields } from "../contract/src/personal.ts";
 import { routes } from "../contract/src/routes.ts";
 import { topicTable } from "../contract/src/topics.ts";
 import { configSchema } from "../server/src/config.ts";
@@ -83,6 +84,32 @@ pages.set(
 pages.set(
   "docs/reference/limits.md",
   `# Limits\n\nGenerated. Nothing a client does may cost more than this.\n\n## The MQTT door\n\nEach limit has a counter of its name in the metrics.\n\n${limitTable(mqttLimits)}\n\n## The HTTP edge\n\n${limitTable(httpLimits)}\n`,
+);
+
+const inWords = {
+  email: "e-mail address",
+  name: "a person's name",
+  id: "points at a person, a device or a token",
+  address: "network address",
+  text: "words that people or devices chose",
+  secret: "opens something",
+};
+const personalRows = new Map();
+for (const { operation, part, path, kind } of contractFields(routes)) {
+  if (kind === undefined || kind === "none") continue;
+  const key = `${kind} ${path}`;
+  const row = personalRows.get(key) ?? { kind, path, where: new Set() };
+  row.where.add(`${operation} (${part})`);
+  personalRows.set(key, row);
+}
+pages.set(
+  "docs/reference/personal-data.md",
+  `# Personal data in the API\n\nGenerated from the contract: every field that tells something of a person or a device, and what. The log masks by the same list; see [privacy](../guide/privacy.md).\n\n${table(
+    ["kind", "field", "what", "where"],
+    [...personalRows.values()]
+      .sort((a, b) => (`${a.kind} ${a.path}` < `${b.kind} ${b.path}` ? -1 : 1))
+      .map(({ kind, path, where }) => [kind, `\`${path}\``, inWords[kind], [...where].sort().join(", ")]),
+  )}\n`,
 );
 
 const check = process.argv.includes("--check");

@@ -3,10 +3,11 @@ import { z } from "zod";
 import { defineErrors } from "./errors.ts";
 import { apiTokenId, deviceGroupId, organisationId, personId, siteId } from "./ids.ts";
 import { permission, roles } from "./permissions.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
-export const person = z.object({ id: personId, email: z.string(), name: z.string() });
+export const person = z.object({ id: personId, email: z.string(), name: personal("name", z.string()) });
 export type Person = z.output<typeof person>;
 
 /** Who is asking, for which organisation, with what rights. */
@@ -56,7 +57,12 @@ export const setUp = defineRoute({
   path: "/api/v1/setup",
   access: "public",
   summary: "Makes the first administrator with the one-time code, and signs in. Works once.",
-  body: z.strictObject({ code: z.string().min(1).max(64), email, password, name: z.string().trim().min(1).max(120).optional() }),
+  body: z.strictObject({
+    code: personal("secret", z.string().min(1).max(64)),
+    email,
+    password,
+    name: personal("name", z.string().trim().min(1).max(120)).optional(),
+  }),
   reply: session,
   status: 201,
   errors: [authErrors.wrong_setup_code, authErrors.already_set_up, authErrors.weak_password],

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { defineErrors } from "./errors.ts";
 import { deviceId } from "./ids.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 
 /**
@@ -25,28 +26,32 @@ export type ClaimRequest = z.output<typeof claimRequest>;
 export const claimReply = z.object({
   device_id: deviceId,
   mqtt: z.object({
-    host: z.string(),
+    host: personal("none", z.string()),
     port: z.number().int(),
     /** `wss://` address of the same door, for devices behind proxies. */
-    websocket_url: z.string().optional(),
-    username: z.string(),
+    websocket_url: personal("none", z.string()).optional(),
+    username: personal("id", z.string()),
     password: z.string(),
     client_id: z.string(),
   }),
   /** Where the device's readings go by HTTP (its own address, complete), and the bearer token for it: the MQTT password. */
-  http: z.object({ url: z.string(), token: z.string() }),
+  http: z.object({ url: personal("id", z.string()), token: z.string() }),
   /** PEM of the installation's own certificate authority: trust this and nothing else. */
-  ca_pem: z.string(),
-  topics: z.object({
-    telemetry: z.string(),
-    heartbeat: z.string(),
-    event: z.string(),
-    status: z.string(),
-    config: z.string(),
-    config_reported: z.string(),
-    commands: z.string(),
-    command_ack: z.string(),
-  }),
+  ca_pem: personal("none", z.string()),
+  // They name the device.
+  topics: personal(
+    "id",
+    z.object({
+      telemetry: z.string(),
+      heartbeat: z.string(),
+      event: z.string(),
+      status: z.string(),
+      config: z.string(),
+      config_reported: z.string(),
+      commands: z.string(),
+      command_ack: z.string(),
+    }),
+  ),
   configuration: z.object({
     version: z.number().int(),
     heartbeat_seconds: z.number(),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { defineErrors } from "./errors.ts";
 import { deviceId, metricName, organisationId, siteId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { quality } from "./telemetry.ts";
 import { instant } from "./time.ts";
@@ -165,7 +166,7 @@ export const rotateCredentials = defineRoute({
   summary: "Makes a new password; the old one works on for the overlap.",
   params: oneDevice,
   body: z.strictObject({ overlapSeconds: z.number().int().min(0).max(604_800).default(86_400) }),
-  reply: z.object({ username: z.string(), password: z.string(), oldValidUntil: instant.optional() }),
+  reply: z.object({ username: personal("id", z.string()), password: z.string(), oldValidUntil: instant.optional() }),
   errors: [deviceErrors.not_found],
 });
 

@@ -1,14 +1,18 @@
 import { z } from "zod";
 
+import { personal } from "./personal.ts";
+
 /** A UUID v7 as text, made by the application; sorts by the time it was made. */
 export const uuid = z.uuid();
 
 /** The device's own id as it stands on its label: 3 to 64 of `A-Z a-z 0-9 _ -`, kept in lower case, unique per installation. */
-export const deviceId = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{3,64}$/, "A device id is 3 to 64 letters, digits, hyphens or underscores.")
-  .toLowerCase()
-  .brand("DeviceId");
+export const deviceId = personal(
+  "id",
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{3,64}$/, "A device id is 3 to 64 letters, digits, hyphens or underscores.")
+    .toLowerCase(),
+).brand("DeviceId");
 export type DeviceId = z.infer<typeof deviceId>;
 
 export const organisationId = uuid.brand("OrganisationId");
@@ -25,7 +29,7 @@ export const roleId = uuid.brand("RoleId");
 export type RoleId = z.infer<typeof roleId>;
 
 /** A person's id, as the sign-in library makes it. */
-export const personId = z.string().min(1).max(64).brand("PersonId");
+export const personId = personal("id", z.string().min(1).max(64)).brand("PersonId");
 export type PersonId = z.infer<typeof personId>;
 
 export const alarmId = uuid.brand("AlarmId");
@@ -40,7 +44,7 @@ export type NotificationTargetId = z.infer<typeof notificationTargetId>;
 export const deliveryId = uuid.brand("DeliveryId");
 export type DeliveryId = z.infer<typeof deliveryId>;
 
-export const apiTokenId = z.string().min(1).max(64).brand("ApiTokenId");
+export const apiTokenId = personal("id", z.string().min(1).max(64)).brand("ApiTokenId");
 export type ApiTokenId = z.infer<typeof apiTokenId>;
 
 /**

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { defineErrors } from "./errors.ts";
 import { deviceId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -52,7 +53,7 @@ export const ingestReject = z.object({
   id: z.uuid(),
   deviceId: deviceId.optional(),
   /** `ingest.malformed` and so on. */
-  code: z.string(),
+  code: personal("none", z.string()),
   message: z.string(),
   topic: z.string(),
   /** Start of what was refused, as printable text; hostile until encoded. */
@@ -70,7 +71,7 @@ export const listRejects = defineRoute({
   path: "/api/v1/ingest-rejects",
   access: "rejects:read",
   summary: "Lists what was refused and why, newest first.",
-  query: page.extend({ deviceId: deviceId.optional(), code: z.string().max(64).optional() }),
+  query: page.extend({ deviceId: deviceId.optional(), code: personal("none", z.string().max(64)).optional() }),
   reply: listOf(ingestReject),
 });
 
@@ -79,7 +80,7 @@ export const ingestReply = z.object({
   stored: z.number().int(),
   /** Values that were there already. */
   duplicates: z.number().int(),
-  rejected: z.array(z.object({ code: z.string(), message: z.string(), count: z.number().int() })),
+  rejected: z.array(z.object({ code: personal("none", z.string()), message: z.string(), count: z.number().int() })),
 });
 export type IngestReply = z.output<typeof ingestReply>;
 
@@ -91,7 +92,7 @@ export const sendTelemetry = defineRoute({
   summary: "A device sends a sample or an array of them, with its own token; 200 means stored.",
   // The body is checked by the same decoder as MQTT payloads; this shape is for the reference.
   params: z.object({ deviceId }),
-  body: z.union([z.record(z.string(), z.unknown()), z.array(z.record(z.string(), z.unknown()))]),
+  body: personal("text", z.union([z.record(z.string(), z.unknown()), z.array(z.record(z.string(), z.unknown()))])),
   reply: ingestReply,
   maxBodyBytes: ingestLimits.payloadBytes,
   rawBody: true,

@@ -4,6 +4,7 @@ import { severity } from "./alarms.ts";
 import { defineErrors } from "./errors.ts";
 import { alarmId, deliveryId, notificationTargetId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -15,7 +16,7 @@ export const notificationTarget = z.object({
   kind: targetKind,
   name: z.string(),
   /** The address with its secret part masked. */
-  address: z.string(),
+  address: personal("text", z.string()),
   minSeverity: severity,
   enabled: z.boolean(),
   createdAt: instant,
@@ -27,7 +28,7 @@ export const deliveryAttempt = z.object({
   at: instant,
   outcome: z.enum(["delivered", "failed"]),
   status: z.number().int().optional(),
-  code: z.string().optional(),
+  code: personal("none", z.string()).optional(),
   durationMs: z.number(),
 });
 
@@ -62,7 +63,8 @@ export const egressErrors = defineErrors("egress", {
   unreachable: [502, "The other side could not be reached."],
 });
 
-const address = z.url({ protocol: /^https?$/ }).max(2_000);
+// Addresses of chats carry their key in the path.
+const address = personal("secret", z.url({ protocol: /^https?$/ }).max(2_000));
 
 export const listNotificationTargets = defineRoute({
   operation: "listNotificationTargets",

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { defineErrors } from "./errors.ts";
 import { listOf } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -33,10 +34,10 @@ export const secretEntry = z.object({
   /** Its variable, or a name of ours such as `data-key`. */
   name: z.string(),
   /** What it is for, in a sentence. */
-  about: z.string(),
+  about: personal("none", z.string()),
   origin: secretOrigin,
   /** The file's path, the variable's name, or the path in the store. */
-  place: z.string().optional(),
+  place: personal("none", z.string()).optional(),
   /** Version in use, where it has versions. */
   version: z.string().optional(),
   /** When this value was made, or first seen here. */
@@ -45,7 +46,7 @@ export const secretEntry = z.object({
   lengthClass: lengthClass.optional(),
   /** `rotate`: by the rotate call. `outside`: where it came from; `how` says in words how. */
   rotation: z.enum(["rotate", "outside"]),
-  how: z.string(),
+  how: personal("none", z.string()),
   /** Newest first; of those that rotate here. */
   versions: z.array(secretVersion).optional(),
 });
@@ -57,7 +58,7 @@ export type SecretStoreState = z.infer<typeof secretStoreState>;
 
 export const secretStore = z.object({
   kind: z.enum(["file", "environment", "vault"]),
-  place: z.string(),
+  place: personal("none", z.string()),
   state: secretStoreState,
   /** In words, with what to do where something is to be done. */
   message: z.string(),
@@ -80,7 +81,15 @@ export const resealing = z.object({
   remaining: z.int(),
   /** Values in all. */
   total: z.int(),
-  columns: z.array(z.object({ table: z.string(), column: z.string(), remaining: z.int(), total: z.int(), unreadable: z.int() })),
+  columns: z.array(
+    z.object({
+      table: personal("none", z.string()),
+      column: personal("none", z.string()),
+      remaining: z.int(),
+      total: z.int(),
+      unreadable: z.int(),
+    }),
+  ),
   startedAt: instant.optional(),
   finishedAt: instant.optional(),
 });

@@ -4,6 +4,7 @@ import { authErrors, session } from "./auth.ts";
 import { defineErrors } from "./errors.ts";
 import { organisationId, personId, uuid } from "./ids.ts";
 import { role } from "./permissions.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -60,10 +61,10 @@ export const signInErrors = defineErrors("auth", {
 
 const email = z.email().max(254);
 const password = z.string().min(1).max(256);
-const code = z.string().trim().min(6).max(32);
+const code = personal("secret", z.string().trim().min(6).max(32));
 const challenge = z.string().min(16).max(512);
 /** What `navigator.credentials` and its libraries take and give; checked by the sign-in library. */
-const webauthn = z.record(z.string(), z.unknown());
+const webauthn = personal("secret", z.record(z.string(), z.unknown()));
 
 /** What programs get: the names are those of OAuth 2. */
 export const bearer = z.object({
@@ -153,9 +154,9 @@ export const makePasswordResetLink = defineRoute({
   params: z.object({ personId }),
   reply: z.object({
     /** Below the address people use, with the token in its fragment, which no server and no log sees. */
-    path: z.string(),
+    path: personal("secret", z.string()),
     /** Whole, where the public address is configured. */
-    url: z.string().optional(),
+    url: personal("secret", z.string()).optional(),
     expiresAt: instant,
   }),
   status: 201,
@@ -189,7 +190,7 @@ export const enrolSecondFactor = defineRoute({
   body: z.strictObject({ password }),
   reply: z.object({
     /** `otpauth://…`, for apps on the same device. */
-    uri: z.string(),
+    uri: personal("secret", z.string()),
     /** Base32, to type in. */
     secret: z.string(),
     /** The address as a QR code. */
@@ -397,10 +398,13 @@ export const endOtherSessions = defineRoute({
 
 // Single sign-on
 
-const returnTo = z
-  .string()
-  .max(512)
-  .regex(/^\/(?![/\\])[^\\\p{Cc}]*$/u, "A path of this Roost, such as /alarms.");
+const returnTo = personal(
+  "none",
+  z
+    .string()
+    .max(512)
+    .regex(/^\/(?![/\\])[^\\\p{Cc}]*$/u, "A path of this Roost, such as /alarms."),
+);
 
 export const beginSingleSignOn = defineRoute({
   operation: "beginSingleSignOn",
@@ -410,7 +414,7 @@ export const beginSingleSignOn = defineRoute({
   summary: "Answers the provider's address to send the browser to; the provider sends it back signed in.",
   params: z.object({ providerId: uuid }),
   body: z.strictObject({ returnTo: returnTo.default("/") }),
-  reply: z.object({ url: z.string() }),
+  reply: z.object({ url: personal("secret", z.string()) }),
   errors: [signInErrors.provider_not_found, signInErrors.provider_unreachable, signInErrors.single_sign_on_unavailable],
 });
 
@@ -422,7 +426,7 @@ export const linkSingleSignOn = defineRoute({
   summary: "Links the caller's account with theirs at the provider: answers the address to send the browser to.",
   params: z.object({ providerId: uuid }),
   body: z.strictObject({ returnTo: returnTo.default("/security") }),
-  reply: z.object({ url: z.string() }),
+  reply: z.object({ url: personal("secret", z.string()) }),
   errors: [
     signInErrors.provider_not_found,
     signInErrors.provider_unreachable,
@@ -448,10 +452,10 @@ export const finishSingleSignOn = defineRoute({
   access: "public",
   summary: "Where a provider sends the browser back to. Goes on to the page asked for, or to /sign-in?error=<code>.",
   query: z.object({
-    state: z.string().max(512).optional(),
-    code: z.string().max(4_096).optional(),
-    error: z.string().max(256).optional(),
-    iss: z.string().max(512).optional(),
+    state: personal("secret", z.string().max(512)).optional(),
+    code: personal("secret", z.string().max(4_096)).optional(),
+    error: personal("none", z.string().max(256)).optional(),
+    iss: personal("none", z.string().max(512)).optional(),
   }),
   status: 303,
 });
@@ -462,31 +466,34 @@ export const signOutEverywhere = defineRoute({
   path: "/api/v1/auth/single-sign-on/sign-out",
   access: "signedIn",
   summary: "Ends this session; after a single sign-on, answers where the browser ends the one at the provider too.",
-  reply: z.object({ url: z.string().optional() }),
+  reply: z.object({ url: personal("secret", z.string()).optional() }),
 });
 
 /** Who vouches for people. Its client secret goes in and never comes out. */
 export const signInProvider = z.object({
   id: uuid,
   name: z.string(),
-  issuer: z.string(),
-  clientId: z.string(),
+  issuer: personal("none", z.string()),
+  clientId: personal("none", z.string()),
   hasSecret: z.boolean(),
   /** Newcomers of these mail domains become members by themselves; empty: nobody does. */
-  allowedDomains: z.array(z.string()),
+  allowedDomains: z.array(personal("none", z.string())),
   joins: z.object({ organisationId, role }).optional(),
   isEnabled: z.boolean(),
   createdAt: instant,
   /** To be registered at the provider. Absent without ROOST_PUBLIC_URL. */
-  redirectUri: z.string().optional(),
+  redirectUri: personal("none", z.string()).optional(),
 });
 export type SignInProvider = z.output<typeof signInProvider>;
 
-const domain = z
-  .string()
-  .max(253)
-  .toLowerCase()
-  .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/, "A mail domain, such as example.org.");
+const domain = personal(
+  "none",
+  z
+    .string()
+    .max(253)
+    .toLowerCase()
+    .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/, "A mail domain, such as example.org."),
+);
 // Nobody becomes an owner, or an administrator, by a provider's word alone.
 const joins = z.strictObject({ organisationId, role: z.enum(["viewer", "operator"]) });
 
@@ -507,8 +514,8 @@ export const addSignInProvider = defineRoute({
   summary: "Adds an OpenID Connect provider, after asking it for its configuration.",
   body: z.strictObject({
     name: z.string().trim().min(1).max(80),
-    issuer: z.url({ protocol: /^https?$/ }).max(512),
-    clientId: z.string().trim().min(1).max(256),
+    issuer: personal("none", z.url({ protocol: /^https?$/ }).max(512)),
+    clientId: personal("none", z.string().trim().min(1).max(256)),
     clientSecret: z.string().min(1).max(512).optional(),
     allowedDomains: z.array(domain).max(50).default([]),
     joins: joins.optional(),

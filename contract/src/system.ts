@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { defineErrors } from "./errors.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -18,7 +19,12 @@ export const getHealth = defineRoute({
   reply: z.object({ status: z.literal("healthy"), timestamp: instant }),
 });
 
-const check = z.object({ name: z.string(), ok: z.boolean(), reason: z.string().optional(), checkedAt: instant.optional() });
+const check = z.object({
+  name: personal("none", z.string()),
+  ok: z.boolean(),
+  reason: personal("none", z.string()).optional(),
+  checkedAt: instant.optional(),
+});
 
 export const getDatabaseHealth = defineRoute({
   operation: "getDatabaseHealth",

@@ -55,4 +55,21 @@ describe("the OpenAPI reference", () => {
     const session = paths["/api/v1/api-tokens"]?.["get"]?.responses["200"]?.content?.["application/json"]?.schema;
     expect(JSON.stringify(session)).toContain('"createdAt":{"type":"string","format":"date-time"}');
   });
+
+  it("T-F09: says of each field what it tells of a person or a device", () => {
+    const bodyOf = (operationId: string) =>
+      operations.find(({ operation }) => operation.operationId === operationId)?.operation.requestBody?.content["application/json"]?.schema;
+    expect(bodyOf("setUp")).toMatchObject({
+      properties: {
+        email: { "x-personal-data": "email" },
+        password: { "x-personal-data": "secret" },
+        name: { "x-personal-data": "name" },
+        code: { "x-personal-data": "secret" },
+      },
+    });
+    expect(bodyOf("acknowledgeAlarm")).toMatchObject({ properties: { note: { "x-personal-data": "text" } } });
+    const told = JSON.stringify(reference);
+    expect(told).not.toContain('"x-personal-data":"none"');
+    expect(told.split('"x-personal-data"').length).toBeGreaterThan(100);
+  });
 });

@@ -1,5 +1,6 @@
 import { httpErrors } from "@roost/contract/errors";
 import type { Access } from "@roost/contract/permissions";
+import { personalMark, personalNames } from "@roost/contract/personal";
 import type { Route } from "@roost/contract/route";
 import { z } from "zod";
 
@@ -11,7 +12,8 @@ const everyRoute: readonly Told[] = [httpErrors.invalid, httpErrors.too_many_req
 /**
  * The reference as OpenAPI 3.1, from the same routes that the server mounts and clients are typed by.
  *
- * Shapes are those of the wire: an instant is ISO 8601 text. `x-access` names the permission a route asks for.
+ * Shapes are those of the wire: an instant is ISO 8601 text. `x-access` names the permission a route asks for,
+ * `x-personal-data` what a field tells of a person or a device.
  *
  * @param url - Address of this installation; absent, the page's own.
  */
@@ -154,5 +156,34 @@ function shapeOf(shape: z.ZodType): Json {
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
     },
   });
+  markPersonal(schema as JsonShape);
   return schema;
+}
+
+/** Says of every field what it tells of a person or a device; shapes that say it themselves brought it along. */
+function markPersonal(schema: JsonShape): void {
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    if (field[personalMark] === undefined && Object.hasOwn(personalNames, name)) field[personalMark] = personalNames[name];
+    markPersonal(field);
+  }
+  for (const inner of [
+    schema.items,
+    schema.additionalProperties,
+    ...(schema.anyOf ?? []),
+    ...(schema.oneOf ?? []),
+    ...(schema.allOf ?? []),
+  ]) {
+    if (typeof inner === "object") markPersonal(inner);
+  }
+  if (schema[personalMark] === "none") delete schema[personalMark];
+}
+
+interface JsonShape {
+  properties?: Record<string, JsonShape>;
+  items?: JsonShape;
+  additionalProperties?: JsonShape | boolean;
+  anyOf?: JsonShape[];
+  oneOf?: JsonShape[];
+  allOf?: JsonShape[];
+  [personalMark]?: unknown;
 }
