@@ -89,6 +89,10 @@ create table claim_tries (
   tried_at timestamptz not null default now()
 );
 create index claim_tries_device_id_tried_at_idx on claim_tries (device_id, tried_at);
+-- Those of a device that people may see go with it.
+alter table claim_tries enable row level security;
+create policy tenant on claim_tries to roost_tenant using (exists (select from devices d where d.id = device_id));
+grant select, delete on claim_tries to roost_tenant;
 
 -- Retained messages of the door.
 create table retained_messages (

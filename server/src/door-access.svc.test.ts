@@ -44,7 +44,7 @@ describe("devices at the door, over TLS", () => {
   const open: MqttClient[] = [];
 
   async function addClaimed(id: string): Promise<ClaimReply> {
-    const { ticket } = await devices.add(organisationId, { id, kind: "generic", heartbeatSeconds: 60 });
+    const { ticket } = await devices.add({ organisationId }, { id, kind: "generic", heartbeatSeconds: 60 });
     return (await devices.claim(claimRequest.parse(claimBody(id, ticket.claimSecret)), "localhost")).answer;
   }
 
@@ -142,12 +142,12 @@ describe("devices at the door, over TLS", () => {
     await client.subscribeAsync("devices/goner/commands/+", { qos: 1 });
     const cut = closed(client);
     const startedMs = performance.now();
-    await devices.revokeCredentials(organisationId, "goner");
+    await devices.revokeCredentials({ organisationId }, "goner");
     await cut;
     process.stdout.write(`M10 revoked connection cut after ${Math.round(performance.now() - startedMs)} ms\n`);
     await expect(come(credentials, { clean: false })).rejects.toMatchObject({ code: 0x86 });
     // It claims again with a renewed secret: nothing of the old session is waiting for it.
-    const ticket = await devices.renewClaimSecret(organisationId, "goner");
+    const ticket = await devices.renewClaimSecret({ organisationId }, "goner");
     const { answer } = await devices.claim(claimRequest.parse(claimBody("goner", ticket.claimSecret)), "localhost");
     const again = mqtt.connect({
       protocol: "mqtts",
@@ -172,7 +172,7 @@ describe("devices at the door, over TLS", () => {
   it("CO-57: keep the old password's connection over a rotation, and cut it when the overlap ends", async () => {
     const credentials = await addClaimed("rotor");
     const old = await come(credentials);
-    const rotated = await devices.rotateCredentials(organisationId, "rotor", 1);
+    const rotated = await devices.rotateCredentials({ organisationId }, "rotor", 1);
     const fresh = await come({ ...credentials, mqtt: { ...credentials.mqtt, password: rotated.password, client_id: "rotor-new" } });
     await old.publishAsync("devices/rotor/telemetry", "{}", { qos: 1 });
     await closed(old);

@@ -11,6 +11,8 @@ import { qualityOf } from "./modules/telemetry/series.ts";
 import type { Telemetry } from "./modules/telemetry/telemetry.ts";
 import type { CredentialRequest } from "./platform/http/access.ts";
 import type { DeviceCaller } from "./platform/http/mount.ts";
+import { isInScope } from "./platform/tenancy.ts";
+import type { Within } from "./platform/tenancy.ts";
 
 /** What the fleet page shows of nouns of higher rank than devices. */
 export function fleetReads(telemetry: Telemetry, alarms: Alarms): FleetReads {
@@ -49,16 +51,21 @@ export function metricDescriptions(devices: Devices) {
   };
 }
 
-/** Finds a device of an organisation in memory; hidden ones are not there. */
+/** Finds a device in memory: one that the caller may see. Hidden ones are not there. */
 export function deviceLookup(devices: Devices) {
   return {
     /** @throws {AppError} `devices.not_found` */
-    async get(organisationId: string, deviceId: string): Promise<DeviceIdentity> {
+    async get(within: Within, deviceId: string): Promise<DeviceIdentity> {
       const device = devices.find(deviceId);
-      if (device === undefined || device.organisationId !== organisationId || device.hidden) throw deviceErrors.not_found({ deviceId });
+      if (!maySee(within, device)) throw deviceErrors.not_found({ deviceId });
       return device;
     },
   };
+}
+
+/** Says whether a device is there for somebody: of their organisation, in their scope, none of the platform's own. */
+export function maySee(within: Within, device: DeviceIdentity | undefined): device is DeviceIdentity {
+  return device !== undefined && device.organisationId === within.organisationId && !device.hidden && isInScope(within.scope, device);
 }
 
 /** Tells which device an HTTP request comes from, by its bearer token. */

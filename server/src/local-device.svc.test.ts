@@ -69,14 +69,14 @@ describe("this machine as a device", () => {
     expect(claim).toMatchObject({ server: "http://127.0.0.1:8080", ca_pem: "CA", device_id: "garage-pi" });
     const request = claimRequest.parse(claimBody("garage-pi", claim["claim_secret"] ?? ""));
     expect((await devices.claim(request, "127.0.0.1:8080")).answer.mqtt.host).toBe("127.0.0.1");
-    expect(await devices.get(organisationId, "garage-pi")).toMatchObject({ kind: "linux-host", name: "Garage Pi.local" });
+    expect(await devices.get({ organisationId }, "garage-pi")).toMatchObject({ kind: "linux-host", name: "Garage Pi.local" });
     expect(await ensure()).toBe(path);
     expect(await read(path)).toEqual(claim);
   });
 
   it("stays removed when people removed it", async () => {
     const path = await ensure();
-    await devices.remove(organisationId, "garage-pi", "garage-pi");
+    await devices.remove({ organisationId }, "garage-pi", "garage-pi");
     expect(await ensure()).toBe(path);
     expect(devices.exists("garage-pi")).toBe(false);
   });
@@ -92,7 +92,7 @@ describe("this machine as a device", () => {
   });
 
   it("takes no other device's id, and makes one out of any host name", async () => {
-    await devices.add(organisationId, { id: "garage-pi", kind: "generic", heartbeatSeconds: 60 });
+    await devices.add({ organisationId }, { id: "garage-pi", kind: "generic", heartbeatSeconds: 60 });
     expect((await read(await ensure()))["device_id"]).toMatch(/^garage-pi-[0-9a-f]{6}$/);
     dataDir = await mkdtemp(join(base, "data-"));
     expect((await read(await ensure("日本")))["device_id"]).toBe("host-local");

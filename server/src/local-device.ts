@@ -75,11 +75,11 @@ async function ticketFor(devices: LocalDeviceOptions["devices"], organisationId:
   const base = slugOf(hostname.split(".")[0] ?? "");
   const id = base.length >= 3 ? base : `host-${base || "local"}`;
   const add = async (wanted: string) =>
-    (await devices.add(organisationId, { id: wanted, name: hostname.slice(0, 120) || wanted, kind: "linux-host", heartbeatSeconds }))
+    (await devices.add({ organisationId }, { id: wanted, name: hostname.slice(0, 120) || wanted, kind: "linux-host", heartbeatSeconds }))
       .ticket;
   if (!devices.exists(id)) return add(id);
-  const known = await devices.get(organisationId, id).catch(() => undefined);
-  if (known?.kind === "linux-host") return devices.renewClaimSecret(organisationId, id);
+  const known = await devices.get({ organisationId }, id).catch(() => undefined);
+  if (known?.kind === "linux-host") return devices.renewClaimSecret({ organisationId }, id);
   // The name is another device's, here or in another organisation.
   return add(`${id}-${randomBytes(3).toString("hex")}`);
 }

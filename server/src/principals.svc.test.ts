@@ -79,7 +79,7 @@ describe("what a connection may touch", () => {
   const isRefused = (answer: PublishRoute | Refusal) => "refused" in answer;
 
   async function addClaimed(id: string, organisationId: string): Promise<void> {
-    const { ticket } = await devices.add(organisationId, { id, kind: "generic", heartbeatSeconds: 60 });
+    const { ticket } = await devices.add({ organisationId }, { id, kind: "generic", heartbeatSeconds: 60 });
     const { answer } = await devices.claim(claimRequest.parse(claimBody(id, ticket.claimSecret)), undefined);
     passwords[id] = answer.mqtt.password;
   }
@@ -260,7 +260,7 @@ describe("what a connection may touch", () => {
     const reader = await enter("token", "token-one");
     expect(device.revoked).toBe(false);
     expect(reader.mayReceive("devices/dev-r/status")).toBe(true);
-    await devices.revokeCredentials(organisations.one, "dev-r");
+    await devices.revokeCredentials({ organisationId: organisations.one }, "dev-r");
     expect(device.revoked).toBe(true);
     expect(isRefused(device.mayPublish("devices/dev-r/telemetry"))).toBe(true);
     expect(device.maySubscribe("devices/dev-r/commands/+")).toBe(false);
@@ -274,7 +274,7 @@ describe("what a connection may touch", () => {
     standing.revoked = false;
 
     const held = await enter("dev-b");
-    await devices.rotateCredentials(organisations.one, "dev-b", 0);
+    await devices.rotateCredentials({ organisationId: organisations.one }, "dev-b", 0);
     expect(held.revoked).toBe(true);
     expect((await come("dev-b", passwords["dev-b"])) as Refusal).toMatchObject({ refused: true });
   });

@@ -3,6 +3,7 @@ import { ingestErrors } from "@roost/contract/ingest";
 import type { Permission } from "@roost/contract/permissions";
 import { deviceTopics, isTopicBelow, parseDeviceTopic } from "@roost/contract/topics";
 
+import { maySee } from "./joins.ts";
 import type { Auth, VerifiedToken } from "./modules/auth/auth.ts";
 import type { DeviceAccess, DeviceIdentity, Devices } from "./modules/devices/devices.ts";
 import type { Ingest } from "./modules/ingest/ingest.ts";
@@ -83,8 +84,7 @@ function devicePrincipal(access: DeviceAccess, ingest: Pick<Ingest, "routeFor">)
 
 /** A person or an integration with an API token: reads what devices of its organisation send. */
 function tokenPrincipal(token: VerifiedToken, devices: Pick<Devices, "find">): Principal {
-  const mayRead = (device: DeviceIdentity | undefined) =>
-    device !== undefined && device.organisationId === token.organisationId && !device.hidden && !device.revoked;
+  const mayRead = (device: DeviceIdentity | undefined) => maySee(token, device) && !device.revoked;
   return {
     kind: "token",
     id: token.id,

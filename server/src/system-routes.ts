@@ -32,8 +32,8 @@ export function mountSystem(mount: Mount, deps: SystemDeps): void {
   mount(getStatus, async ({ caller }) => {
     const [verdict, counts, openAlarms, size] = await Promise.all([
       readiness.judge(),
-      devices.counts(caller.organisationId),
-      alarms.openCount(caller.organisationId),
+      devices.counts(caller),
+      alarms.openCount(caller),
       db.query<{ bytes: number }>(sql`select pg_database_size(current_database()) as bytes`),
     ]);
     const figures = ingest.stats();

@@ -29,7 +29,8 @@ export interface Database extends Queryable {
   /**
    * Runs `work` in a transaction: committed when it returns, rolled back when it throws.
    *
-   * @throws {AppError} `http.unavailable` when the database cannot be reached or does not answer in time.
+   * @throws {AppError} `http.unavailable` when the database cannot be reached or does not answer in time; `http.forbidden` where a row would
+   *   be another's, on {@link Db.within}.
    */
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
 }
@@ -109,7 +110,10 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
     transaction: (work) => transact("begin", work),
     within(within) {
       const begin = beginWithin(within);
-      return { query: (statement) => transact(begin, (tx) => tx.query(statement)), transaction: (work) => transact(begin, work) };
+      return {
+        query: <Row extends object>(statement: Sql) => transact(begin, (tx) => tx.query<Row>(statement)).catch(refuseForeign),
+        transaction: <Result>(work: (tx: Transaction) => Promise<Result>) => transact(begin, work).catch(refuseForeign),
+      };
     },
     async connect(applicationName) {
       const client = new pg.Client({ ...connection, application_name: applicationName, connectionTimeoutMillis: statementTimeoutMs });
@@ -122,6 +126,14 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
       await pool.end();
     },
   };
+}
+
+/** A row that a policy keeps from being put there is one the caller has no right to, such as a device outside their scope. */
+function refuseForeign(error: unknown): never {
+  if (error instanceof Error && (error as { code?: string }).code === "42501" && error.message.includes("row-level security")) {
+    throw httpErrors.forbidden({}, { cause: error });
+  }
+  throw error;
 }
 
 const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

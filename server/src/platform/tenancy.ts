@@ -17,6 +17,11 @@ export interface Within {
   readonly scope?: Scope | undefined;
 }
 
+/** The same, with who does the work. Absent `by`: the platform itself. */
+export interface Whose extends Within {
+  readonly by?: Actor | undefined;
+}
+
 /** Who did something, for records. */
 export interface Actor {
   readonly kind: "person" | "token" | "device" | "system";

@@ -66,21 +66,21 @@ describe("alarms", () => {
 
   it("raises once, keeps it open inside the hysteresis, clears, and puts each turn on record", async () => {
     const watch = alarms.watchFor(device, "temperature");
-    const { id: ruleId } = await alarms.addRule(organisationId, { ...rule, above: 30 });
+    const { id: ruleId } = await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     expect(watch.observe(29, next())).toBe(false);
     expect(watch.observe(31, next())).toBe(true);
     await alarms.settle();
     expect(watch.observe(35, next())).toBe(false);
     expect(watch.observe(29, next())).toBe(false);
-    const open = await alarms.list(organisationId, { limit: 50, state: "open" });
+    const open = await alarms.list({ organisationId }, { limit: 50, state: "open" });
     expect(open.items).toMatchObject([
       { deviceId: device, deviceName: "Coop", ruleId, kind: "above", severity: "critical", state: "raised", threshold: 30, value: 31 },
     ]);
     expect(watch.observe(28, next())).toBe(true);
     await alarms.settle();
-    const [alarm] = (await alarms.list(organisationId, all)).items;
+    const [alarm] = (await alarms.list({ organisationId }, all)).items;
     expect(alarm).toMatchObject({ state: "cleared", value: 31 });
-    const { history } = await alarms.get(organisationId, alarm?.id as AlarmId);
+    const { history } = await alarms.get({ organisationId }, alarm?.id as AlarmId);
     expect(history.map(({ what, value }) => [what, value])).toEqual([
       ["raised", 31],
       ["cleared", 28],
@@ -89,11 +89,11 @@ describe("alarms", () => {
   });
 
   it("writes every turn of a flapping value in order, as alarms of their own", async () => {
-    await alarms.addRule(organisationId, { ...rule, above: 30 });
+    await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     const watch = alarms.watchFor(device, "temperature");
     for (const value of [40, 10, 41, 11, 42]) watch.observe(value, next());
     await alarms.settle();
-    const { items } = await alarms.list(organisationId, all);
+    const { items } = await alarms.list({ organisationId }, all);
     expect(items.map(({ state, value }) => [state, value])).toEqual([
       ["raised", 42],
       ["cleared", 41],
@@ -103,7 +103,7 @@ describe("alarms", () => {
 
   it("R8: keeps one open alarm when two servers judge the same values, and either of them clears it", async () => {
     const other = alarmsOf(db);
-    await alarms.addRule(organisationId, { ...rule, above: 30 });
+    await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     const dispatches = await Promise.all(
       [alarms, other].map((one) => createDispatch({ db, handlers: [], observe: (fact) => one.observe(fact), log })),
     );
@@ -111,11 +111,11 @@ describe("alarms", () => {
     const [ours, theirs] = [alarms, other].map((one) => one.watchFor(device, "temperature"));
     expect([ours?.observe(35, next()), theirs?.observe(35, next())]).toEqual([true, true]);
     await Promise.all([alarms.settle(), other.settle()]);
-    expect(await alarms.openCount(organisationId)).toBe(1);
+    expect(await alarms.openCount({ organisationId })).toBe(1);
     // Only one of them raised it; both must be able to clear it, whoever hears the value that does.
     expect(ours?.observe(20, next())).toBe(true);
     await alarms.settle();
-    expect(await alarms.openCount(organisationId)).toBe(0);
+    expect(await alarms.openCount({ organisationId })).toBe(0);
     await Promise.all(dispatches.map((one) => one.settle()));
     expect(theirs?.observe(36, next())).toBe(true);
     await other.settle();
@@ -130,31 +130,31 @@ describe("alarms", () => {
     await other.catchUp();
     const theirs = other.watchFor(device, "temperature");
     expect(theirs.observe(35, next())).toBe(false);
-    const { id } = await alarms.addRule(organisationId, { ...rule, above: 30 });
-    await expect.poll(() => other.openCount(organisationId), { timeout: 10_000 }).toBe(1);
-    await alarms.changeRule(organisationId, id, { ...rule, above: 40 }, "ann");
-    await expect.poll(() => other.openCount(organisationId), { timeout: 10_000 }).toBe(0);
+    const { id } = await alarms.addRule({ organisationId }, { ...rule, above: 30 });
+    await expect.poll(() => other.openCount({ organisationId }), { timeout: 10_000 }).toBe(1);
+    await alarms.changeRule({ organisationId }, id, { ...rule, above: 40 }, "ann");
+    await expect.poll(() => other.openCount({ organisationId }), { timeout: 10_000 }).toBe(0);
     await dispatch.close();
     await other.close();
   });
 
   it("compares rules with stored values and open alarms at the start, so that a turn nobody wrote is not lost", async () => {
-    const { id } = await alarms.addRule(organisationId, { ...rule, above: 30 });
+    const { id } = await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     stored.set("coop-1/temperature", { value: 33, measuredAtUs: next() });
     const second = alarmsOf(db);
     await second.catchUp();
-    expect(await second.openCount(organisationId)).toBe(1);
+    expect(await second.openCount({ organisationId })).toBe(1);
     stored.set("coop-1/temperature", { value: 12, measuredAtUs: next() });
     const third = alarmsOf(db);
     await third.catchUp();
     await third.catchUp();
-    expect((await third.list(organisationId, all)).items).toMatchObject([{ ruleId: id, state: "cleared" }]);
+    expect((await third.list({ organisationId }, all)).items).toMatchObject([{ ruleId: id, state: "cleared" }]);
     expect((await facts()).filter((type) => type !== "alarm_rule.changed")).toEqual(["alarm.raised", "alarm.cleared"]);
     await Promise.all([second.close(), third.close()]);
   });
 
   it("R8: starts without waiting for slow storage, and compares once it answers", async () => {
-    const { id } = await alarms.addRule(organisationId, { ...rule, above: 30 });
+    const { id } = await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     let failures = 0;
     const answer = Promise.withResolvers<readonly [{ value: number; measuredAtUs: number }]>();
     const second = createAlarms({
@@ -171,14 +171,14 @@ describe("alarms", () => {
     // Older than what is stored: it says nothing of how things are.
     expect(second.watchFor(device, "temperature").observe(99, newestUs - 1)).toBe(false);
     answer.resolve([{ value: 33, measuredAtUs: newestUs }]);
-    await expect.poll(async () => (await second.list(organisationId, all)).items, { timeout: 10_000 }).toHaveLength(1);
-    expect((await second.list(organisationId, all)).items).toMatchObject([{ ruleId: id, value: 33, state: "raised" }]);
+    await expect.poll(async () => (await second.list({ organisationId }, all)).items, { timeout: 10_000 }).toHaveLength(1);
+    expect((await second.list({ organisationId }, all)).items).toMatchObject([{ ruleId: id, value: 33, state: "raised" }]);
     await second.close();
   });
 
   it("keeps what it could not write while the database is away, and writes it once it is back", async () => {
     const name = database.connection.database ?? new URL(database.connection.connectionString ?? "").pathname.slice(1);
-    await alarms.addRule(organisationId, { ...rule, above: 30 });
+    await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     const admin = new pg.Client(connectionTo("postgres"));
     await admin.connect();
     await admin.query(`alter database ${name} allow_connections false`);
@@ -190,59 +190,59 @@ describe("alarms", () => {
     await sleep(10);
     await admin.query(`alter database ${name} allow_connections true`);
     await admin.end();
-    await expect.poll(async () => (await alarms.list(organisationId, all)).items.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await alarms.list({ organisationId }, all)).items.length, { timeout: 10_000 }).toBe(1);
     await alarms.settle();
-    expect((await alarms.list(organisationId, all)).items).toMatchObject([{ state: "cleared", value: 35 }]);
+    expect((await alarms.list({ organisationId }, all)).items).toMatchObject([{ state: "cleared", value: 35 }]);
     expect((await facts()).slice(1)).toEqual(["alarm.raised", "alarm.cleared"]);
   });
 
   it("clears the open alarm when its rule is changed, switched off or removed", async () => {
     const watch = alarms.watchFor(device, "temperature");
-    const { id } = await alarms.addRule(organisationId, { ...rule, above: 30, below: 0 });
-    const open = async () => (await alarms.list(organisationId, { limit: 50, state: "open" })).items.map(({ kind }) => kind);
+    const { id } = await alarms.addRule({ organisationId }, { ...rule, above: 30, below: 0 });
+    const open = async () => (await alarms.list({ organisationId }, { limit: 50, state: "open" })).items.map(({ kind }) => kind);
     watch.observe(35, next());
     await alarms.settle();
     expect(await open()).toEqual(["above"]);
     const fields = { hysteresis: 2, forSeconds: 0, severity: "critical", enabled: true } as const;
-    await alarms.changeRule(organisationId, id, { ...fields, above: 50 }, "ann");
+    await alarms.changeRule({ organisationId }, id, { ...fields, above: 50 }, "ann");
     expect(await open()).toEqual([]);
-    await alarms.changeRule(organisationId, id, { ...fields, above: 31 }, "ann");
+    await alarms.changeRule({ organisationId }, id, { ...fields, above: 31 }, "ann");
     expect(await open()).toEqual(["above"]);
-    await alarms.changeRule(organisationId, id, { ...fields, above: 31, enabled: false }, "ann");
+    await alarms.changeRule({ organisationId }, id, { ...fields, above: 31, enabled: false }, "ann");
     expect(await open()).toEqual([]);
     expect(watch.observe(60, next())).toBe(false);
-    await alarms.changeRule(organisationId, id, { ...fields, above: 31 }, "ann");
+    await alarms.changeRule({ organisationId }, id, { ...fields, above: 31 }, "ann");
     expect(await open()).toEqual(["above"]);
-    await alarms.removeRule(organisationId, id, "ann");
+    await alarms.removeRule({ organisationId }, id, "ann");
     expect(await open()).toEqual([]);
-    const [last] = (await alarms.list(organisationId, all)).items;
-    const { history } = await alarms.get(organisationId, last?.id as AlarmId);
+    const [last] = (await alarms.list({ organisationId }, all)).items;
+    const { history } = await alarms.get({ organisationId }, last?.id as AlarmId);
     expect(history.at(-1)).toMatchObject({ what: "cleared", detail: "rule removed", by: "ann" });
-    await expect(alarms.removeRule(organisationId, id, "ann")).rejects.toMatchObject({ code: "alarms.rule_not_found" });
+    await expect(alarms.removeRule({ organisationId }, id, "ann")).rejects.toMatchObject({ code: "alarms.rule_not_found" });
   });
 
   it("does not raise for a rule that another server removed a moment ago", async () => {
-    const { id } = await alarms.addRule(organisationId, { ...rule, above: 30 });
+    const { id } = await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     await db.query(sql`delete from alarm_rules where id = ${id}`);
     alarms.watchFor(device, "temperature").observe(35, next());
     await alarms.settle();
-    expect((await alarms.list(organisationId, all)).items).toEqual([]);
+    expect((await alarms.list({ organisationId }, all)).items).toEqual([]);
   });
 
   it("acknowledges with who and when, twice without harm, and refuses a cleared one", async () => {
-    await alarms.addRule(organisationId, { ...rule, above: 30 });
+    await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     const watch = alarms.watchFor(device, "temperature");
     watch.observe(35, next());
     await alarms.settle();
-    const [alarm] = (await alarms.list(organisationId, all)).items;
+    const [alarm] = (await alarms.list({ organisationId }, all)).items;
     const id = alarm?.id as AlarmId;
-    const first = await alarms.acknowledge(organisationId, id, "ann@example.org", "on my way");
+    const first = await alarms.acknowledge({ organisationId }, id, "ann@example.org", "on my way");
     expect(first).toMatchObject({ state: "acknowledged", acknowledgedBy: "ann@example.org" });
-    expect(await alarms.acknowledge(organisationId, id, "bob@example.org")).toEqual(first);
+    expect(await alarms.acknowledge({ organisationId }, id, "bob@example.org")).toEqual(first);
     watch.observe(1, next());
     await alarms.settle();
-    await expect(alarms.acknowledge(organisationId, id, "bob@example.org")).rejects.toMatchObject({ code: "alarms.already_cleared" });
-    const { history } = await alarms.get(organisationId, id);
+    await expect(alarms.acknowledge({ organisationId }, id, "bob@example.org")).rejects.toMatchObject({ code: "alarms.already_cleared" });
+    const { history } = await alarms.get({ organisationId }, id);
     expect(history.map(({ what, by, detail }) => [what, by, detail])).toEqual([
       ["raised", undefined, undefined],
       ["acknowledged", "ann@example.org", "on my way"],
@@ -257,37 +257,39 @@ describe("alarms", () => {
     const [lost, back, lostAgain] = [newId(), newId(), newId()];
     await fact("device.offline", lost, "2025-01-01T10:00:00.000Z");
     await fact("device.offline", lost, "2025-01-01T10:00:00.000Z");
-    expect((await alarms.list(organisationId, all)).items).toMatchObject([{ kind: "offline", severity: "warning", state: "raised" }]);
+    expect((await alarms.list({ organisationId }, all)).items).toMatchObject([{ kind: "offline", severity: "warning", state: "raised" }]);
     await fact("device.online", back, "2025-01-01T10:05:00.000Z");
     await fact("device.offline", lost, "2025-01-01T10:00:00.000Z");
-    expect(await alarms.openCount(organisationId)).toBe(0);
+    expect(await alarms.openCount({ organisationId })).toBe(0);
     await fact("device.offline", lostAgain, "2025-01-01T11:00:00.000Z");
     await fact("device.online", back, "2025-01-01T10:05:00.000Z");
-    expect(await alarms.openCount(organisationId)).toBe(1);
+    expect(await alarms.openCount({ organisationId })).toBe(1);
     expect(await facts()).toEqual(["alarm.raised", "alarm.cleared", "alarm.raised"]);
   });
 
   it("shows and changes nothing of another organisation", async () => {
-    const { id: ruleId } = await alarms.addRule(organisationId, { ...rule, above: 30 });
+    const { id: ruleId } = await alarms.addRule({ organisationId }, { ...rule, above: 30 });
     alarms.watchFor(device, "temperature").observe(35, next());
     await alarms.settle();
-    const [alarm] = (await alarms.list(organisationId, all)).items;
+    const [alarm] = (await alarms.list({ organisationId }, all)).items;
     const id = alarm?.id as AlarmId;
-    expect((await alarms.list(strangers, all)).items).toEqual([]);
-    expect((await alarms.listRules(strangers, { limit: 50 })).items).toEqual([]);
-    await expect(alarms.get(strangers, id)).rejects.toMatchObject({ code: "alarms.not_found" });
-    await expect(alarms.acknowledge(strangers, id, "eve")).rejects.toMatchObject({ code: "alarms.not_found" });
-    await expect(alarms.removeRule(strangers, ruleId, "eve")).rejects.toMatchObject({ code: "alarms.rule_not_found" });
-    await expect(alarms.changeRule(strangers, ruleId, { ...rule, above: 1 }, "eve")).rejects.toMatchObject({
+    expect((await alarms.list({ organisationId: strangers }, all)).items).toEqual([]);
+    expect((await alarms.listRules({ organisationId: strangers }, { limit: 50 })).items).toEqual([]);
+    await expect(alarms.get({ organisationId: strangers }, id)).rejects.toMatchObject({ code: "alarms.not_found" });
+    await expect(alarms.acknowledge({ organisationId: strangers }, id, "eve")).rejects.toMatchObject({ code: "alarms.not_found" });
+    await expect(alarms.removeRule({ organisationId: strangers }, ruleId, "eve")).rejects.toMatchObject({ code: "alarms.rule_not_found" });
+    await expect(alarms.changeRule({ organisationId: strangers }, ruleId, { ...rule, above: 1 }, "eve")).rejects.toMatchObject({
       code: "alarms.rule_not_found",
     });
-    await expect(alarms.addRule(strangers, { ...rule, above: 30 })).rejects.toMatchObject({ code: "devices.not_found" });
-    expect(await alarms.openCount(strangers)).toBe(0);
+    await expect(alarms.addRule({ organisationId: strangers }, { ...rule, above: 30 })).rejects.toMatchObject({
+      code: "devices.not_found",
+    });
+    expect(await alarms.openCount({ organisationId: strangers })).toBe(0);
   });
 
   it("pages through alarms and rules without loss or repeat, open alarms first", async () => {
     for (let index = 0; index < 8; index += 1) {
-      await alarms.addRule(organisationId, { ...rule, metric: `m${index}`, above: 30 });
+      await alarms.addRule({ organisationId }, { ...rule, metric: `m${index}`, above: 30 });
       const watch = alarms.watchFor(device, `m${index}`);
       watch.observe(35, next());
       if (index % 2 === 0) watch.observe(1, next());
@@ -296,7 +298,7 @@ describe("alarms", () => {
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = await alarms.list(organisationId, { limit: 3, state: "all", ...(cursor === undefined ? {} : { cursor }) });
+      const page = await alarms.list({ organisationId }, { limit: 3, state: "all", ...(cursor === undefined ? {} : { cursor }) });
       seen.push(...page.items.map(({ metric, state }) => `${metric} ${state}`));
       cursor = page.next;
     } while (cursor !== undefined);
@@ -306,22 +308,25 @@ describe("alarms", () => {
     const rulesSeen: AlarmRuleId[] = [];
     cursor = undefined;
     do {
-      const page: Awaited<ReturnType<Alarms["listRules"]>> = await alarms.listRules(organisationId, {
-        limit: 3,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
+      const page: Awaited<ReturnType<Alarms["listRules"]>> = await alarms.listRules(
+        { organisationId },
+        {
+          limit: 3,
+          ...(cursor === undefined ? {} : { cursor }),
+        },
+      );
       rulesSeen.push(...page.items.map(({ id }) => id));
       cursor = page.next;
     } while (cursor !== undefined);
     expect(new Set(rulesSeen).size).toBe(8);
-    await expect(alarms.list(organisationId, { ...all, cursor: "W10" })).rejects.toMatchObject({ code: "http.invalid" });
+    await expect(alarms.list({ organisationId }, { ...all, cursor: "W10" })).rejects.toMatchObject({ code: "http.invalid" });
     expect(await alarms.openCounts(["coop-1", "coop-2"])).toEqual(new Map([["coop-1", 4]]));
-    expect((await alarms.list(organisationId, { ...all, severity: "info" })).items).toEqual([]);
-    expect((await alarms.list(organisationId, { ...all, deviceId: "coop-2" })).items).toEqual([]);
+    expect((await alarms.list({ organisationId }, { ...all, severity: "info" })).items).toEqual([]);
+    expect((await alarms.list({ organisationId }, { ...all, deviceId: "coop-2" })).items).toEqual([]);
   });
 
   it("bounds the rules of one metric", async () => {
-    for (let index = 0; index < 16; index += 1) await alarms.addRule(organisationId, { ...rule, above: index });
-    await expect(alarms.addRule(organisationId, { ...rule, above: 99 })).rejects.toMatchObject({ code: "alarms.too_many_rules" });
+    for (let index = 0; index < 16; index += 1) await alarms.addRule({ organisationId }, { ...rule, above: index });
+    await expect(alarms.addRule({ organisationId }, { ...rule, above: 99 })).rejects.toMatchObject({ code: "alarms.too_many_rules" });
   });
 });

@@ -11,6 +11,7 @@ import { emit } from "../../platform/events.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Whose, Within } from "../../platform/tenancy.ts";
 import { insertEntries, selectEntries } from "./alarm-entry-store.ts";
 import type { AlarmEntry } from "./alarm-entry-store.ts";
 import * as rules from "./alarm-rule-store.ts";
@@ -109,11 +110,11 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
     },
 
     async list(
-      organisationId: string,
+      whose: Within,
       query: Page & { state: "open" | "cleared" | "all"; deviceId?: string | undefined; severity?: Severity | undefined },
     ): Promise<{ items: Alarm[]; next?: string }> {
-      const items = await store.selectAlarms(db, {
-        organisationId,
+      const items = await store.selectAlarms(db.within(whose), {
+        organisationId: whose.organisationId,
         state: query.state,
         deviceId: query.deviceId,
         severity: query.severity,
@@ -124,10 +125,10 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
     },
 
     /** @throws {AppError} `alarms.not_found` */
-    async get(organisationId: string, alarmId: AlarmId): Promise<Alarm & { history: AlarmEntry[] }> {
-      const alarm = await store.findAlarm(db, organisationId, alarmId);
+    async get(whose: Within, alarmId: AlarmId): Promise<Alarm & { history: AlarmEntry[] }> {
+      const alarm = await store.findAlarm(db.within(whose), whose.organisationId, alarmId);
       if (alarm === undefined) throw alarmErrors.not_found({ alarmId });
-      return { ...alarm, history: await selectEntries(db, alarmId) };
+      return { ...alarm, history: await selectEntries(db.within(whose), alarmId) };
     },
 
     /**
@@ -135,26 +136,23 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
      *
      * @throws {AppError} `alarms.not_found`, `alarms.already_cleared`
      */
-    async acknowledge(organisationId: string, alarmId: AlarmId, by: string, note?: string): Promise<Alarm> {
-      return db.transaction(async (tx) => {
-        const before = await store.lockAlarm(tx, organisationId, alarmId);
+    async acknowledge(whose: Whose, alarmId: AlarmId, by: string, note?: string): Promise<Alarm> {
+      return db.within(whose).transaction(async (tx) => {
+        const before = await store.lockAlarm(tx, whose.organisationId, alarmId);
         if (before === undefined) throw alarmErrors.not_found({ alarmId });
         const state = acknowledge(before.state);
         if (state === before.state) return before;
         const after: Alarm = { ...before, state, acknowledgedAt: new Date(clock.nowMs()), acknowledgedBy: by };
         await store.saveAcknowledged(tx, after);
         await insertEntries(tx, [{ alarmId, what: "acknowledged", by, detail: note }]);
-        await emit(tx, { organisationId, type: "alarm.acknowledged", nounId: alarmId, data: { ...after, origin } });
+        await emit(tx, { organisationId: whose.organisationId, type: "alarm.acknowledged", nounId: alarmId, data: { ...after, origin } });
         return after;
       });
     },
 
-    async listRules(
-      organisationId: string,
-      query: Page & { deviceId?: string | undefined },
-    ): Promise<{ items: AlarmRule[]; next?: string }> {
-      const items = await rules.selectRules(db, {
-        organisationId,
+    async listRules(whose: Within, query: Page & { deviceId?: string | undefined }): Promise<{ items: AlarmRule[]; next?: string }> {
+      const items = await rules.selectRules(db.within(whose), {
+        organisationId: whose.organisationId,
         deviceId: query.deviceId,
         after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["text", "text", "uuid"]),
         limit: query.limit + 1,
@@ -167,16 +165,16 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
      *
      * @throws {AppError} `alarms.rule_without_limit`, `alarms.too_many_rules`, `devices.not_found`
      */
-    async addRule(organisationId: string, fields: Omit<AlarmRule, "id">): Promise<AlarmRule> {
+    async addRule(whose: Whose, fields: Omit<AlarmRule, "id">): Promise<AlarmRule> {
       checkLimits(fields);
       const rule: AlarmRule = { ...fields, id: newId() as AlarmRuleId };
-      await db.transaction(async (tx) => {
-        if (!(await rules.lockDevice(tx, organisationId, rule.deviceId))) throw deviceErrors.not_found({ deviceId: rule.deviceId });
+      await db.within(whose).transaction(async (tx) => {
+        if (!(await rules.lockDevice(tx, whose.organisationId, rule.deviceId))) throw deviceErrors.not_found({ deviceId: rule.deviceId });
         if ((await rules.countRules(tx, rule.deviceId, rule.metric)) >= rulesPerMetric) {
           throw alarmErrors.too_many_rules({ limit: rulesPerMetric });
         }
-        await rules.insertRule(tx, organisationId, rule);
-        await tellRule(tx, organisationId, rule);
+        await rules.insertRule(tx, whose.organisationId, rule);
+        await tellRule(tx, whose.organisationId, rule);
       });
       await loader.reload(rule.id);
       return rule;
@@ -187,16 +185,16 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
      *
      * @throws {AppError} `alarms.rule_not_found`, `alarms.rule_without_limit`
      */
-    async changeRule(organisationId: string, ruleId: AlarmRuleId, fields: RuleFields, by: string): Promise<AlarmRule> {
+    async changeRule(whose: Whose, ruleId: AlarmRuleId, fields: RuleFields, by: string): Promise<AlarmRule> {
       checkLimits(fields);
-      const rule = await db.transaction(async (tx) => {
-        const before = await rules.lockRule(tx, organisationId, ruleId);
+      const rule = await db.within(whose).transaction(async (tx) => {
+        const before = await rules.lockRule(tx, whose.organisationId, ruleId);
         if (before === undefined) throw alarmErrors.rule_not_found({ ruleId });
         const after: AlarmRule = { ...fields, id: before.id, deviceId: before.deviceId, metric: before.metric };
         await rules.updateRule(tx, after);
         const gone = (["above", "below"] as const).filter((side) => !after.enabled || after[side] === undefined);
         await clearForRule(tx, ruleId, gone, after.enabled ? "limit removed" : "rule switched off", by);
-        await tellRule(tx, organisationId, after);
+        await tellRule(tx, whose.organisationId, after);
         return after;
       });
       await loader.reload(ruleId);
@@ -208,13 +206,13 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
      *
      * @throws {AppError} `alarms.rule_not_found`
      */
-    async removeRule(organisationId: string, ruleId: AlarmRuleId, by: string): Promise<void> {
-      await db.transaction(async (tx) => {
-        const rule = await rules.lockRule(tx, organisationId, ruleId);
+    async removeRule(whose: Whose, ruleId: AlarmRuleId, by: string): Promise<void> {
+      await db.within(whose).transaction(async (tx) => {
+        const rule = await rules.lockRule(tx, whose.organisationId, ruleId);
         if (rule === undefined) throw alarmErrors.rule_not_found({ ruleId });
         await clearForRule(tx, ruleId, ["above", "below"], "rule removed", by);
         await rules.deleteRule(tx, ruleId);
-        await tellRule(tx, organisationId, rule);
+        await tellRule(tx, whose.organisationId, rule);
       });
       await loader.reload(ruleId);
     },
@@ -223,7 +221,7 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
     openCounts: (deviceIds: readonly string[]): Promise<Map<string, number>> => store.countOpenByDevice(db, deviceIds),
 
     /** Open alarms of an organisation. */
-    openCount: (organisationId: string): Promise<number> => store.countOpen(db, organisationId),
+    openCount: (whose: Within): Promise<number> => store.countOpen(db.within(whose), whose.organisationId),
 
     /** Puts a try to tell somebody into the alarm's history, in the transaction that records the try. */
     async recordNotice(tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string): Promise<void> {

@@ -91,7 +91,7 @@ describe("claiming a device over HTTP", () => {
   }
 
   async function addOne(id = `d-${randomBytes(4).toString("hex")}`) {
-    const { ticket } = await devices.add(organisationId, { id, kind: "generic", heartbeatSeconds: 60 });
+    const { ticket } = await devices.add({ organisationId }, { id, kind: "generic", heartbeatSeconds: 60 });
     return { id, secret: ticket.claimSecret };
   }
 
@@ -149,7 +149,7 @@ describe("claiming a device over HTTP", () => {
     expect(reply.mqtt.password).toMatch(/^roost_dev_[A-Za-z0-9_-]{43}$/);
     expect((await devices.authenticateDevice(passwordOf(answer)))?.device.id).toBe(id);
     expect((await devices.authenticateDeviceToken(reply.http.token))?.device.id).toBe(id);
-    expect(await devices.get(organisationId, id)).toMatchObject({ firmwareVersion: "1.4.2", claimedAt: expect.any(Date) });
+    expect(await devices.get({ organisationId }, id)).toMatchObject({ firmwareVersion: "1.4.2", claimedAt: expect.any(Date) });
     const rows = await db.query<{ text: string }>(sql`
       select d::text as text from devices d union all select c::text from claims c union all select k::text from device_credentials k
       union all select e::text from events e`);
@@ -354,7 +354,7 @@ describe("claiming a device over HTTP", () => {
     const { id, secret } = await addOne();
     const body = claimBody(id, secret);
     expect((await send(body)).status).toBe(200);
-    await devices.rotateCredentials(organisationId, id, 0);
+    await devices.rotateCredentials({ organisationId }, id, 0);
     expect((await send(body)).json.error?.code).toBe("claim.nonce_conflict");
   });
 
@@ -362,15 +362,15 @@ describe("claiming a device over HTTP", () => {
     const { id, secret } = await addOne();
     const body = claimBody(id, secret);
     expect((await send(body)).status).toBe(200);
-    await devices.revokeCredentials(organisationId, id);
+    await devices.revokeCredentials({ organisationId }, id);
     expect((await send(body)).status).toBe(401);
     expect((await send(claimBody(id, secret))).status).toBe(401);
-    const ticket = await devices.renewClaimSecret(organisationId, id);
+    const ticket = await devices.renewClaimSecret({ organisationId }, id);
     expect((await send(claimBody(id, secret))).status).toBe(401);
     const answer = await send(claimBody(id, ticket.claimSecret));
     expect(answer.status).toBe(200);
     expect((await devices.authenticateDevice(passwordOf(answer)))?.device.revoked).toBe(false);
-    expect(await devices.get(organisationId, id)).toMatchObject({ state: "waiting" });
+    expect(await devices.get({ organisationId }, id)).toMatchObject({ state: "waiting" });
   });
 
   it("S1: takes a claim secret to its own device only", async () => {

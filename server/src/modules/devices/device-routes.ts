@@ -32,7 +32,7 @@ function hostHeaderOf({ headers }: RequestFacts): string | undefined {
 /** Ties the routes of devices and claims to the face. */
 export function mountDevices(mount: Mount, devices: Devices, { latestOf, openCounts }: FleetReads): void {
   mount(listDevices, async ({ caller, query }) => {
-    const page = await devices.list(caller.organisationId, query);
+    const page = await devices.list(caller, query);
     const keys = page.items.flatMap((device) => devices.find(device.id)?.key ?? []);
     const [latest, alarms] = await Promise.all([latestOf(keys, metricsPerRow), openCounts(page.items.map((device) => device.id))]);
     return {
@@ -47,17 +47,13 @@ export function mountDevices(mount: Mount, devices: Devices, { latestOf, openCou
       }),
     };
   });
-  mount(getDevice, async ({ caller, params }) => devices.get(caller.organisationId, params.deviceId));
-  mount(addDevice, async ({ caller, body, request }) => devices.add(caller.organisationId, body, hostHeaderOf(request)));
-  mount(changeDevice, async ({ caller, params, body }) => devices.change(caller.organisationId, params.deviceId, body));
-  mount(removeDevice, async ({ caller, params, query }) => devices.remove(caller.organisationId, params.deviceId, query.confirm));
-  mount(renewClaimSecret, async ({ caller, params, request }) =>
-    devices.renewClaimSecret(caller.organisationId, params.deviceId, hostHeaderOf(request)),
-  );
-  mount(rotateCredentials, async ({ caller, params, body }) =>
-    devices.rotateCredentials(caller.organisationId, params.deviceId, body.overlapSeconds),
-  );
-  mount(revokeCredentials, async ({ caller, params }) => devices.revokeCredentials(caller.organisationId, params.deviceId));
+  mount(getDevice, async ({ caller, params }) => devices.get(caller, params.deviceId));
+  mount(addDevice, async ({ caller, body, request }) => devices.add(caller, body, hostHeaderOf(request)));
+  mount(changeDevice, async ({ caller, params, body }) => devices.change(caller, params.deviceId, body));
+  mount(removeDevice, async ({ caller, params, query }) => devices.remove(caller, params.deviceId, query.confirm));
+  mount(renewClaimSecret, async ({ caller, params, request }) => devices.renewClaimSecret(caller, params.deviceId, hostHeaderOf(request)));
+  mount(rotateCredentials, async ({ caller, params, body }) => devices.rotateCredentials(caller, params.deviceId, body.overlapSeconds));
+  mount(revokeCredentials, async ({ caller, params }) => devices.revokeCredentials(caller, params.deviceId));
 
   mount(claimDevice, async ({ body, request }) => {
     const { answer, repeated } = await devices.claim(body, hostHeaderOf(request));

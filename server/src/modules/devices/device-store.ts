@@ -161,6 +161,8 @@ interface RegistrySqlRow {
   key: number;
   organisation_id: string;
   kind: string;
+  site_id: string | null;
+  group_ids: string[] | null;
   hidden: boolean;
   heartbeat_seconds: number;
   state: DeviceState;
@@ -174,8 +176,8 @@ interface RegistrySqlRow {
 /** All devices, or those named, with the credentials that work now. */
 export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): Promise<RegistryRow[]> {
   const rows = await db.query<RegistrySqlRow>(sql`
-    select d.id, d.key, d.organisation_id, d.kind, d.hidden, d.heartbeat_seconds, d.state, d.pace_seconds, d.last_seen_at,
-      c.credential_ids, c.secret_hashes, c.seconds_left
+    select d.id, d.key, d.organisation_id, d.kind, d.site_id, g.group_ids, d.hidden, d.heartbeat_seconds, d.state, d.pace_seconds,
+      d.last_seen_at, c.credential_ids, c.secret_hashes, c.seconds_left
     from devices d left join (
       select c.device_id, array_agg(c.id) as credential_ids, array_agg(c.secret_hash) as secret_hashes,
         array_agg(extract(epoch from c.expires_at - now())::float8) as seconds_left
@@ -184,12 +186,19 @@ export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): 
         ${ids === undefined ? sql`` : sql`and c.device_id = any(${ids}::text[])`}
       group by c.device_id
     ) c on c.device_id = d.id
+    left join (
+      select g.device_id, array_agg(g.group_id) as group_ids from device_group_members g
+      ${ids === undefined ? sql`` : sql`where g.device_id = any(${ids}::text[])`}
+      group by g.device_id
+    ) g on g.device_id = d.id
     ${ids === undefined ? sql`` : sql`where d.id = any(${ids}::text[])`}`);
   return rows.map((row) => ({
     id: row.id,
     key: row.key,
     organisationId: row.organisation_id,
     kind: row.kind,
+    siteId: row.site_id ?? undefined,
+    groupIds: new Set(row.group_ids ?? []),
     hidden: row.hidden,
     heartbeatSeconds: row.heartbeat_seconds,
     revoked: row.state === "revoked",

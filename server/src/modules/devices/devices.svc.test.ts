@@ -109,7 +109,7 @@ describe("devices", () => {
   });
 
   async function claimed(id: string, organisation: keyof typeof organisations = "home") {
-    const { ticket } = await devices.add(organisations[organisation], { id, kind: "generic", heartbeatSeconds: 60 });
+    const { ticket } = await devices.add({ organisationId: organisations[organisation] }, { id, kind: "generic", heartbeatSeconds: 60 });
     const { answer } = await devices.claim(claimRequest.parse(claimBody(id, ticket.claimSecret)), undefined);
     return { username: answer.mqtt.username, password: answer.mqtt.password };
   }
@@ -131,9 +131,9 @@ describe("devices", () => {
 
   it("are listed by name whatever its case, page by page, with counts, newest values and open alarms", async () => {
     for (const name of ["delta", "Alpha", "bravo", "İstanbul", "Charlie", "bravo"]) {
-      await devices.add(organisations.home, { name, kind: "generic", heartbeatSeconds: 60 });
+      await devices.add({ organisationId: organisations.home }, { name, kind: "generic", heartbeatSeconds: 60 });
     }
-    await devices.add(organisations.neighbour, { name: "theirs", kind: "generic", heartbeatSeconds: 60 });
+    await devices.add({ organisationId: organisations.neighbour }, { name: "theirs", kind: "generic", heartbeatSeconds: 60 });
     await devices.ensureHidden(organisations.home, "hidden-one", 60);
     const call = as("viewer");
     const all = await call(contract.listDevices, { query: {} });
@@ -200,7 +200,7 @@ describe("devices", () => {
 
   it("R9: neither end nor revive a password when the wall clock jumps", async () => {
     const old = await claimed("jumper");
-    await devices.rotateCredentials(organisations.home, "jumper", 60);
+    await devices.rotateCredentials({ organisationId: organisations.home }, "jumper", 60);
     const realNow = Date.now;
     try {
       for (const jumpMs of [86_400_000, -3_600_000]) {
@@ -275,7 +275,7 @@ describe("devices", () => {
       sql`select e.data from events e where e.type = 'device.removed' and e.noun_id = 'coop-9'`,
     );
     expect(fact?.data).toMatchObject({ key: before?.key });
-    await devices.add(organisations.home, { id: "coop-9", kind: "generic", heartbeatSeconds: 60 });
+    await devices.add({ organisationId: organisations.home }, { id: "coop-9", kind: "generic", heartbeatSeconds: 60 });
     expect(devices.find("coop-9")?.key).not.toBe(before?.key);
     expect(before?.revoked).toBe(true);
     expect(await devices.authenticateDevice(credentials)).toBeUndefined();
@@ -302,7 +302,7 @@ describe("devices", () => {
       await expect(call(contract.renewClaimSecret, { params })).rejects.toMatchObject({ code: "http.forbidden" });
       expect((await call(contract.getDevice, { params })).id).toBe("ours");
     }
-    expect(await devices.get(organisations.home, "ours")).toMatchObject({ name: "ours", state: "waiting" });
+    expect(await devices.get({ organisationId: organisations.home }, "ours")).toMatchObject({ name: "ours", state: "waiting" });
   });
 
   it("hide the platform's own device from lists, pages and changes, and give it a new password at each start", async () => {
@@ -335,12 +335,12 @@ describe("devices", () => {
       // No waiting: the device comes to the other server at once.
       const held = await other.authenticateDevice(credentials);
       expect(held?.device.id).toBe("shared");
-      await devices.change(organisations.home, "shared", { heartbeatSeconds: 5 });
+      await devices.change({ organisationId: organisations.home }, "shared", { heartbeatSeconds: 5 });
       await expect.poll(() => other.find("shared")?.heartbeatSeconds, { timeout: 10_000 }).toBe(5);
-      await devices.revokeCredentials(organisations.home, "shared");
+      await devices.revokeCredentials({ organisationId: organisations.home }, "shared");
       await expect.poll(() => held?.ended, { timeout: 10_000 }).toBe(true);
       expect(await other.authenticateDevice(credentials)).toBeUndefined();
-      await devices.remove(organisations.home, "shared", "shared");
+      await devices.remove({ organisationId: organisations.home }, "shared", "shared");
       await expect.poll(() => other.find("shared"), { timeout: 10_000 }).toBeUndefined();
     } finally {
       await dispatch.close();
@@ -378,7 +378,7 @@ describe("devices", () => {
     expect(await devices.loadRetained()).toMatchObject([
       { topic, payload: Buffer.from("online"), qos: 1, properties: { contentType: "text" } },
     ]);
-    expect((await devices.get(organisations.home, "keeper")).attributes).toEqual({ firmware: "2", board: "esp32" });
+    expect((await devices.get({ organisationId: organisations.home }, "keeper")).attributes).toEqual({ firmware: "2", board: "esp32" });
     expect(await devices.loadAttributes([key])).toEqual(new Map([[key, { firmware: "2", board: "esp32" }]]));
     await db.transaction((tx) => devices.retain(tx, [{ ...row, payload: Buffer.alloc(0) }]));
     expect(await devices.loadRetained()).toEqual([]);

@@ -7,11 +7,12 @@ import type { DeviceId } from "@roost/contract/ids";
 
 import type { Clock } from "../../platform/clock.ts";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
-import type { Db, Transaction } from "../../platform/db.ts";
+import type { Database, Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import type { FactHandler } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
+import type { Whose, Within } from "../../platform/tenancy.ts";
 import { pruneClaims } from "./claim-store.ts";
 import { claimSecretPurpose, createClaims } from "./claims.ts";
 import type { ClaimOutcome } from "./claims.ts";
@@ -102,12 +103,13 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
   }
 
   async function insert(
+    within: Database,
     organisationId: string,
     { id, name, kind, heartbeatSeconds }: AddDevice,
     { hidden, claimSecret }: { hidden: boolean; claimSecret: Buffer | undefined },
   ): Promise<Device> {
     const deviceId = id?.toLowerCase() ?? makeDeviceId(name);
-    const added = await db.transaction(async (tx) => {
+    const added = await within.transaction(async (tx) => {
       const device = await insertDevice(tx, {
         id: deviceId,
         organisationId,
@@ -127,12 +129,12 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
 
   /** Changes one device of the organisation under its lock, then brings the memory up to date. */
   async function changeLocked<Result>(
-    organisationId: string,
+    whose: Whose,
     id: string,
     work: (tx: Transaction, device: Device & { key: number }) => Promise<Result>,
   ): Promise<Result> {
-    const result = await db.transaction(async (tx) => {
-      const device = await lockDevice(tx, organisationId, id);
+    const result = await db.within(whose).transaction(async (tx) => {
+      const device = await lockDevice(tx, whose.organisationId, id);
       if (device === undefined) throw deviceErrors.not_found({ deviceId: id });
       return work(tx, device);
     });
@@ -203,45 +205,41 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
      * @param hostHeader - By which name the person reached this installation: the label then names it too, if the certificate does.
      * @throws {AppError} `devices.already_exists`
      */
-    async add(organisationId: string, wanted: AddDevice, hostHeader?: string): Promise<{ device: Device; ticket: ClaimTicket }> {
+    async add(whose: Whose, wanted: AddDevice, hostHeader?: string): Promise<{ device: Device; ticket: ClaimTicket }> {
       const secret = randomBytes(32);
-      const device = await insert(organisationId, wanted, { hidden: false, claimSecret: secret });
+      const device = await insert(db.within(whose), whose.organisationId, wanted, { hidden: false, claimSecret: secret });
       return { device, ticket: ticketOf(device.id, device.name, secret.toString("hex"), hostHeader) };
     },
     /** Devices by name, case aside. @throws {AppError} `http.invalid` for a cursor of another list. */
     async list(
-      organisationId: string,
+      whose: Within,
       query: { q?: string | undefined; state?: DeviceState | undefined; limit: number; cursor?: string | undefined },
     ): Promise<{ items: Device[]; next?: string; counts: Record<DeviceState, number> }> {
       const [name, id] = query.cursor === undefined ? [] : readCursor(query.cursor, ["text", "text"]);
       const [found, counts] = await Promise.all([
-        listDevicePage(db, organisationId, {
+        listDevicePage(db.within(whose), whose.organisationId, {
           q: query.q,
           state: query.state,
           limit: query.limit,
           after: name === undefined || id === undefined ? undefined : { name, id },
         }),
-        countDevices(db, organisationId, query.q),
+        countDevices(db.within(whose), whose.organisationId, query.q),
       ]);
       return { ...pageOf(found, query.limit, (last) => [last.name, last.id]), counts };
     },
     /** How many devices are in each state. */
-    counts: (organisationId: string): Promise<Record<DeviceState, number>> => countDevices(db, organisationId),
+    counts: (whose: Within): Promise<Record<DeviceState, number>> => countDevices(db.within(whose), whose.organisationId),
     /** @throws {AppError} `devices.not_found` */
-    async get(organisationId: string, id: string): Promise<Device> {
-      const device = await findDevice(db, organisationId, id);
+    async get(whose: Within, id: string): Promise<Device> {
+      const device = await findDevice(db.within(whose), whose.organisationId, id);
       if (device === undefined) throw deviceErrors.not_found({ deviceId: id });
       return device;
     },
     /** @throws {AppError} `devices.not_found` */
-    change: (
-      organisationId: string,
-      id: string,
-      change: { name?: string | undefined; heartbeatSeconds?: number | undefined },
-    ): Promise<Device> =>
-      changeLocked(organisationId, id, async (tx, device) => {
+    change: (whose: Whose, id: string, change: { name?: string | undefined; heartbeatSeconds?: number | undefined }): Promise<Device> =>
+      changeLocked(whose, id, async (tx, device) => {
         const after = (await updateDevice(tx, id, change)) ?? device;
-        await changed(tx, organisationId, id, "settings");
+        await changed(tx, whose.organisationId, id, "settings");
         return after;
       }),
     /**
@@ -252,49 +250,54 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
      *
      * @throws {AppError} `devices.not_found`, `devices.name_mismatch` unless `confirm` is its id.
      */
-    async remove(organisationId: string, id: string, confirm: string): Promise<void> {
-      await changeLocked(organisationId, id, async (tx, device) => {
+    async remove(whose: Whose, id: string, confirm: string): Promise<void> {
+      await changeLocked(whose, id, async (tx, device) => {
         if (confirm.toLowerCase() !== device.id) throw deviceErrors.name_mismatch();
         await endCredentials(tx, id);
         await setClaimSecret(tx, id, undefined);
         await setRevoked(tx, id);
       });
-      while ((await deleteDeviceEvents(db, id, eventsPerStep)) === eventsPerStep);
-      await changeLocked(organisationId, id, async (tx, device) => {
+      while ((await deleteDeviceEvents(db.within(whose), id, eventsPerStep)) === eventsPerStep);
+      await changeLocked(whose, id, async (tx, device) => {
         await deleteDevice(tx, id);
-        await emit(tx, { organisationId, type: "device.removed", nounId: id, data: { key: device.key, name: device.name } });
+        await emit(tx, {
+          organisationId: whose.organisationId,
+          type: "device.removed",
+          nounId: id,
+          data: { key: device.key, name: device.name },
+        });
       });
     },
     /** A new claim secret; the old one and its remembered claims are void. @throws {AppError} `devices.not_found` */
-    renewClaimSecret: (organisationId: string, id: string, hostHeader?: string): Promise<ClaimTicket> =>
-      changeLocked(organisationId, id, async (tx, device) => {
+    renewClaimSecret: (whose: Whose, id: string, hostHeader?: string): Promise<ClaimTicket> =>
+      changeLocked(whose, id, async (tx, device) => {
         const secret = randomBytes(32);
         await setClaimSecret(tx, id, seal.seal(secret, claimSecretPurpose(id)));
-        await changed(tx, organisationId, id, "claim_secret");
+        await changed(tx, whose.organisationId, id, "claim_secret");
         return ticketOf(id, device.name, secret.toString("hex"), hostHeader);
       }),
     /** A new password; those that work now go on for the overlap, then their connections are cut. @throws {AppError} `devices.not_found` */
     rotateCredentials: (
-      organisationId: string,
+      whose: Whose,
       id: string,
       overlapSeconds: number,
     ): Promise<{ username: string; password: string; oldValidUntil?: Date }> =>
-      changeLocked(organisationId, id, async (tx) => {
+      changeLocked(whose, id, async (tx) => {
         const password = makeDeviceSecret();
         let until: Date | undefined;
         if (overlapSeconds === 0) await endCredentials(tx, id);
         else until = await expireCredentials(tx, id, overlapSeconds);
-        await insertCredential(tx, { deviceId: id, organisationId, secretHash: hashSecret(password) });
-        await changed(tx, organisationId, id, "credentials");
+        await insertCredential(tx, { deviceId: id, organisationId: whose.organisationId, secretHash: hashSecret(password) });
+        await changed(tx, whose.organisationId, id, "credentials");
         return { username: id, password, ...(until === undefined ? {} : { oldValidUntil: until }) };
       }),
     /** Takes every credential and the claim secret away, at once. @throws {AppError} `devices.not_found` */
-    revokeCredentials: (organisationId: string, id: string): Promise<Device> =>
-      changeLocked(organisationId, id, async (tx, device) => {
+    revokeCredentials: (whose: Whose, id: string): Promise<Device> =>
+      changeLocked(whose, id, async (tx, device) => {
         await endCredentials(tx, id);
         await setClaimSecret(tx, id, undefined);
         const after = (await setRevoked(tx, id)) ?? device;
-        await changed(tx, organisationId, id, "revoked");
+        await changed(tx, whose.organisationId, id, "revoked");
         return after;
       }),
 
@@ -320,7 +323,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
     /** Adds a device that claims nothing and is in no list, and answers a password for it; an earlier one's passwords end. */
     async ensureHidden(organisationId: string, id: string, heartbeatSeconds: number): Promise<{ deviceId: string; password: string }> {
       if (registry.find(id) === undefined) {
-        await insert(organisationId, { id, kind: "platform", heartbeatSeconds }, { hidden: true, claimSecret: undefined });
+        await insert(db, organisationId, { id, kind: "platform", heartbeatSeconds }, { hidden: true, claimSecret: undefined });
       }
       const password = makeDeviceSecret();
       await db.transaction(async (tx) => {

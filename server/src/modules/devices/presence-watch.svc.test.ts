@@ -51,7 +51,7 @@ describe("the watch over devices", () => {
   let db: Db;
   let server: ReturnType<typeof createServer>;
 
-  const stateOf = async (id: string, from: Devices = server.devices) => (await from.get(organisationId, id)).state;
+  const stateOf = async (id: string, from: Devices = server.devices) => (await from.get({ organisationId }, id)).state;
   const keyOf = (id: string) => server.devices.find(id)?.key ?? -1;
 
   async function facts(): Promise<string[]> {
@@ -62,7 +62,7 @@ describe("the watch over devices", () => {
   }
 
   async function add(id: string, heartbeatSeconds = 10): Promise<void> {
-    await server.devices.add(organisationId, { id, kind: "generic", heartbeatSeconds });
+    await server.devices.add({ organisationId }, { id, kind: "generic", heartbeatSeconds });
   }
 
   beforeAll(async () => {
@@ -98,7 +98,7 @@ describe("the watch over devices", () => {
     expect(await stateOf("coop")).toBe("online");
     expect(await facts()).toEqual(["device.online coop heard", "device.offline coop silent", "device.online coop heard"]);
     await server.pass(11_000);
-    expect((await server.devices.get(organisationId, "coop")).lastSeenAt).toEqual(new Date(silentSince));
+    expect((await server.devices.get({ organisationId }, "coop")).lastSeenAt).toEqual(new Date(silentSince));
   });
 
   it("makes a device offline at once by its last will, and online again by the next sign", async () => {
@@ -110,7 +110,7 @@ describe("the watch over devices", () => {
     expect(await stateOf("coop")).toBe("offline");
     server.devices.presence.status(keyOf("coop"), { state: "online", firmware_version: "2.0.1" }, server.time.wallMs);
     await server.pass(11_000);
-    expect(await server.devices.get(organisationId, "coop")).toMatchObject({ state: "online", firmwareVersion: "2.0.1" });
+    expect(await server.devices.get({ organisationId }, "coop")).toMatchObject({ state: "online", firmwareVersion: "2.0.1" });
     expect(await facts()).toEqual(["device.online coop heard", "device.offline coop last_will", "device.online coop heard"]);
   });
 
@@ -197,9 +197,9 @@ describe("the watch over devices", () => {
     const startedMs = performance.now();
     await server.pass(sweepMs);
     const onlineMs = performance.now() - startedMs;
-    expect(await server.devices.counts(organisationId)).toMatchObject({ online: 1_000, waiting: 0 });
+    expect(await server.devices.counts({ organisationId })).toMatchObject({ online: 1_000, waiting: 0 });
     await server.pass(31_000);
-    expect(await server.devices.counts(organisationId)).toMatchObject({ online: 0, offline: 1_000 });
+    expect(await server.devices.counts({ organisationId })).toMatchObject({ online: 0, offline: 1_000 });
     const rows = await db.query<{ type: string; n: number; transactions: number }>(sql`
       select e.type, count(*)::int as n, count(distinct e.xact_id::text)::int as transactions from events e group by e.type order by e.type`);
     expect(rows).toEqual([
@@ -285,7 +285,7 @@ describe("the watch over devices", () => {
     await add("coop");
     server.heard("coop");
     await server.pass(sweepMs);
-    await server.devices.revokeCredentials(organisationId, "coop");
+    await server.devices.revokeCredentials({ organisationId }, "coop");
     server.heard("coop");
     server.devices.presence.status(keyOf("coop"), { state: "offline" }, server.time.wallMs);
     await server.pass(60_000);

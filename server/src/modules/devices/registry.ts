@@ -13,6 +13,9 @@ export interface DeviceIdentity {
   readonly organisationId: string;
   /** What kind of thing it is, as a kit's manifest names it. */
   readonly kind: string;
+  /** Where it stands, and which groups it belongs to: what scopes go by. */
+  readonly siteId: string | undefined;
+  readonly groupIds: ReadonlySet<string>;
   /** The platform's own device, in no list. */
   readonly hidden: boolean;
   readonly heartbeatSeconds: number;
@@ -32,6 +35,8 @@ export interface RegistryRow {
   readonly key: number;
   readonly organisationId: string;
   readonly kind: string;
+  readonly siteId: string | undefined;
+  readonly groupIds: ReadonlySet<string>;
   readonly hidden: boolean;
   readonly heartbeatSeconds: number;
   readonly revoked: boolean;
@@ -50,6 +55,8 @@ interface KnownDevice extends DeviceIdentity {
   key: number;
   organisationId: string;
   kind: string;
+  siteId: string | undefined;
+  groupIds: ReadonlySet<string>;
   hidden: boolean;
   heartbeatSeconds: number;
   revoked: boolean;
@@ -107,13 +114,13 @@ export function createRegistry({ clock }: { clock: Clock }) {
         forget(device);
         device = undefined;
       }
-      const { id, key, organisationId, kind, hidden, heartbeatSeconds, revoked } = row;
+      const { id, key, organisationId, kind, siteId, groupIds, hidden, heartbeatSeconds, revoked } = row;
       if (device === undefined) {
-        device = { id, key, organisationId, kind, hidden, heartbeatSeconds, revoked, credentials: [] };
+        device = { id, key, organisationId, kind, siteId, groupIds, hidden, heartbeatSeconds, revoked, credentials: [] };
         byId.set(id, device);
         byKey.set(key, device);
       } else {
-        Object.assign(device, { organisationId, kind, hidden, heartbeatSeconds, revoked });
+        Object.assign(device, { organisationId, kind, siteId, groupIds, hidden, heartbeatSeconds, revoked });
       }
       const known = new Map(device.credentials.map((credential) => [credential.id, credential]));
       const nowMs = clock.monotonicMs();

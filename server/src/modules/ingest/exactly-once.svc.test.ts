@@ -92,15 +92,18 @@ describe("exactly once", () => {
 
   it("R8: raises and clears alarms as with a single send where each message comes five times over two connections", async () => {
     const one = await device();
-    await part.alarms.addRule(organisationId, {
-      deviceId: one.id as DeviceId,
-      metric: "level",
-      above: 50,
-      hysteresis: 0,
-      forSeconds: 0,
-      severity: "warning",
-      enabled: true,
-    });
+    await part.alarms.addRule(
+      { organisationId },
+      {
+        deviceId: one.id as DeviceId,
+        metric: "level",
+        above: 50,
+        hysteresis: 0,
+        forSeconds: 0,
+        severity: "warning",
+        enabled: true,
+      },
+    );
     const at = Date.now() - 60_000;
     for (let n = 0; n < 20; n += 1) {
       for (let copy = 0; copy < 5; copy += 1) send(part.ingest, one, { timestamp: at + n, level: n % 2 === 0 ? 0 : 100 });

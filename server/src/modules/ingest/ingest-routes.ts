@@ -9,5 +9,5 @@ export function mountIngest(mount: Mount, ingest: Ingest): void {
     if (params.deviceId !== caller.id) throw ingestErrors.not_allowed();
     return ingest.acceptHttp({ id: caller.id, key: caller.deviceKey, organisationId: caller.organisationId }, request.rawBody);
   });
-  mount(listRejects, async ({ query, caller }) => ingest.listRejects(caller.organisationId, query));
+  mount(listRejects, async ({ query, caller }) => ingest.listRejects(caller, query));
 }

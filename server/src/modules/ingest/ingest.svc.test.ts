@@ -130,7 +130,7 @@ describe("ingest", () => {
     const at = Date.now() - 60_000;
     send(part.ingest, one, { temperature: 20, timestamp: at });
     await part.ingest.drain();
-    await part.telemetry.changeSeries(one.key, one.id, "temperature", { min: -40, max: 85 });
+    await part.telemetry.changeSeries({ organisationId: one.organisationId }, one.key, one.id, "temperature", { min: -40, max: 85 });
     for (const [index, temperature] of [85, 85.1, -40, -41, 21].entries())
       send(part.ingest, one, { temperature, timestamp: at + 1 + index });
     await part.ingest.drain();
@@ -279,13 +279,13 @@ describe("ingest", () => {
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = await part.ingest.listRejects(organisationId, { deviceId: one.id, limit: 7, cursor });
+      const page = await part.ingest.listRejects({ organisationId }, { deviceId: one.id, limit: 7, cursor });
       seen.push(...page.items.map((item) => item.id));
       cursor = page.next;
     } while (cursor !== undefined);
     expect(new Set(seen).size).toBe(rows.length);
     expect(seen.length).toBe(rows.length);
-    expect((await part.ingest.listRejects(newId(), { limit: 7 })).items).toEqual([]);
+    expect((await part.ingest.listRejects({ organisationId: newId() }, { limit: 7 })).items).toEqual([]);
     await still.kill();
   });
 

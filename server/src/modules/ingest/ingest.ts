@@ -16,6 +16,7 @@ import { withCorrelationId } from "../../platform/log.ts";
 import type { Log } from "../../platform/log.ts";
 import type { RefusedPublish } from "../../platform/mqtt/hub.ts";
 import type { Refusal } from "../../platform/mqtt/principal.ts";
+import type { Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { CommittedBatch, SampleWriter, Telemetry } from "../telemetry/telemetry.ts";
@@ -428,9 +429,9 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
 
     /** What was refused in an organisation, newest first. */
     listRejects: (
-      organisationId: string,
+      whose: Within,
       query: { deviceId?: string | undefined; code?: string | undefined; limit: number; cursor?: string | undefined },
-    ): Promise<{ items: IngestReject[]; next?: string }> => listRejectPage(db, organisationId, query),
+    ): Promise<{ items: IngestReject[]; next?: string }> => listRejectPage(db.within(whose), whose.organisationId, query),
 
     /** Hears every fact, in memory: lets go of devices that were removed. */
     observe(fact: Fact): void {

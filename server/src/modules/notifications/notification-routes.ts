@@ -12,12 +12,10 @@ import type { Notifications } from "./notifications.ts";
 
 /** Ties the routes of `contract/src/notifications.ts` to the face. */
 export function mountNotifications(mount: Mount, notifications: Notifications): void {
-  mount(listNotificationTargets, async ({ query, caller }) => notifications.listTargets(caller.organisationId, query));
-  mount(addNotificationTarget, async ({ body, caller }) => notifications.addTarget(caller.organisationId, body));
-  mount(changeNotificationTarget, async ({ params, body, caller }) =>
-    notifications.changeTarget(caller.organisationId, params.targetId, body),
-  );
-  mount(removeNotificationTarget, async ({ params, caller }) => notifications.removeTarget(caller.organisationId, params.targetId));
-  mount(testNotificationTarget, async ({ params, caller }) => notifications.testTarget(caller.organisationId, params.targetId));
-  mount(listDeliveries, async ({ query, caller }) => notifications.listDeliveries(caller.organisationId, query));
+  mount(listNotificationTargets, async ({ query, caller }) => notifications.listTargets(caller, query));
+  mount(addNotificationTarget, async ({ body, caller }) => notifications.addTarget(caller, body));
+  mount(changeNotificationTarget, async ({ params, body, caller }) => notifications.changeTarget(caller, params.targetId, body));
+  mount(removeNotificationTarget, async ({ params, caller }) => notifications.removeTarget(caller, params.targetId));
+  mount(testNotificationTarget, async ({ params, caller }) => notifications.testTarget(caller, params.targetId));
+  mount(listDeliveries, async ({ query, caller }) => notifications.listDeliveries(caller, query));
 }

@@ -45,8 +45,8 @@ describe("notifications", () => {
     return createNotifications({ db, alarms, egress, seal, clock: systemClock, log, publicUrl: "https://roost.example.org", backOffMs });
   }
   const addWebhook = (minSeverity: "info" | "warning" | "critical" = "info", name = "Hook") =>
-    notifications.addTarget(organisationId, { kind: "webhook", name, url: catcher.url + secretPath, minSeverity });
-  const deliveries = async () => (await notifications.listDeliveries(organisationId, page)).items;
+    notifications.addTarget({ organisationId }, { kind: "webhook", name, url: catcher.url + secretPath, minSeverity });
+  const deliveries = async () => (await notifications.listDeliveries({ organisationId }, page)).items;
   const settledDeliveries = () =>
     expect.poll(async () => (await deliveries()).filter(({ state }) => state === "waiting").length, { timeout: 15_000 }).toBe(0);
 
@@ -77,15 +77,18 @@ describe("notifications", () => {
     dispatch = await createDispatch({ db, handlers, observe: (fact) => alarms.observe(fact), log });
     // A new handler begins with what comes after it: it must be there before the first fact.
     await dispatch.settle();
-    await alarms.addRule(organisationId, {
-      deviceId: device,
-      metric: "temperature",
-      above: 30,
-      hysteresis: 0,
-      forSeconds: 0,
-      severity: "warning",
-      enabled: true,
-    });
+    await alarms.addRule(
+      { organisationId },
+      {
+        deviceId: device,
+        metric: "temperature",
+        above: 30,
+        hysteresis: 0,
+        forSeconds: 0,
+        severity: "warning",
+        enabled: true,
+      },
+    );
   });
   afterEach(async () => {
     await dispatch.close();
@@ -120,9 +123,9 @@ describe("notifications", () => {
     const timestamp = Number(raised?.headers["x-roost-timestamp"]);
     expect(raised?.headers["x-roost-signature"]).toBe(signatureOf(raised?.body ?? "", timestamp, signingSecret));
 
-    const [alarm] = (await alarms.list(organisationId, { ...page, state: "all" })).items;
+    const [alarm] = (await alarms.list({ organisationId }, { ...page, state: "all" })).items;
     if (alarm === undefined) throw new TypeError("no alarm");
-    const { history } = await alarms.get(organisationId, alarm.id);
+    const { history } = await alarms.get({ organisationId }, alarm.id);
     expect(history.map(({ what }) => what).toSorted()).toEqual(["cleared", "notified", "notified", "raised"]);
     expect(history.find(({ what }) => what === "notified")?.detail).toBe("Hook: answered 204, try 1");
     expect((await deliveries()).map(({ what, state }) => [what, state])).toEqual([
@@ -229,7 +232,7 @@ describe("notifications", () => {
   it("tells only what is severe enough, and nobody who is switched off", async () => {
     await addWebhook("critical", "Critical only");
     const { id } = await addWebhook("info", "Off");
-    await notifications.changeTarget(organisationId, id, { enabled: false });
+    await notifications.changeTarget({ organisationId }, id, { enabled: false });
     await addWebhook("warning", "Warnings");
     await raise();
     await settledDeliveries();
@@ -252,12 +255,15 @@ describe("notifications", () => {
   });
 
   it("speaks Discord's language to Discord", async () => {
-    await notifications.addTarget(organisationId, {
-      kind: "discord",
-      name: "Chat",
-      url: `${catcher.url}/api/webhooks/1/abc`,
-      minSeverity: "info",
-    });
+    await notifications.addTarget(
+      { organisationId },
+      {
+        kind: "discord",
+        name: "Chat",
+        url: `${catcher.url}/api/webhooks/1/abc`,
+        minSeverity: "info",
+      },
+    );
     await raise();
     await settledDeliveries();
     const [message] = catcher.caught;
@@ -271,13 +277,13 @@ describe("notifications", () => {
 
   it("sends a test at once and answers what came back, without trying again", async () => {
     const { id } = await addWebhook();
-    expect(await notifications.testTarget(organisationId, id)).toMatchObject({
+    expect(await notifications.testTarget({ organisationId }, id)).toMatchObject({
       what: "test",
       state: "delivered",
       attempts: [{ status: 204 }],
     });
     catcher.otherwise({ status: 500 });
-    expect(await notifications.testTarget(organisationId, id)).toMatchObject({
+    expect(await notifications.testTarget({ organisationId }, id)).toMatchObject({
       what: "test",
       state: "failed",
       attempts: [{ status: 500 }],
@@ -291,7 +297,7 @@ describe("notifications", () => {
     await raise();
     await settledDeliveries();
     expect(target.address).toBe(`${catcher.url}/***`);
-    expect(JSON.stringify(await notifications.listTargets(organisationId, page))).not.toContain("9f8e7d6c5b4a");
+    expect(JSON.stringify(await notifications.listTargets({ organisationId }, page))).not.toContain("9f8e7d6c5b4a");
     expect(JSON.stringify(await deliveries())).not.toContain("9f8e7d6c5b4a");
     const rows = await db.query<{ text: string }>(sql`select t::text as text from notification_targets t`);
     const hex = Buffer.from("9f8e7d6c5b4a").toString("hex");
@@ -312,7 +318,7 @@ describe("notifications", () => {
     "ftp://example.org/",
     "http://u:p@127.0.0.1/",
   ])("S10: refuses %s as a target", async (url) => {
-    const adding = notifications.addTarget(organisationId, { kind: "webhook", name: "Bad", url, minSeverity: "info" });
+    const adding = notifications.addTarget({ organisationId }, { kind: "webhook", name: "Bad", url, minSeverity: "info" });
     await expect(adding).rejects.toMatchObject({ code: "notifications.address_refused" });
   });
 
@@ -323,11 +329,11 @@ describe("notifications", () => {
     notifications = notificationsOf({ backOffMs: [3_600_000] });
     await raise();
     await expect.poll(async () => (await deliveries())[0]?.attempts.length, { timeout: 10_000 }).toBe(1);
-    await notifications.removeTarget(organisationId, id);
+    await notifications.removeTarget({ organisationId }, id);
     const [delivery] = await deliveries();
     expect(delivery).toMatchObject({ state: "failed", targetName: "Hook" });
     expect(delivery).not.toHaveProperty("targetId");
-    await expect(notifications.removeTarget(organisationId, id)).rejects.toMatchObject({ code: "notifications.target_not_found" });
+    await expect(notifications.removeTarget({ organisationId }, id)).rejects.toMatchObject({ code: "notifications.target_not_found" });
   });
 
   it("shows and changes nothing of another organisation", async () => {
@@ -335,11 +341,11 @@ describe("notifications", () => {
     await raise();
     await settledDeliveries();
     const code = "notifications.target_not_found";
-    expect((await notifications.listTargets(strangers, page)).items).toEqual([]);
-    expect((await notifications.listDeliveries(strangers, page)).items).toEqual([]);
-    await expect(notifications.removeTarget(strangers, id)).rejects.toMatchObject({ code });
-    await expect(notifications.testTarget(strangers, id)).rejects.toMatchObject({ code });
-    await expect(notifications.changeTarget(strangers, id, { name: "Mine" })).rejects.toMatchObject({ code });
+    expect((await notifications.listTargets({ organisationId: strangers }, page)).items).toEqual([]);
+    expect((await notifications.listDeliveries({ organisationId: strangers }, page)).items).toEqual([]);
+    await expect(notifications.removeTarget({ organisationId: strangers }, id)).rejects.toMatchObject({ code });
+    await expect(notifications.testTarget({ organisationId: strangers }, id)).rejects.toMatchObject({ code });
+    await expect(notifications.changeTarget({ organisationId: strangers }, id, { name: "Mine" })).rejects.toMatchObject({ code });
   });
 
   it("pages through targets and deliveries without loss or repeat", async () => {
@@ -350,16 +356,19 @@ describe("notifications", () => {
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
-      const answer: Awaited<ReturnType<Notifications["listDeliveries"]>> = await notifications.listDeliveries(organisationId, {
-        limit: 2,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
+      const answer: Awaited<ReturnType<Notifications["listDeliveries"]>> = await notifications.listDeliveries(
+        { organisationId },
+        {
+          limit: 2,
+          ...(cursor === undefined ? {} : { cursor }),
+        },
+      );
       seen.push(...answer.items.map(({ targetName }) => targetName));
       cursor = answer.next;
     } while (cursor !== undefined);
     expect(seen.toSorted()).toEqual(["Hook 0", "Hook 1", "Hook 2", "Hook 3", "Hook 4"]);
-    const first = await notifications.listTargets(organisationId, { limit: 3 });
-    const second = await notifications.listTargets(organisationId, { limit: 3, cursor: first.next ?? "" });
+    const first = await notifications.listTargets({ organisationId }, { limit: 3 });
+    const second = await notifications.listTargets({ organisationId }, { limit: 3, cursor: first.next ?? "" });
     expect([...first.items, ...second.items].map(({ id }) => id)).toEqual(ids);
     expect(second.next).toBeUndefined();
   });

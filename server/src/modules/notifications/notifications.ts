@@ -15,6 +15,7 @@ import type { Fact, FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
+import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import { createDeliverer, leaseSeconds, sealPurpose } from "./deliverer.ts";
 import { findDue, failWaiting, insertDelivery, selectDeliveries } from "./delivery-store.ts";
@@ -65,9 +66,9 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
     /** Handlers of facts, for the dispatcher. */
     handlers: [{ name: "notifications.alarms", types: ["alarm.raised", "alarm.cleared"], handle }] satisfies FactHandler[],
 
-    async listTargets(organisationId: string, query: Page): Promise<{ items: NotificationTarget[]; next?: string }> {
+    async listTargets(whose: Within, query: Page): Promise<{ items: NotificationTarget[]; next?: string }> {
       const [afterId] = query.cursor === undefined ? [] : readCursor(query.cursor, ["uuid"]);
-      const items = await targets.selectTargets(db, organisationId, afterId, query.limit + 1);
+      const items = await targets.selectTargets(db.within(whose), whose.organisationId, afterId, query.limit + 1);
       return pageOf(items, query.limit, (last) => [last.id]);
     },
 
@@ -78,7 +79,7 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
      * @throws {AppError} `notifications.address_refused`, `notifications.too_many_targets`
      */
     async addTarget(
-      organisationId: string,
+      whose: Whose,
       { kind, name, url, minSeverity }: { kind: TargetKind; name: string; url: string; minSeverity: Severity },
     ): Promise<NotificationTarget & { signingSecret?: string }> {
       try {
@@ -94,11 +95,11 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
         url: seal.seal(Buffer.from(url), sealPurpose(id, "url")),
         secret: signingSecret === undefined ? undefined : seal.seal(Buffer.from(signingSecret), sealPurpose(id, "secret")),
       };
-      await db.transaction(async (tx) => {
-        if ((await targets.countTargets(tx, organisationId)) >= maxTargets) {
+      await db.within(whose).transaction(async (tx) => {
+        if ((await targets.countTargets(tx, whose.organisationId)) >= maxTargets) {
           throw notificationErrors.too_many_targets({ limit: maxTargets });
         }
-        await targets.insertTarget(tx, organisationId, target, sealed);
+        await targets.insertTarget(tx, whose.organisationId, target, sealed);
       });
       return signingSecret === undefined ? target : { ...target, signingSecret };
     },
@@ -109,12 +110,12 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
      * @throws {AppError} `notifications.target_not_found`
      */
     async changeTarget(
-      organisationId: string,
+      whose: Whose,
       targetId: NotificationTargetId,
       change: { name?: string | undefined; minSeverity?: Severity | undefined; enabled?: boolean | undefined },
     ): Promise<NotificationTarget> {
-      return db.transaction(async (tx) => {
-        const before = await targets.lockTarget(tx, organisationId, targetId);
+      return db.within(whose).transaction(async (tx) => {
+        const before = await targets.lockTarget(tx, whose.organisationId, targetId);
         if (before === undefined) throw notificationErrors.target_not_found({ targetId });
         const after: NotificationTarget = {
           ...before,
@@ -132,9 +133,9 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
      *
      * @throws {AppError} `notifications.target_not_found`
      */
-    async removeTarget(organisationId: string, targetId: NotificationTargetId): Promise<void> {
-      await db.transaction(async (tx) => {
-        const target = await targets.lockTarget(tx, organisationId, targetId);
+    async removeTarget(whose: Whose, targetId: NotificationTargetId): Promise<void> {
+      await db.within(whose).transaction(async (tx) => {
+        const target = await targets.lockTarget(tx, whose.organisationId, targetId);
         if (target === undefined) throw notificationErrors.target_not_found({ targetId });
         await failWaiting(tx, targetId);
         await targets.deleteTarget(tx, targetId);
@@ -146,26 +147,32 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
      *
      * @throws {AppError} `notifications.target_not_found`
      */
-    async testTarget(organisationId: string, targetId: NotificationTargetId): Promise<Delivery> {
+    async testTarget(whose: Whose, targetId: NotificationTargetId): Promise<Delivery> {
       const id = newId();
-      await db.transaction(async (tx) => {
-        const target = await targets.lockTarget(tx, organisationId, targetId);
+      await db.within(whose).transaction(async (tx) => {
+        const target = await targets.lockTarget(tx, whose.organisationId, targetId);
         if (target === undefined) throw notificationErrors.target_not_found({ targetId });
-        await insertDelivery(tx, { id, organisationId, target, notice: testNotice(new Date(clock.nowMs())), leaseSeconds });
+        await insertDelivery(tx, {
+          id,
+          organisationId: whose.organisationId,
+          target,
+          notice: testNotice(new Date(clock.nowMs())),
+          leaseSeconds,
+        });
       });
       const due = await findDue(db, id);
       if (due !== undefined) await deliverer.attempt(due, { retry: false });
-      const [delivery] = await selectDeliveries(db, { organisationId, deliveryId: id, limit: 1 });
+      const [delivery] = await selectDeliveries(db.within(whose), { organisationId: whose.organisationId, deliveryId: id, limit: 1 });
       if (delivery === undefined) throw notificationErrors.target_not_found({ targetId });
       return delivery;
     },
 
     async listDeliveries(
-      organisationId: string,
+      whose: Within,
       query: Page & { alarmId?: AlarmId | undefined; targetId?: NotificationTargetId | undefined },
     ): Promise<{ items: Delivery[]; next?: string }> {
-      const items = await selectDeliveries(db, {
-        organisationId,
+      const items = await selectDeliveries(db.within(whose), {
+        organisationId: whose.organisationId,
         alarmId: query.alarmId,
         targetId: query.targetId,
         after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["instant", "uuid"]),

@@ -1,6 +1,7 @@
 import { telemetryErrors } from "@roost/contract/telemetry";
 
 import type { Queryable } from "../../platform/db.ts";
+import type { Within } from "../../platform/tenancy.ts";
 import { offsetReader } from "./buckets.ts";
 import { findNextHour, selectHotSegments, selectSamples } from "./sample-store.ts";
 import type { Sample } from "./sample-store.ts";
@@ -9,6 +10,8 @@ import type { SeriesEntry } from "./series.ts";
 
 /** What is asked of an export; metrics absent = all. */
 export interface ExportQuery {
+  /** On whose behalf. Absent: the platform's own work. */
+  readonly within?: Within | undefined;
   readonly deviceKey: number;
   readonly metrics?: readonly string[] | undefined;
   readonly from: Date;

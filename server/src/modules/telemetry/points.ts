@@ -2,6 +2,7 @@ import { telemetryErrors } from "@roost/contract/telemetry";
 import type { Points } from "@roost/contract/telemetry";
 
 import type { Queryable } from "../../platform/db.ts";
+import type { Within } from "../../platform/tenancy.ts";
 import { bucketsOf, countBuckets, fittingResolution, startOf } from "./buckets.ts";
 import { selectBuckets } from "./points-store.ts";
 import { countRange, findHourAfter, selectSamples } from "./sample-store.ts";
@@ -10,6 +11,8 @@ import type { SeriesEntry } from "./series.ts";
 
 /** What is asked of one metric over a range; see the route `queryTelemetry`. */
 export interface PointsQuery {
+  /** On whose behalf. Absent: the platform's own work. */
+  readonly within?: Within | undefined;
   readonly deviceKey: number;
   readonly metric: string;
   /** Inclusive. */

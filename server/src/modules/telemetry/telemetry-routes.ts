@@ -2,12 +2,13 @@ import { changeSeries, exportTelemetry, listSeries, queryTelemetry, streamTeleme
 import type { Series } from "@roost/contract/telemetry";
 
 import type { Mount } from "../../platform/http/mount.ts";
+import type { Within } from "../../platform/tenancy.ts";
 import { qualityOf } from "./series.ts";
 import type { SeriesWithLatest, Telemetry } from "./telemetry.ts";
 
 /** What telemetry asks of devices: one device of an organisation. @throws {AppError} `devices.not_found` */
 export interface DeviceLookup {
-  get(organisationId: string, deviceId: string): Promise<{ readonly key: number; readonly id: string }>;
+  get(within: Within, deviceId: string): Promise<{ readonly key: number; readonly id: string }>;
 }
 
 function toSeries({ series, latest }: SeriesWithLatest): Series {
@@ -39,21 +40,22 @@ function namesIn(list: string | undefined): string[] | undefined {
 /** Ties the routes of telemetry to its face. */
 export function mountTelemetry(mount: Mount, telemetry: Telemetry, devices: DeviceLookup): void {
   mount(listSeries, async ({ params, caller }) => {
-    const device = await devices.get(caller.organisationId, params.deviceId);
+    const device = await devices.get(caller, params.deviceId);
     return { items: (await telemetry.listSeries(device.key)).map(toSeries) };
   });
   mount(changeSeries, async ({ params, body, caller }) => {
-    const device = await devices.get(caller.organisationId, params.deviceId);
-    const changed = await telemetry.changeSeries(device.key, device.id, params.metric, body);
+    const device = await devices.get(caller, params.deviceId);
+    const changed = await telemetry.changeSeries(caller, device.key, device.id, params.metric, body);
     return toSeries({ series: changed, latest: undefined });
   });
   mount(queryTelemetry, async ({ params, query, caller }) => {
-    const device = await devices.get(caller.organisationId, params.deviceId);
-    return telemetry.query({ deviceKey: device.key, ...query });
+    const device = await devices.get(caller, params.deviceId);
+    return telemetry.query({ within: caller, deviceKey: device.key, ...query });
   });
   mount(exportTelemetry, async ({ params, query, caller }) => {
-    const device = await devices.get(caller.organisationId, params.deviceId);
+    const device = await devices.get(caller, params.deviceId);
     const body = await telemetry.exportCsv({
+      within: caller,
       deviceKey: device.key,
       metrics: namesIn(query.metrics),
       from: query.from,
@@ -63,7 +65,7 @@ export function mountTelemetry(mount: Mount, telemetry: Telemetry, devices: Devi
     return { body, headers: { "content-disposition": `attachment; filename="${device.id}.csv"` } };
   });
   mount(streamTelemetry, async ({ params, query, caller, request }) => {
-    const device = await devices.get(caller.organisationId, params.deviceId);
+    const device = await devices.get(caller, params.deviceId);
     const lastEventId = request.headers["last-event-id"];
     const signal = AbortSignal.any([request.signal, caller.signal]);
     const body = telemetry.stream({

@@ -233,12 +233,14 @@ describe("the telemetry store", () => {
   it("changes unit and limits in place: absent stays, null removes", async () => {
     const device = await addTestDevice(db, telemetry, ["temperature"]);
     const id = `d-${device.organisationId}`;
-    await telemetry.changeSeries(device.deviceKey, id, "temperature", { min: -40, max: 85 });
-    await telemetry.changeSeries(device.deviceKey, id, "temperature", { unit: "%", max: null });
+    await telemetry.changeSeries({ organisationId: device.organisationId }, device.deviceKey, id, "temperature", { min: -40, max: 85 });
+    await telemetry.changeSeries({ organisationId: device.organisationId }, device.deviceKey, id, "temperature", { unit: "%", max: null });
     expect(first(device)).toMatchObject({ unit: "%", min: -40, max: undefined });
     const facts = await db.query(sql`select e.type from events e where e.noun_id = ${id}`);
     expect(facts).toEqual([{ type: "device.changed" }, { type: "device.changed" }]);
-    await expect(telemetry.changeSeries(device.deviceKey, id, "pressure", {})).rejects.toMatchObject({ code: "telemetry.unknown_metric" });
+    await expect(
+      telemetry.changeSeries({ organisationId: device.organisationId }, device.deviceKey, id, "pressure", {}),
+    ).rejects.toMatchObject({ code: "telemetry.unknown_metric" });
   });
 
   it("drops a partition only after a slow reader, and makes nobody else wait for it", async () => {

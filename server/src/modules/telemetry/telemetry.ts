@@ -6,6 +6,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Whose } from "../../platform/tenancy.ts";
 import { createCompaction } from "./compaction.ts";
 import type { CompactionReport } from "./compaction.ts";
 import { exportLines } from "./export-csv.ts";
@@ -105,12 +106,13 @@ export function createTelemetry({ db, log, describe }: TelemetryDeps) {
     forgetDevice: (deviceKey: number): void => registry.forget(deviceKey),
     /** Sets a metric's unit and limits; absent stays, null removes. @throws {AppError} `telemetry.unknown_metric` */
     async changeSeries(
+      whose: Whose,
       deviceKey: number,
       deviceId: string,
       metric: string,
       change: { unit?: Unit | undefined; min?: number | null | undefined; max?: number | null | undefined },
     ): Promise<SeriesEntry> {
-      const changed = await db.transaction(async (tx) => {
+      const changed = await db.within(whose).transaction(async (tx) => {
         const entry = await updateSeries(tx, deviceKey, metric, change);
         if (entry === undefined) throw telemetryErrors.unknown_metric({ metric });
         await emit(tx, { organisationId: entry.organisationId, type: "device.changed", nounId: deviceId });
@@ -171,7 +173,7 @@ export function createTelemetry({ db, log, describe }: TelemetryDeps) {
     async query(query: PointsQuery): Promise<Points> {
       const series = await findSeries(query.deviceKey, query.metric);
       if (series === undefined) throw telemetryErrors.unknown_metric({ metric: query.metric });
-      return readPoints(db, series, query);
+      return readPoints(query.within === undefined ? db : db.within(query.within), series, query);
     },
     /**
      * Samples as CSV, header first, oldest first, in pieces of a few thousand lines.
@@ -185,7 +187,7 @@ export function createTelemetry({ db, log, describe }: TelemetryDeps) {
       const missing = query.metrics?.find((metric) => !all.some((entry) => entry.metric === metric));
       if (missing !== undefined) throw telemetryErrors.unknown_metric({ metric: missing });
       const wanted = query.metrics === undefined ? all : all.filter((entry) => query.metrics?.includes(entry.metric) === true);
-      return exportLines(db, wanted, query);
+      return exportLines(query.within === undefined ? db : db.within(query.within), wanted, query);
     },
     /** Server-sent events of a device's samples, from now on or from the last event's id on, until the signal aborts. */
     stream: (query: StreamQuery): AsyncIterable<string> => streams.stream(query),
