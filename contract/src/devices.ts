@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { defineErrors } from "./errors.ts";
-import { deviceId, metricName, organisationId, siteId } from "./ids.ts";
+import { deviceGroupId, deviceId, metricName, organisationId, siteId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
 import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
@@ -20,6 +20,8 @@ export const device = z.object({
   id: deviceId,
   organisationId,
   siteId: siteId.optional(),
+  /** Groups it belongs to, of those the caller may see. Absent: none. */
+  groupIds: z.array(deviceGroupId).optional(),
   name: z.string(),
   /** What kind of thing it is, as a kit's manifest names it; `generic` without a kit. */
   kind: z.string(),
@@ -78,10 +80,13 @@ export type ClaimTicket = z.output<typeof claimTicket>;
 export const deviceErrors = defineErrors("devices", {
   not_found: [404, "There is no such device."],
   already_exists: [409, "A device with this id exists already in this installation. Ids are unique; choose another."],
+  unknown_place: [422, "There is no such site or device group here."],
+  out_of_reach: [403, "You act in a part of the organisation only, and the device would leave it. Ask somebody who acts in all of it."],
   name_mismatch: [409, "The name given does not match the device's id. Nothing was removed."],
 });
 
 const oneDevice = z.object({ deviceId });
+const groupIds = z.array(deviceGroupId).max(50);
 
 export const listDevices = defineRoute({
   operation: "listDevices",
@@ -89,7 +94,12 @@ export const listDevices = defineRoute({
   path: "/api/v1/devices",
   access: "devices:read",
   summary: "Lists devices by name, with their newest values and open alarms.",
-  query: page.extend({ q: z.string().max(120).optional(), state: deviceState.optional() }),
+  query: page.extend({
+    q: z.string().max(120).optional(),
+    state: deviceState.optional(),
+    siteId: siteId.optional(),
+    groupId: deviceGroupId.optional(),
+  }),
   reply: listOf(fleetDevice).extend({ counts: z.record(deviceState, z.number().int()) }),
 });
 
@@ -118,10 +128,12 @@ export const addDevice = defineRoute({
       .regex(/^[a-z][a-z0-9_.-]{0,63}$/)
       .default("generic"),
     heartbeatSeconds: z.number().min(1).max(86_400).default(60),
+    siteId: siteId.optional(),
+    groupIds: groupIds.optional(),
   }),
   reply: z.object({ device, ticket: claimTicket }),
   status: 201,
-  errors: [deviceErrors.already_exists],
+  errors: [deviceErrors.already_exists, deviceErrors.unknown_place, deviceErrors.out_of_reach],
 });
 
 export const changeDevice = defineRoute({
@@ -129,11 +141,17 @@ export const changeDevice = defineRoute({
   method: "PATCH",
   path: "/api/v1/devices/:deviceId",
   access: "devices:write",
-  summary: "Changes a device's name or pace; absent fields stay as they are.",
+  summary: "Changes a device's name, pace, site or groups; absent fields stay as they are, null takes it off its site.",
   params: oneDevice,
-  body: z.strictObject({ name: name.optional(), heartbeatSeconds: z.number().min(1).max(86_400).optional() }),
+  body: z.strictObject({
+    name: name.optional(),
+    heartbeatSeconds: z.number().min(1).max(86_400).optional(),
+    siteId: siteId.nullable().optional(),
+    /** All it shall belong to, of the groups that the caller may see; in others it stays. */
+    groupIds: groupIds.optional(),
+  }),
   reply: device,
-  errors: [deviceErrors.not_found],
+  errors: [deviceErrors.not_found, deviceErrors.unknown_place, deviceErrors.out_of_reach],
 });
 
 export const removeDevice = defineRoute({

@@ -28,6 +28,15 @@ export type DeviceGroupId = z.infer<typeof deviceGroupId>;
 export const roleId = uuid.brand("RoleId");
 export type RoleId = z.infer<typeof roleId>;
 
+export const invitationId = uuid.brand("InvitationId");
+export type InvitationId = z.infer<typeof invitationId>;
+
+export const supportGrantId = uuid.brand("SupportGrantId");
+export type SupportGrantId = z.infer<typeof supportGrantId>;
+
+export const deviceTransferId = uuid.brand("DeviceTransferId");
+export type DeviceTransferId = z.infer<typeof deviceTransferId>;
+
 /** A person's id, as the sign-in library makes it. */
 export const personId = personal("id", z.string().min(1).max(64)).brand("PersonId");
 export type PersonId = z.infer<typeof personId>;

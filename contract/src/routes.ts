@@ -4,17 +4,34 @@ import * as claim from "./claim.ts";
 import * as devices from "./devices.ts";
 import * as ingest from "./ingest.ts";
 import * as notifications from "./notifications.ts";
+import * as organisations from "./organisations.ts";
+import * as people from "./people.ts";
+import * as platformAdministration from "./platform-administration.ts";
 import type { Route } from "./route.ts";
 import * as secrets from "./secrets.ts";
 import * as signIn from "./sign-in.ts";
 import * as system from "./system.ts";
 import * as telemetry from "./telemetry.ts";
+import * as transfers from "./transfers.ts";
 
 function routesOf(contract: Record<string, unknown>): Route[] {
   return Object.values(contract).filter((value): value is Route => typeof value === "object" && value !== null && "operation" in value);
 }
 
 /** Every route of the platform, in the order of the reference. */
-export const routes: readonly Route[] = [auth, signIn, devices, claim, telemetry, ingest, alarms, notifications, secrets, system].flatMap(
-  (contract) => routesOf({ ...contract }),
-);
+export const routes: readonly Route[] = [
+  auth,
+  signIn,
+  organisations,
+  people,
+  platformAdministration,
+  devices,
+  transfers,
+  claim,
+  telemetry,
+  ingest,
+  alarms,
+  notifications,
+  secrets,
+  system,
+].flatMap((contract) => routesOf({ ...contract }));

@@ -1,0 +1,32 @@
+import type { Permission } from "./permissions.ts";
+
+/** What each permission lets somebody do, as a sentence for people begins with "May …". */
+export const permissionWords: Readonly<Record<Permission, string>> = {
+  "devices:read": "see devices, sites and groups",
+  "devices:write": "add, change and remove devices, and say where they stand",
+  "devices:credentials": "make, rotate and take away the credentials of devices",
+  "devices:transfer": "hand devices over to another organisation, and take them over",
+  "telemetry:read": "see values and charts, and follow them live",
+  "telemetry:export": "download values as a file",
+  "rejects:read": "see what devices sent and Roost refused",
+  "alarms:read": "see alarms and their rules",
+  "alarms:acknowledge": "acknowledge alarms",
+  "alarms:configure": "add, change and remove alarm rules",
+  "notifications:read": "see who is told about alarms, and what was sent",
+  "notifications:configure": "change who is told about alarms, and how",
+  "tokens:write": "make and remove API tokens of the organisation",
+  "people:read": "see who belongs to the organisation and what they may",
+  "people:write": "invite people, change what they may, and remove them, up to the own rights",
+  "roles:write": "make, change and remove roles, up to the own rights",
+  "sites:write": "add, rename and remove sites and device groups",
+  "audit:read": "see who did what in the organisation",
+  "personal:export": "download everything Roost holds about a person or a device",
+  "personal:erase": "have everything about a person or a device erased",
+  "organisation:read": "see the organisation itself",
+  "organisation:write": "rename the organisation, and let platform administrators in for a time",
+  "system:read": "see the state of the installation and its readiness",
+  "platform:organisations": "make organisations and platform administrators, and ask tenants to be let in; see no tenant's data",
+  "platform:secrets": "look after the secrets of the installation and single sign-on, without seeing them",
+  "platform:flags": "switch features of the installation",
+  "platform:audit": "see and check the audit trail of the installation itself",
+};
