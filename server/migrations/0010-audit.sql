@@ -56,12 +56,45 @@ select close_rows('audit_chain');
 
 -- Signed: the chain was this long and ended like this at that time.
 create table audit_checkpoints (
-  position bigint primary key,
+  -- `cut`: what lies before was taken away because its time was over; the chain begins after it.
+  kind text not null check (kind in ('head', 'cut')),
+  position bigint not null,
   mac bytea not null,
   at timestamptz not null,
-  signature bytea not null
+  signature bytea not null,
+  primary key (position, kind)
 );
 select close_rows('audit_checkpoints');
+
+-- Everything of an organisation before this instant was taken out of the trail. Under a MAC: nobody else can say so.
+create table audit_retirements (
+  id uuid primary key,
+  organisation_id uuid,
+  retired_before timestamptz not null,
+  at timestamptz not null,
+  mac bytea not null
+);
+create index audit_retirements_organisation_id_idx on audit_retirements (organisation_id, retired_before);
+select close_rows('audit_retirements');
+
+-- What was taken out: lines of JSON, packed, in the form of the export; kept much longer.
+create table audit_archives (
+  id uuid primary key,
+  organisation_id uuid,
+  from_at timestamptz not null,
+  to_at timestamptz not null,
+  entries integer not null,
+  content bytea not null,
+  mac bytea not null,
+  made_at timestamptz not null
+);
+create index audit_archives_organisation_id_from_at_idx on audit_archives (organisation_id, from_at);
+select close_rows('audit_archives');
+
+-- Days the trail and its archive are kept belong to the one place of such policies.
+alter table retention_policies drop constraint retention_policies_kind_check;
+alter table retention_policies add constraint retention_policies_kind_check
+  check (kind in ('samples', 'hours', 'days', 'rejects', 'events', 'audit', 'audit_archive'));
 
 -- The key of MACs and signatures, sealed with the installation's key.
 create table audit_keys (

@@ -19,6 +19,8 @@ export const beginning: Buffer = Buffer.alloc(32);
 export function createMacs(key: Buffer) {
   const entryKey = derive(key, "roost audit entry");
   const linkKey = derive(key, "roost audit link");
+  const retirementKey = derive(key, "roost audit retirement");
+  const archiveKey = derive(key, "roost audit archive");
   return {
     entry: (entry: StoredEntry): Buffer => hmac(entryKey, entryText(entry)),
     link: (link: LinkParts): Buffer =>
@@ -33,6 +35,14 @@ export function createMacs(key: Buffer) {
           link.previous.toString("hex"),
         ]),
       ),
+    /** Says that what is older is gone by rule. */
+    retirement: ({ id, organisationId, before }: { id: string; organisationId: string | null; before: Date }): Buffer =>
+      hmac(retirementKey, JSON.stringify([id, organisationId, before.toISOString()])),
+    archive: ({ id, organisationId, content }: { id: string; organisationId: string | null; content: Buffer }): Buffer =>
+      createHmac("sha256", archiveKey)
+        .update(JSON.stringify([id, organisationId]))
+        .update(content)
+        .digest(),
   };
 }
 export type Macs = ReturnType<typeof createMacs>;
