@@ -40,10 +40,16 @@ export async function useSetupCode(tx: Transaction, codeHash: Buffer): Promise<s
   return row?.organisation_id;
 }
 
-/** A person with a password, in the form in which the sign-in library looks them up. */
-export async function addPerson(tx: Transaction, person: { email: string; name: string; passwordHash: string }): Promise<string> {
+/** A person with a password, in the form in which the sign-in library looks them up. `undefined` where the e-mail address is taken. */
+export async function addPerson(
+  tx: Transaction,
+  person: { email: string; name: string; passwordHash: string; isEmailVerified?: boolean },
+): Promise<string | undefined> {
   const id = newId();
-  await tx.query(sql`insert into people (id, name, email) values (${id}, ${person.name}, ${person.email})`);
+  const added = await tx.query(sql`
+    insert into people (id, name, email, email_verified) values (${id}, ${person.name}, ${person.email}, ${person.isEmailVerified ?? false})
+    on conflict (email) do nothing returning id`);
+  if (added.length === 0) return undefined;
   await tx.query(sql`
     insert into accounts (id, account_id, provider_id, person_id, password)
     values (${newId()}, ${id}, 'credential', ${id}, ${person.passwordHash})`);

@@ -7,7 +7,7 @@ import type { Permission } from "@roost/contract/permissions";
 
 import type { Config } from "../../config.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db, Transaction } from "../../platform/db.ts";
 import type { CredentialRequest, HeldCaller } from "../../platform/http/access.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
@@ -26,6 +26,10 @@ import type { SignInRequest } from "./sign-in.ts";
 import * as tokens from "./token-store.ts";
 import { addApiToken, toApiToken } from "./tokens.ts";
 import type { NewToken } from "./tokens.ts";
+
+export { membershipColumns, partsOf, toMembership } from "./membership-store.ts";
+export type { Membership, MembershipRow } from "./membership-store.ts";
+export type { SignInRequest } from "./sign-in.ts";
 
 export interface AuthDeps {
   readonly db: Db;
@@ -121,6 +125,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
         const organisationId = await store.useSetupCode(tx, codeHash);
         if (organisationId === undefined) throw authErrors.already_set_up();
         const personId = await store.addPerson(tx, { email, name: input.name ?? email.split("@")[0] ?? email, passwordHash });
+        if (personId === undefined) throw authErrors.already_set_up();
         await addMembership(tx, organisationId, personId, "owner");
         await store.saveFirstPerson(tx, personId);
       });
@@ -130,6 +135,24 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
 
     /** @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
     signIn: (input: { email: string; password: string }, request: SignInRequest) => signIn.withCookie(input, request),
+
+    /** Hashes the password of an account to be made. @throws {AppError} `auth.weak_password` */
+    async hashNewPassword(input: { email: string; name: string; password: string }): Promise<string> {
+      if (isWeak(input.password, [input.email, input.name])) throw authErrors.weak_password();
+      return hasher.hash(input.password);
+    },
+    /**
+     * Makes an account within a transaction of the platform's; it belongs to no organisation yet. `undefined` where the address is taken.
+     *
+     * @param person - E-mail in lower case; password as `hashNewPassword` answers it.
+     */
+    addPerson: (
+      tx: Transaction,
+      person: { email: string; name: string; passwordHash: string; isEmailVerified: boolean },
+    ): Promise<string | undefined> => store.addPerson(tx, person),
+    /** Takes the tokens away that somebody made in an organisation they leave: coming back does not revive them. */
+    removeTokensOf: (tx: Transaction, organisationId: string, personId: string): Promise<void> =>
+      tokens.removeTokensOf(tx, organisationId, personId),
 
     /** A bearer token that ends after a day. @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
     login: (input: { username: string; password: string }, request: SignInRequest) => signIn.withBearer(input, request),

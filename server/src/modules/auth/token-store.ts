@@ -106,6 +106,10 @@ export async function removeToken(db: Queryable, organisationId: string, tokenId
   return rows.length > 0;
 }
 
+export async function removeTokensOf(db: Queryable, organisationId: string, personId: string): Promise<void> {
+  await db.query(sql`delete from api_tokens where organisation_id = ${organisationId} and person_id = ${personId}`);
+}
+
 /** Notes a use; at most one write a minute for each token. */
 export async function touchToken(db: Queryable, tokenId: string): Promise<void> {
   await db.query(
