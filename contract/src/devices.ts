@@ -4,8 +4,8 @@ import { defineErrors } from "./errors.ts";
 import { deviceGroupId, deviceId, metricName, organisationId, siteId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
 import { personal } from "./personal.ts";
+import { quality } from "./quality.ts";
 import { defineRoute } from "./route.ts";
-import { quality } from "./telemetry.ts";
 import { instant } from "./time.ts";
 import { unit } from "./units.ts";
 

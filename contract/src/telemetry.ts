@@ -1,15 +1,12 @@
 import { z } from "zod";
 
+import { deviceErrors } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
 import { deviceId, metricName } from "./ids.ts";
+import { quality } from "./quality.ts";
 import { defineRoute } from "./route.ts";
 import { instant, timeZone } from "./time.ts";
 import { unit } from "./units.ts";
-
-/** How far a value can be trusted. A missing value has no quality: it is not there. */
-export const qualities = ["ok", "suspect", "stale", "estimated"] as const;
-export const quality = z.enum(qualities);
-export type Quality = z.infer<typeof quality>;
 
 /** A metric of one device: what it measures and what values are possible. */
 export const series = z.object({
@@ -43,6 +40,7 @@ export const listSeries = defineRoute({
   summary: "Lists the metrics of a device with their newest values, by name.",
   params: oneDevice,
   reply: z.object({ items: z.array(series) }),
+  errors: [deviceErrors.not_found],
 });
 
 export const changeSeries = defineRoute({
@@ -54,7 +52,7 @@ export const changeSeries = defineRoute({
   params: oneDevice.extend({ metric: metricName }),
   body: z.strictObject({ unit: unit.optional(), min: z.number().nullable().optional(), max: z.number().nullable().optional() }),
   reply: series,
-  errors: [telemetryErrors.unknown_metric],
+  errors: [deviceErrors.not_found, telemetryErrors.unknown_metric],
 });
 
 /**
@@ -98,7 +96,7 @@ export const queryTelemetry = defineRoute({
     timeZone: timeZone.default("UTC"),
   }),
   reply: points,
-  errors: [telemetryErrors.unknown_metric, telemetryErrors.range_reversed, telemetryErrors.range_too_fine],
+  errors: [deviceErrors.not_found, telemetryErrors.unknown_metric, telemetryErrors.range_reversed, telemetryErrors.range_too_fine],
 });
 
 export const exportTelemetry = defineRoute({
@@ -110,7 +108,7 @@ export const exportTelemetry = defineRoute({
   params: oneDevice,
   query: z.object({ metrics: z.string().max(4_000).optional(), from: instant, to: instant, timeZone: timeZone.default("UTC") }),
   streams: "text/csv",
-  errors: [telemetryErrors.range_reversed],
+  errors: [deviceErrors.not_found, telemetryErrors.range_reversed],
 });
 
 /** One line of a live stream: a sample of an open chart. */
@@ -126,4 +124,5 @@ export const streamTelemetry = defineRoute({
   params: oneDevice,
   query: z.object({ metrics: z.string().max(4_000).optional() }),
   streams: "text/event-stream",
+  errors: [deviceErrors.not_found],
 });

@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { metricNamePattern } from "@roost/contract/ids";
 import { ingestErrors, ingestLimits } from "@roost/contract/ingest";
 import type { IngestErrorName } from "@roost/contract/ingest";
-import { qualities } from "@roost/contract/telemetry";
+import { qualities } from "@roost/contract/quality";
 
 import { readStamp } from "./stamp.ts";
 import type { Stamp } from "./stamp.ts";

@@ -1,4 +1,4 @@
-import type { Quality } from "@roost/contract/telemetry";
+import type { Quality } from "@roost/contract/quality";
 import type { Unit } from "@roost/contract/units";
 
 /** How a stored quality is read: the low four bits; bit 16 says that the receive time stands in for a wrong or missing clock. */

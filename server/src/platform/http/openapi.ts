@@ -106,7 +106,8 @@ function successOf(route: Route): Json {
 function errorsOf(route: Route): Json {
   const told: Told[] = [...(route.errors ?? []), ...everyRoute];
   if (route.access !== "public") told.push(httpErrors.unauthenticated);
-  if (route.access !== "public" && route.access !== "device" && route.access !== "signedIn") told.push(httpErrors.forbidden);
+  // Anyone signed in may be a token, and what belongs to a person alone is refused to it.
+  if (route.access !== "public" && route.access !== "device") told.push(httpErrors.forbidden);
   if (route.method !== "GET") told.push(httpErrors.foreign_origin);
   if (route.body !== undefined) told.push(httpErrors.too_large, httpErrors.unsupported_media);
   const byStatus = new Map<number, Told[]>();
