@@ -54,8 +54,8 @@ export const planStep = z.strictObject({
     .min(0)
     .max(90 * 86_400),
   gates: z.array(planGate).max(10).default([]),
-  /** After the wait: go on by itself, or ask a person. */
-  then: z.enum(["continue", "ask"]).default("continue"),
+  /** After the wait a person decides; else it goes on by itself. */
+  asks: z.boolean().default(false),
 });
 export type PlanStep = z.output<typeof planStep>;
 

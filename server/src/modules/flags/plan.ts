@@ -2,7 +2,7 @@ import type { PlanEntry, PlanState } from "@roost/contract/rollout-plans";
 
 /** What of a plan decides how it goes. */
 export interface PlanShape {
-  readonly steps: readonly { readonly waitSeconds: number; readonly then: "continue" | "ask" }[];
+  readonly steps: readonly { readonly waitSeconds: number; readonly asks: boolean }[];
   readonly rollBackOnFailure: boolean;
 }
 
@@ -93,7 +93,7 @@ function watched(shape: PlanShape, now: PlanProgress, elapsedMs: number): PlanTu
   const waitMs = step.waitSeconds * 1_000;
   const watchedMs = Math.min(now.watchedMs + Math.max(0, elapsedMs), waitMs);
   if (watchedMs < waitMs) return { progress: { ...now, watchedMs }, acts: [] };
-  if (step.then === "continue") return next(shape, now, []);
+  if (!step.asks) return next(shape, now, []);
   return { progress: { ...now, state: "waiting", watchedMs }, acts: [note("waits_for_a_person", now.step)] };
 }
 
