@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { routes } from "@roost/contract/routes";
 
 import type { Config } from "./config.ts";
-import { deviceAuthentication, deviceLookup, fleetReads, isReadBack, latestValuesOf, metricDescriptions } from "./joins.ts";
+import { deviceAuthentication, deviceLookup, factsInScope, fleetReads, isReadBack, latestValuesOf, metricDescriptions } from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
@@ -125,16 +125,17 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   ends.push(() => auth.close());
   const { organisationId, setupCode } = await auth.ensureFirstOrganisation();
 
-  const devices = createDevices({ db, seal, clock, log, reach: reach.now, isHearing: () => !gate.closed });
+  const devices = createDevices({ db, audit, seal, clock, log, reach: reach.now, isHearing: () => !gate.closed });
   ends.push(() => devices.stop());
   await devices.start();
 
-  const telemetry = createTelemetry({ db, clock, log, describe: metricDescriptions(devices) });
+  const telemetry = createTelemetry({ db, audit, clock, log, describe: metricDescriptions(devices) });
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
   ends.push(() => samples.close());
 
   const alarms = createAlarms({
     db,
+    audit,
     clock,
     log,
     latestValues: latestValuesOf(devices, telemetry),
@@ -142,6 +143,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   ends.push(() => alarms.close());
   const notifications = createNotifications({
     db,
+    audit,
     alarms,
     egress: createEgress({ allow: config.ROOST_EGRESS_ALLOW }),
     seal,
@@ -158,7 +160,8 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   await jobs.start();
   ends.push(() => jobs.stop());
 
-  const facts = createFactHub();
+  const tellsOf = factsInScope(devices);
+  const facts = createFactHub({ tellsOf });
   const dispatch = await createDispatch({
     db,
     handlers: [...devices.handlers, ...alarms.handlers, ...notifications.handlers],
@@ -231,7 +234,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   mountReadiness(http.mount, { readiness, clock });
   mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
   mountEdge(http.mount, { routes, metrics, version, url: config.ROOST_PUBLIC_URL });
-  mountFactStream(http.mount, { db, hub: facts });
+  mountFactStream(http.mount, { db, hub: facts, tellsOf });
   ends.push(() => http.close({ drainMs }));
   const { url, localUrl, port, httpsPort } = await http.listen();
   reach.listening({ httpPort: port, httpsPort, mqttPort });

@@ -12,6 +12,7 @@ import mqtt from "mqtt";
 import type { MqttClient } from "mqtt";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { createAudit } from "./modules/audit/audit.ts";
 import { createDevices } from "./modules/devices/devices.ts";
 import type { Devices } from "./modules/devices/devices.ts";
 import { createCertificates } from "./platform/certificates.ts";
@@ -63,6 +64,7 @@ describe("devices at the door, over TLS", () => {
     await db.query(sql`insert into organisations (id, name, slug) values (${organisationId}, 'Home', 'home')`);
     certificates = await createCertificates({ dataDir: folder, hosts: [], machine: () => machine, clock: systemClock, log });
     devices = createDevices({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db,
       seal: createSeal(randomBytes(32)),
       clock: systemClock,

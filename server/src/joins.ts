@@ -9,6 +9,7 @@ import type { FleetReads } from "./modules/devices/device-routes.ts";
 import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
 import { qualityOf } from "./modules/telemetry/series.ts";
 import type { Telemetry } from "./modules/telemetry/telemetry.ts";
+import type { Fact } from "./platform/events.ts";
 import type { CredentialRequest } from "./platform/http/access.ts";
 import type { DeviceCaller } from "./platform/http/mount.ts";
 import { isInScope } from "./platform/tenancy.ts";
@@ -66,6 +67,18 @@ export function deviceLookup(devices: Devices) {
 /** Says whether a device is there for somebody: of their organisation, in their scope, none of the platform's own. */
 export function maySee(within: Within, device: DeviceIdentity | undefined): device is DeviceIdentity {
   return device !== undefined && device.organisationId === within.organisationId && !device.hidden && isInScope(within.scope, device);
+}
+
+/**
+ * Says which facts somebody with a scope may hear: those of devices in it. What is about no device (people, roles, settings) is for those who see
+ * the whole organisation.
+ */
+export function factsInScope(devices: Pick<Devices, "find">) {
+  return (within: Within, { type, nounId, data }: Pick<Fact, "type" | "nounId" | "data">): boolean => {
+    if (within.scope === undefined) return true;
+    const named = type.startsWith("device.") ? nounId : data["deviceId"];
+    return typeof named === "string" && maySee(within, devices.find(named));
+  };
 }
 
 /** Tells which device an HTTP request comes from, by its bearer token. */

@@ -10,6 +10,7 @@ import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { ensureLocalDevice } from "./local-device.ts";
+import { createAudit } from "./modules/audit/audit.ts";
 import { createDevices } from "./modules/devices/devices.ts";
 import type { Devices } from "./modules/devices/devices.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -35,6 +36,7 @@ describe("this machine as a device", () => {
     database = await createTestDatabase();
     db = createDb({ connection: database.connection, log });
     devices = createDevices({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db,
       seal: createSeal(randomBytes(32)),
       clock: systemClock,

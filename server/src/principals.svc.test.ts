@@ -7,6 +7,7 @@ import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { createAudit } from "./modules/audit/audit.ts";
 import { createDevices } from "./modules/devices/devices.ts";
 import type { Devices } from "./modules/devices/devices.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -91,6 +92,7 @@ describe("what a connection may touch", () => {
       await db.query(sql`insert into organisations (id, name, slug) values (${id}, ${name}, ${name})`);
     }
     devices = createDevices({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db,
       seal: createSeal(randomBytes(32)),
       clock: systemClock,
@@ -126,6 +128,7 @@ describe("what a connection may touch", () => {
   it("says 'try later' and not 'wrong' while the database is away and needed", async () => {
     const gone = createDb({ connection: { ...database.connection, database: "not_there", port: 1 }, log, statementTimeoutMs: 300 });
     const cut = createDevices({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db: gone,
       seal: createSeal(randomBytes(32)),
       clock: systemClock,

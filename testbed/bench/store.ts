@@ -73,6 +73,8 @@ async function openStoreIn(connection: pg.PoolConfig): Promise<StoreUnderTest> {
   const { createTelemetry } = (await import(from("modules/telemetry/telemetry.ts"))) as {
     createTelemetry: (deps: object) => TelemetryUnderTest;
   };
+  // Nothing that benchmarks do is on record.
+  const audit = { record: async () => undefined };
   const { openSegment } = (await import(from("modules/telemetry/segment-store.ts"))) as {
     openSegment: (tx: object) => Promise<{ table: string }>;
   };
@@ -80,7 +82,7 @@ async function openStoreIn(connection: pg.PoolConfig): Promise<StoreUnderTest> {
   const db = createDb({ connection, log, statementTimeoutMs: 60_000 });
   return {
     client,
-    telemetry: createTelemetry({ db, clock: systemClock, log }),
+    telemetry: createTelemetry({ audit, db, clock: systemClock, log }),
     async openSegment() {
       // Nobody else writes here.
       await client.query("update segment_writers set closed = true; update hot_segments set closed_at = now() where closed_at is null");

@@ -1,3 +1,11 @@
+/** The platform acting by itself, in records. */
+const platformActor: Actor = { kind: "system", id: "roost", name: "Roost" };
+
+/** Who is behind a piece of work. */
+export function actorOf({ by }: Whose): Actor {
+  return by ?? platformActor;
+}
+
 /** Sites and device groups; a device is in one of these if it stands at one of the sites or belongs to one of the groups. */
 export interface Parts {
   readonly siteIds: readonly string[];

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { AlarmId, AlarmRuleId, DeviceId } from "@roost/contract/ids";
@@ -13,6 +14,7 @@ import { createDispatch } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { createAlarms } from "./alarms.ts";
 import type { Alarms } from "./alarms.ts";
 
@@ -30,6 +32,7 @@ describe("alarms", () => {
   let stored: Map<string, { value: number; measuredAtUs: number }>;
   const alarmsOf = (on: Db) =>
     createAlarms({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db: on,
       clock: systemClock,
       log,
@@ -158,6 +161,7 @@ describe("alarms", () => {
     let failures = 0;
     const answer = Promise.withResolvers<readonly [{ value: number; measuredAtUs: number }]>();
     const second = createAlarms({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db,
       clock: systemClock,
       log,

@@ -11,7 +11,9 @@ import { emit } from "../../platform/events.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
+import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
+import type { Audit } from "../audit/audit.ts";
 import { insertEntries, selectEntries } from "./alarm-entry-store.ts";
 import type { AlarmEntry } from "./alarm-entry-store.ts";
 import * as rules from "./alarm-rule-store.ts";
@@ -31,6 +33,7 @@ export type { Watch } from "./watch.ts";
 
 export interface AlarmDeps {
   readonly db: Db;
+  readonly audit: Pick<Audit, "record">;
   readonly clock: Clock;
   readonly log: Log;
   /** The newest stored values of metrics: rules are compared with them when they come or change, and at the start. */
@@ -48,7 +51,7 @@ const rulesPerMetric = 16;
  * Values are judged in memory; what they turn is written by {@link settle}. Call `catchUp` once after facts are being observed and
  * before the first value is taken.
  */
-export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
+export function createAlarms({ db, audit, clock, log, latestValues }: AlarmDeps) {
   // Tells our own facts from those of other servers on the same database.
   const origin = newId();
   const book = createWatchBook();
@@ -62,6 +65,18 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
       cleared.map((turned) => ({ what: "cleared", turned, detail, by })),
       origin,
     );
+  }
+
+  async function record(
+    tx: Transaction,
+    whose: Whose,
+    action: `${"alarm" | "alarm_rule"}.${string}`,
+    id: string,
+    before?: object,
+    after?: object,
+  ): Promise<void> {
+    const kind = action.slice(0, action.indexOf("."));
+    await audit.record(tx, { organisationId: whose.organisationId, by: actorOf(whose), action, object: { kind, id }, before, after });
   }
 
   async function tellRule(tx: Transaction, organisationId: string, rule: AlarmRule): Promise<void> {
@@ -146,6 +161,7 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
         await store.saveAcknowledged(tx, after);
         await insertEntries(tx, [{ alarmId, what: "acknowledged", by, detail: note }]);
         await emit(tx, { organisationId: whose.organisationId, type: "alarm.acknowledged", nounId: alarmId, data: { ...after, origin } });
+        await record(tx, whose, "alarm.acknowledged", alarmId, { state: before.state }, { state: after.state, note });
         return after;
       });
     },
@@ -175,6 +191,7 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
         }
         await rules.insertRule(tx, whose.organisationId, rule);
         await tellRule(tx, whose.organisationId, rule);
+        await record(tx, whose, "alarm_rule.added", rule.id, undefined, rule);
       });
       await loader.reload(rule.id);
       return rule;
@@ -195,6 +212,7 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
         const gone = (["above", "below"] as const).filter((side) => !after.enabled || after[side] === undefined);
         await clearForRule(tx, ruleId, gone, after.enabled ? "limit removed" : "rule switched off", by);
         await tellRule(tx, whose.organisationId, after);
+        await record(tx, whose, "alarm_rule.changed", ruleId, before, after);
         return after;
       });
       await loader.reload(ruleId);
@@ -213,6 +231,7 @@ export function createAlarms({ db, clock, log, latestValues }: AlarmDeps) {
         await clearForRule(tx, ruleId, ["above", "below"], "rule removed", by);
         await rules.deleteRule(tx, ruleId);
         await tellRule(tx, whose.organisationId, rule);
+        await record(tx, whose, "alarm_rule.removed", ruleId, rule);
       });
       await loader.reload(ruleId);
     },

@@ -17,6 +17,7 @@ import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { pruneClaims } from "./claim-store.ts";
 import { mountDevices } from "./device-routes.ts";
 import { createDevices } from "./devices.ts";
@@ -50,7 +51,14 @@ describe("claiming a device over HTTP", () => {
   let statements: string[] | undefined;
 
   async function startServer(): Promise<void> {
-    devices = createDevices({ db: watched(db), seal, clock: systemClock, log, reach: () => reach });
+    devices = createDevices({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+      db: watched(db),
+      seal,
+      clock: systemClock,
+      log,
+      reach: () => reach,
+    });
     await devices.start();
     http = createHttp({
       config: { ROOST_HTTP_HOST: "127.0.0.1", ROOST_HTTP_PORT: 0, ROOST_PUBLIC_URL: undefined, ROOST_TRUSTED_PROXIES: [] },
@@ -182,7 +190,14 @@ describe("claiming a device over HTTP", () => {
     const { id, secret } = await addOne();
     const request = claimRequest.parse(claimBody(id, secret));
     const otherDb = createDb({ connection: database.connection, log });
-    const other = createDevices({ db: otherDb, seal, clock: systemClock, log, reach: () => reach });
+    const other = createDevices({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+      db: otherDb,
+      seal,
+      clock: systemClock,
+      log,
+      reach: () => reach,
+    });
     const outcomes = await Promise.all(
       Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? devices : other).claim(request, undefined)),
     );

@@ -51,7 +51,7 @@ export function createClaims({
 }) {
   // A device that is not known costs the same as one that is: a secret to unseal, a proof to compute, a comparison.
   const nobody = "nobody";
-  const nobodysSecretSealed = seal.seal(randomBytes(32), claimSecretPurpose(nobody));
+  const nobodysSecret = randomBytes(32);
   const queues = new Map<string, { tail: Promise<unknown>; waiting: number }>();
 
   /** One claim per id at a time in this process, so that a flood for one id holds one database connection and not all. */
@@ -100,6 +100,8 @@ export function createClaims({
     await lockClaims(tx, deviceId);
     const situation = await readSituation(tx, deviceId, nonce);
     const mayClaim = situation.claimSecretSealed !== undefined;
+    // Sealed anew each time: the key that sealed it at the start may be gone by now.
+    const nobodysSecretSealed = seal.seal(nobodysSecret, claimSecretPurpose(nobody));
     const secret = seal.open(situation.claimSecretSealed ?? nobodysSecretSealed, claimSecretPurpose(mayClaim ? deviceId : nobody));
     const proofFits = isSameProof(claimProof(secret, deviceId, nonce), hmac) && mayClaim;
     const earlier = situation.earlier && {
@@ -152,6 +154,7 @@ export function createClaims({
   };
 }
 
-function answerPurpose(deviceId: string, nonce: Buffer): string {
+/** Seals bind the answer of a claim to it. */
+export function answerPurpose(deviceId: string, nonce: Buffer): string {
   return `claim-answer:${deviceId}:${nonce.toString("hex")}`;
 }

@@ -21,6 +21,7 @@ import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { mountDevices } from "./device-routes.ts";
 import { createDevices } from "./devices.ts";
 import type { Devices, Reach } from "./devices.ts";
@@ -46,7 +47,15 @@ describe("devices", () => {
   /** Moves on its own where a test needs another time. */
   let aheadMs = 0;
   const clock = { nowMs: () => systemClock.nowMs(), monotonicMs: () => systemClock.monotonicMs() + aheadMs };
-  const make = (own = db) => createDevices({ db: own, seal, clock, log, reach: () => reach });
+  const make = (own = db) =>
+    createDevices({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+      db: own,
+      seal,
+      clock,
+      log,
+      reach: () => reach,
+    });
 
   /** A person of an organisation with a role, as the sign-in would hand them over. */
   function as(role: Role, organisation: keyof typeof organisations = "home") {

@@ -12,7 +12,9 @@ import { emit } from "../../platform/events.ts";
 import type { FactHandler } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
+import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
+import type { Audit } from "../audit/audit.ts";
 import { pruneClaims } from "./claim-store.ts";
 import { claimSecretPurpose, createClaims } from "./claims.ts";
 import type { ClaimOutcome } from "./claims.ts";
@@ -49,6 +51,7 @@ export type { RetainRow } from "./retained-store.ts";
 
 export interface DevicesDeps {
   readonly db: Db;
+  readonly audit: Pick<Audit, "record">;
   readonly seal: Seal;
   readonly clock: Clock;
   readonly log: Log;
@@ -70,7 +73,7 @@ const pruneEveryMs = 60_000;
 const eventsPerStep = 5_000;
 
 /** The devices: who they are, how they prove it, and which of them live. */
-export function createDevices({ db, seal, clock, log, reach, isHearing }: DevicesDeps) {
+export function createDevices({ db, audit, seal, clock, log, reach, isHearing }: DevicesDeps) {
   const registry = createRegistry({ clock });
   const presence = createPresence({ db, clock, log, ...(isHearing === undefined ? {} : { isHearing }) });
   let pruneTimer: NodeJS.Timeout | undefined;
@@ -104,7 +107,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
 
   async function insert(
     within: Database,
-    organisationId: string,
+    whose: Whose,
     { id, name, kind, heartbeatSeconds }: AddDevice,
     { hidden, claimSecret }: { hidden: boolean; claimSecret: Buffer | undefined },
   ): Promise<Device> {
@@ -112,7 +115,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
     const added = await within.transaction(async (tx) => {
       const device = await insertDevice(tx, {
         id: deviceId,
-        organisationId,
+        organisationId: whose.organisationId,
         name: name ?? deviceId,
         kind,
         heartbeatSeconds,
@@ -120,7 +123,9 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
         hidden,
       });
       if (device === undefined) throw deviceErrors.already_exists({ id: deviceId });
-      if (!hidden) await emit(tx, { organisationId, type: "device.added", nounId: deviceId });
+      if (hidden) return device;
+      await emit(tx, { organisationId: whose.organisationId, type: "device.added", nounId: deviceId });
+      await record(tx, whose, "device.added", device, undefined, { name: device.name, kind, heartbeatSeconds });
       return device;
     });
     await reload([deviceId]);
@@ -140,6 +145,24 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
     });
     await reload([id]);
     return result;
+  }
+
+  async function record(
+    tx: Transaction,
+    whose: Whose,
+    action: string,
+    { id, name }: Pick<Device, "id" | "name">,
+    before?: object,
+    after?: object,
+  ): Promise<void> {
+    await audit.record(tx, {
+      organisationId: whose.organisationId,
+      by: actorOf(whose),
+      action,
+      object: { kind: "device", id, name },
+      before,
+      after,
+    });
   }
 
   async function changed(tx: Transaction, organisationId: string, id: string, what: string): Promise<void> {
@@ -207,7 +230,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
      */
     async add(whose: Whose, wanted: AddDevice, hostHeader?: string): Promise<{ device: Device; ticket: ClaimTicket }> {
       const secret = randomBytes(32);
-      const device = await insert(db.within(whose), whose.organisationId, wanted, { hidden: false, claimSecret: secret });
+      const device = await insert(db.within(whose), whose, wanted, { hidden: false, claimSecret: secret });
       return { device, ticket: ticketOf(device.id, device.name, secret.toString("hex"), hostHeader) };
     },
     /** Devices by name, case aside. @throws {AppError} `http.invalid` for a cursor of another list. */
@@ -240,6 +263,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
       changeLocked(whose, id, async (tx, device) => {
         const after = (await updateDevice(tx, id, change)) ?? device;
         await changed(tx, whose.organisationId, id, "settings");
+        await record(tx, whose, "device.changed", after, settingsOf(device), settingsOf(after));
         return after;
       }),
     /**
@@ -274,6 +298,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
         const secret = randomBytes(32);
         await setClaimSecret(tx, id, seal.seal(secret, claimSecretPurpose(id)));
         await changed(tx, whose.organisationId, id, "claim_secret");
+        await record(tx, whose, "device.claim_secret_renewed", device);
         return ticketOf(id, device.name, secret.toString("hex"), hostHeader);
       }),
     /** A new password; those that work now go on for the overlap, then their connections are cut. @throws {AppError} `devices.not_found` */
@@ -282,13 +307,14 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
       id: string,
       overlapSeconds: number,
     ): Promise<{ username: string; password: string; oldValidUntil?: Date }> =>
-      changeLocked(whose, id, async (tx) => {
+      changeLocked(whose, id, async (tx, device) => {
         const password = makeDeviceSecret();
         let until: Date | undefined;
         if (overlapSeconds === 0) await endCredentials(tx, id);
         else until = await expireCredentials(tx, id, overlapSeconds);
         await insertCredential(tx, { deviceId: id, organisationId: whose.organisationId, secretHash: hashSecret(password) });
         await changed(tx, whose.organisationId, id, "credentials");
+        await record(tx, whose, "device.credentials_rotated", device, undefined, { overlapSeconds });
         return { username: id, password, ...(until === undefined ? {} : { oldValidUntil: until }) };
       }),
     /** Takes every credential and the claim secret away, at once. @throws {AppError} `devices.not_found` */
@@ -298,6 +324,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
         await setClaimSecret(tx, id, undefined);
         const after = (await setRevoked(tx, id)) ?? device;
         await changed(tx, whose.organisationId, id, "revoked");
+        await record(tx, whose, "device.revoked", device);
         return after;
       }),
 
@@ -323,7 +350,7 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
     /** Adds a device that claims nothing and is in no list, and answers a password for it; an earlier one's passwords end. */
     async ensureHidden(organisationId: string, id: string, heartbeatSeconds: number): Promise<{ deviceId: string; password: string }> {
       if (registry.find(id) === undefined) {
-        await insert(db, organisationId, { id, kind: "platform", heartbeatSeconds }, { hidden: true, claimSecret: undefined });
+        await insert(db, { organisationId }, { id, kind: "platform", heartbeatSeconds }, { hidden: true, claimSecret: undefined });
       }
       const password = makeDeviceSecret();
       await db.transaction(async (tx) => {
@@ -339,3 +366,8 @@ export function createDevices({ db, seal, clock, log, reach, isHearing }: Device
 }
 
 export type Devices = ReturnType<typeof createDevices>;
+
+/** What people set of a device, for the record of changes. */
+function settingsOf({ name, kind, heartbeatSeconds, siteId }: Device): object {
+  return { name, kind, heartbeatSeconds, siteId };
+}

@@ -10,6 +10,7 @@ import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "./devices.ts";
 import type { Devices } from "./devices.ts";
 
@@ -21,10 +22,12 @@ const sweepMs = 250;
 /** A server's devices on a clock that the test turns; its own timer is never started. */
 function createServer(db: Db) {
   const time = { wallMs: Date.UTC(2026, 4, 1), monotonicMs: 1_000_000, hearing: true };
+  const clock = { nowMs: () => time.wallMs, monotonicMs: () => time.monotonicMs };
   const devices = createDevices({
+    audit: createAudit({ db, clock, log, key: randomBytes(32) }),
     db,
     seal,
-    clock: { nowMs: () => time.wallMs, monotonicMs: () => time.monotonicMs },
+    clock,
     log,
     reach: () => ({ host: "x", hosts: [], mqttPort: 1, httpUrl: () => "http://x", caPem: "CA" }),
     isHearing: () => time.hearing,

@@ -10,6 +10,7 @@ import type { CommitReceipt } from "../../platform/receipt.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
+import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";
 import { createSampleWriter, createTelemetry } from "../telemetry/telemetry.ts";
 import type { SampleWriter } from "../telemetry/telemetry.ts";
@@ -48,11 +49,24 @@ export async function startIngest({
 }: TestIngestOptions) {
   const log = createLog({ level, pretty: false });
   const reach = { host: "localhost", hosts: ["localhost"], mqttPort: 1, httpUrl: (host: string) => `http://${host}`, caPem: "" };
-  const devices = createDevices({ db, seal: createSeal(randomBytes(32)), clock, log, reach: () => reach });
+  const devices = createDevices({
+    audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+    db,
+    seal: createSeal(randomBytes(32)),
+    clock,
+    log,
+    reach: () => reach,
+  });
   await devices.start();
-  const telemetry = createTelemetry({ db, clock, log });
+  const telemetry = createTelemetry({ audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }), db, clock, log });
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: 300, ...segments });
-  const alarms = createAlarms({ db, clock, log, latestValues: async () => [] });
+  const alarms = createAlarms({
+    audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+    db,
+    clock,
+    log,
+    latestValues: async () => [],
+  });
   await alarms.catchUp();
   const intake = gate ?? new IntakeGate({ highBytes: 32 << 20, lowBytes: 16 << 20 });
   const ingest = createIngest({ db, devices, telemetry, samples: between(samples), alarms, gate: intake, clock, log });

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import type { DeviceId, NotificationTargetId } from "@roost/contract/ids";
 import { startCatcher } from "@roost/testbed/catchers";
 import type { Catcher } from "@roost/testbed/catchers";
@@ -17,6 +19,7 @@ import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import type { Alarms } from "../alarms/alarms.ts";
+import { createAudit } from "../audit/audit.ts";
 import { createNotifications } from "./notifications.ts";
 import type { Notifications } from "./notifications.ts";
 import { signatureOf } from "./webhook.ts";
@@ -42,7 +45,17 @@ describe("notifications", () => {
 
   function notificationsOf({ backOffMs = [20, 20, 20] as readonly number[] } = {}): Notifications {
     const egress = createEgress({ allow: ["127.0.0.1"], timeoutMs: 1_000 });
-    return createNotifications({ db, alarms, egress, seal, clock: systemClock, log, publicUrl: "https://roost.example.org", backOffMs });
+    return createNotifications({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+      db,
+      alarms,
+      egress,
+      seal,
+      clock: systemClock,
+      log,
+      publicUrl: "https://roost.example.org",
+      backOffMs,
+    });
   }
   const addWebhook = (minSeverity: "info" | "warning" | "critical" = "info", name = "Hook") =>
     notifications.addTarget({ organisationId }, { kind: "webhook", name, url: catcher.url + secretPath, minSeverity });
@@ -71,7 +84,13 @@ describe("notifications", () => {
     await db.query(sql`insert into devices (id, organisation_id, name, kind) values ('coop-1', ${organisationId}, 'Coop', 'generic')`);
     lines.length = 0;
     catcher = await startCatcher();
-    alarms = createAlarms({ db, clock: systemClock, log, latestValues: async () => [] });
+    alarms = createAlarms({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+      db,
+      clock: systemClock,
+      log,
+      latestValues: async () => [],
+    });
     notifications = notificationsOf();
     const handlers = [...alarms.handlers, ...notifications.handlers];
     dispatch = await createDispatch({ db, handlers, observe: (fact) => alarms.observe(fact), log });

@@ -9,14 +9,16 @@ import type { Page } from "@roost/contract/paging";
 
 import type { Clock } from "../../platform/clock.ts";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db, Transaction } from "../../platform/db.ts";
 import type { Egress } from "../../platform/egress.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
+import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
+import type { Audit } from "../audit/audit.ts";
 import { createDeliverer, leaseSeconds, sealPurpose } from "./deliverer.ts";
 import { findDue, failWaiting, insertDelivery, selectDeliveries } from "./delivery-store.ts";
 import { backOffMs as defaultBackOffMs } from "./delivery.ts";
@@ -25,6 +27,7 @@ import * as targets from "./target-store.ts";
 
 export interface NotificationDeps {
   readonly db: Db;
+  readonly audit: Pick<Audit, "record">;
   readonly alarms: Alarms;
   readonly egress: Egress;
   readonly seal: Seal;
@@ -39,7 +42,17 @@ export interface NotificationDeps {
 const maxTargets = 100;
 
 /** Tells people of alarms: where to, what was told, and how it went. Sending starts at once and ends with `close`. */
-export function createNotifications({ db, alarms, egress, seal, clock, log, publicUrl, backOffMs = defaultBackOffMs }: NotificationDeps) {
+export function createNotifications({
+  db,
+  audit,
+  alarms,
+  egress,
+  seal,
+  clock,
+  log,
+  publicUrl,
+  backOffMs = defaultBackOffMs,
+}: NotificationDeps) {
   const deliverer = createDeliverer({ db, alarms, egress, seal, clock, log, backOffMs });
 
   async function handle(fact: Fact): Promise<void> {
@@ -60,6 +73,25 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
       });
     }
     deliverer.wake();
+  }
+
+  async function record(
+    tx: Transaction,
+    whose: Whose,
+    what: "added" | "changed" | "removed",
+    { id, name }: NotificationTarget,
+    before?: object,
+    after?: object,
+  ): Promise<void> {
+    const object = { kind: "notification_target", id, name };
+    await audit.record(tx, {
+      organisationId: whose.organisationId,
+      by: actorOf(whose),
+      action: `notification_target.${what}`,
+      object,
+      before,
+      after,
+    });
   }
 
   return {
@@ -100,6 +132,7 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
           throw notificationErrors.too_many_targets({ limit: maxTargets });
         }
         await targets.insertTarget(tx, whose.organisationId, target, sealed);
+        await record(tx, whose, "added", target, undefined, target);
       });
       return signingSecret === undefined ? target : { ...target, signingSecret };
     },
@@ -124,6 +157,7 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
           enabled: change.enabled ?? before.enabled,
         };
         await targets.updateTarget(tx, after);
+        await record(tx, whose, "changed", after, before, after);
         return after;
       });
     },
@@ -139,6 +173,7 @@ export function createNotifications({ db, alarms, egress, seal, clock, log, publ
         if (target === undefined) throw notificationErrors.target_not_found({ targetId });
         await failWaiting(tx, targetId);
         await targets.deleteTarget(tx, targetId);
+        await record(tx, whose, "removed", target, target);
       });
     },
 

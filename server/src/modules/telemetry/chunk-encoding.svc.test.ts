@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import fc from "fast-check";
@@ -8,6 +10,7 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { selectHotSegments, selectSamples } from "./sample-store.ts";
 import { addTestDevice, rotate, writeHot } from "./telemetry-fixture.ts";
 import { createTelemetry } from "./telemetry.ts";
@@ -80,7 +83,7 @@ describe("chunks", () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = createDb({ connection: database.connection, log });
-    telemetry = createTelemetry({ db, clock: systemClock, log });
+    telemetry = createTelemetry({ audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }), db, clock: systemClock, log });
     await rotate(db);
   });
   afterAll(async () => {

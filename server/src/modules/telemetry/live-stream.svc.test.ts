@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 
 import type { LiveSample } from "@roost/contract/telemetry";
@@ -10,6 +11,7 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { createLiveHub } from "./live-hub.ts";
 import type { LiveHub } from "./live-hub.ts";
 import { createLiveStreams } from "./live-stream.ts";
@@ -80,7 +82,7 @@ describe("live streams", () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = createDb({ connection: database.connection, log });
-    telemetry = createTelemetry({ db, clock: systemClock, log });
+    telemetry = createTelemetry({ audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }), db, clock: systemClock, log });
     await rotate(db);
   });
   afterAll(async () => {

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +11,7 @@ import { emit } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { defaultRetentionDays, keptDays, keptFrom } from "./retention.ts";
 import { addTestDevice, rotate, writeHot } from "./telemetry-fixture.ts";
 import type { TestDevice } from "./telemetry-fixture.ts";
@@ -37,7 +40,7 @@ describe("retention", () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = createDb({ connection: database.connection, log });
-    telemetry = createTelemetry({ db, clock: systemClock, log });
+    telemetry = createTelemetry({ audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }), db, clock: systemClock, log });
   });
   afterAll(async () => {
     await db.close();

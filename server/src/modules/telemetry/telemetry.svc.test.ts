@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 
 import { createTestDatabase } from "@roost/testbed/postgres";
@@ -9,6 +10,7 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
+import { createAudit } from "../audit/audit.ts";
 import { addTestDevice, collect, rotate, writeHot } from "./telemetry-fixture.ts";
 import type { TestDevice } from "./telemetry-fixture.ts";
 import { createTelemetry } from "./telemetry.ts";
@@ -26,7 +28,7 @@ describe("the telemetry store", () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = createDb({ connection: database.connection, log });
-    telemetry = createTelemetry({ db, clock: systemClock, log });
+    telemetry = createTelemetry({ audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }), db, clock: systemClock, log });
   });
   afterAll(async () => {
     await db.close();
@@ -205,7 +207,12 @@ describe("the telemetry store", () => {
     await writeHot(db, [at(t0, humidity, 40), at(t0 + 5_000, humidity, 41), at(t0, temperature, 20)]);
     await compact();
     await writeHot(db, [at(t0 + 60_000, temperature, 21), at(t0 - dayMs, temperature, -9)]);
-    const fresh = createTelemetry({ db, clock: systemClock, log });
+    const fresh = createTelemetry({
+      audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+      db,
+      clock: systemClock,
+      log,
+    });
     const latest = await fresh.latestOf([device.deviceKey], 4);
     expect(latest.get(device.deviceKey)?.map(({ series, latest: one }) => [series.metric, one?.value, one?.measuredAtUs])).toEqual([
       ["humidity", 41, (t0 + 5_000) * 1_000],

@@ -6,7 +6,9 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
+import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose } from "../../platform/tenancy.ts";
+import type { Audit } from "../audit/audit.ts";
 import { createCompaction } from "./compaction.ts";
 import type { CompactionReport } from "./compaction.ts";
 import { exportLines } from "./export-csv.ts";
@@ -40,6 +42,7 @@ export interface MetricDescription {
 
 export interface TelemetryDeps {
   readonly db: Db;
+  readonly audit: Pick<Audit, "record">;
   readonly clock: Clock;
   readonly log: Log;
   /** Unit and limits for a new series, where a kit describes the metric. */
@@ -53,7 +56,7 @@ export interface SeriesWithLatest {
 }
 
 /** The telemetry store: series, samples, their history and who watches them. */
-export function createTelemetry({ db, log, describe }: TelemetryDeps) {
+export function createTelemetry({ db, audit, log, describe }: TelemetryDeps) {
   const registry = createSeriesRegistry({ db });
   const hub = createLiveHub();
   const streams = createLiveStreams({ db, hub, registry, log });
@@ -116,6 +119,13 @@ export function createTelemetry({ db, log, describe }: TelemetryDeps) {
         const entry = await updateSeries(tx, deviceKey, metric, change);
         if (entry === undefined) throw telemetryErrors.unknown_metric({ metric });
         await emit(tx, { organisationId: entry.organisationId, type: "device.changed", nounId: deviceId });
+        await audit.record(tx, {
+          organisationId: whose.organisationId,
+          by: actorOf(whose),
+          action: "series.changed",
+          object: { kind: "device", id: deviceId },
+          after: { metric, ...change },
+        });
         return entry;
       });
       registry.put([changed]);

@@ -60,7 +60,7 @@ describe("the stream of facts", () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = createDb({ connection: database.connection, log });
-    hub = createFactHub();
+    hub = createFactHub({ tellsOf: () => true });
     dispatch = await createDispatch({ db, handlers: [], observe: (fact) => hub.observe(fact), log });
     http = createHttp({
       config: loadConfig({ ROOST_HTTP_PORT: "0" }),
@@ -84,7 +84,7 @@ describe("the stream of facts", () => {
       },
       webRoot: "/nonexistent",
     });
-    mountFactStream(http.mount, { db, hub });
+    mountFactStream(http.mount, { db, hub, tellsOf: () => true });
     const { port } = await http.listen();
     url = `http://127.0.0.1:${port}`;
   });

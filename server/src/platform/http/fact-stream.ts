@@ -6,6 +6,7 @@ import type { Db } from "../db.ts";
 import { readableBelow } from "../events.ts";
 import type { Fact } from "../events.ts";
 import { sql } from "../sql.ts";
+import type { Within } from "../tenancy.ts";
 import { httpLimits } from "./limits.ts";
 import type { Mount } from "./mount.ts";
 import { sseEvent, sseKeepAlive } from "./streaming.ts";
@@ -13,13 +14,16 @@ import { sseEvent, sseKeepAlive } from "./streaming.ts";
 const keepAliveMs = 15_000;
 const maxCaughtUp = 1_000;
 
-/** Hands facts to the streams that are open, each organisation's to its own people only. */
+/** Says whether a fact may be told to somebody whose scope is part of the organisation. Without a scope everything of it may. */
+export type TellsOf = (within: Within, fact: Pick<Fact, "type" | "nounId" | "data">) => boolean;
+
+/** Hands facts to the streams that are open, each organisation's to its own people only, and to each what is in their scope. */
 export interface FactHub {
   /** To be given to `createDispatch`. */
   observe(fact: Fact): void;
   /** Open streams now. */
   readonly streams: number;
-  open(caller: { readonly id: string; readonly organisationId: string }): FactSubscription;
+  open(caller: Within & { readonly id: string }): FactSubscription;
 }
 
 interface FactSubscription {
@@ -30,12 +34,13 @@ interface FactSubscription {
 
 interface Listener {
   readonly callerId: string;
+  readonly within: Within;
   queue: FactNotice[];
   overflown: boolean;
   wake: () => void;
 }
 
-export function createFactHub(): FactHub {
+export function createFactHub({ tellsOf }: { tellsOf: TellsOf }): FactHub {
   const byOrganisation = new Map<string, Set<Listener>>();
   let streams = 0;
   return {
@@ -47,6 +52,7 @@ export function createFactHub(): FactHub {
       if (listeners === undefined) return;
       const notice = toNotice(fact.id, fact.type, fact.nounId);
       for (const listener of listeners) {
+        if (!tellsOf(listener.within, fact)) continue;
         if (listener.queue.length >= httpLimits.factNotices.default) {
           listener.queue = [];
           listener.overflown = true;
@@ -55,12 +61,13 @@ export function createFactHub(): FactHub {
         listener.wake();
       }
     },
-    open({ id, organisationId }) {
+    open(within) {
+      const { id, organisationId } = within;
       const listeners = byOrganisation.get(organisationId) ?? new Set();
       if ([...listeners].filter((listener) => listener.callerId === id).length >= httpLimits.factStreamsPerCaller.default) {
         throw httpErrors.too_many_requests({ retryAfterSeconds: 5 });
       }
-      const listener: Listener = { callerId: id, queue: [], overflown: false, wake: () => undefined };
+      const listener: Listener = { callerId: id, within, queue: [], overflown: false, wake: () => undefined };
       listeners.add(listener);
       byOrganisation.set(organisationId, listeners);
       streams += 1;
@@ -98,7 +105,7 @@ export function createFactHub(): FactHub {
  *
  * `reset` says that something may have been missed, after too long a time away: the page asks for everything again.
  */
-export function mountFactStream(mount: Mount, { db, hub }: { db: Db; hub: FactHub }): void {
+export function mountFactStream(mount: Mount, { db, hub, tellsOf }: { db: Db; hub: FactHub; tellsOf: TellsOf }): void {
   mount(streamFacts, async ({ caller, request }) => {
     const last = request.headers["last-event-id"];
     const { signal } = request;
@@ -107,7 +114,7 @@ export function mountFactStream(mount: Mount, { db, hub }: { db: Db; hub: FactHu
     signal.addEventListener("abort", () => subscription.close(), { once: true });
     let missed: readonly FactNotice[] | "too_many" = [];
     try {
-      if (typeof last === "string") missed = await listSince(db, caller.organisationId, last);
+      if (typeof last === "string") missed = await listSince(db, caller, last, tellsOf);
     } catch (caught) {
       subscription.close();
       throw caught;
@@ -138,18 +145,28 @@ export function mountFactStream(mount: Mount, { db, hub }: { db: Db; hub: FactHu
 }
 
 /** Facts after the one with this id, in the order in which handlers see them; "too_many" also where the id is not known. */
-async function listSince(db: Db, organisationId: string, id: string): Promise<readonly FactNotice[] | "too_many"> {
+async function listSince(db: Db, within: Within, id: string, tellsOf: TellsOf): Promise<readonly FactNotice[] | "too_many"> {
+  const { organisationId } = within;
   if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return "too_many";
   // The same bound as the dispatcher's: what it has handed to open streams is caught up with here.
   const bound = await readableBelow(db);
-  const rows = await db.query<{ id: string; type: string; noun_id: string; is_last: boolean }>(sql`
+  const rows = await db.within(within).query<{
+    id: string;
+    type: string;
+    noun_id: string;
+    data: Record<string, unknown>;
+    is_last: boolean;
+  }>(sql`
     with last as (select e.xact_id, e.id from events e where e.id = ${id} and e.organisation_id = ${organisationId})
-    select e.id, e.type, e.noun_id, e.id = l.id as is_last
+    select e.id, e.type, e.noun_id, e.data, e.id = l.id as is_last
     from last l join events e on (e.xact_id, e.id) >= (l.xact_id, l.id)
     where e.organisation_id = ${organisationId} and e.xact_id < ${bound}::xid8
     order by e.xact_id, e.id limit ${maxCaughtUp + 2}`);
   if (rows[0]?.is_last !== true || rows.length > maxCaughtUp + 1) return "too_many";
-  return rows.slice(1).map((row) => toNotice(row.id, row.type, row.noun_id));
+  return rows
+    .slice(1)
+    .filter((row) => tellsOf(within, { type: row.type, nounId: row.noun_id, data: row.data }))
+    .map((row) => toNotice(row.id, row.type, row.noun_id));
 }
 
 function toNotice(id: string, type: string, nounId: string): FactNotice {
