@@ -1,0 +1,141 @@
+import { addAlarmRule } from "@roost/contract/alarms";
+import { addNotificationTarget } from "@roost/contract/notifications";
+
+import { claimBody } from "../device.ts";
+import type { Expectations, Refusal } from "./expectation.ts";
+import { markers, organisationOf } from "./world.ts";
+
+const noDevice: Refusal = [404, "devices.not_found"];
+const noAlarm: Refusal = [404, "alarms.not_found"];
+const noRule: Refusal = [404, "alarms.rule_not_found"];
+const noTarget: Refusal = [404, "notifications.target_not_found"];
+const id = (name: string) => (ids: Readonly<Record<string, string>>) => ids[name] ?? "";
+const anHour = () => ({ from: new Date(Date.now() - 3_600_000).toISOString(), to: new Date(Date.now() + 3_600_000).toISOString() });
+
+/** Devices, what they send, and what watches over them. */
+export const deviceExpectations: Expectations = {
+  listDevices: {
+    object: "none",
+    shows: (ids) => [id("deviceId")(ids)],
+    filters: [(ids) => ({ q: id("deviceId")(ids) }), (ids) => ({ siteId: id("siteId")(ids) }), (ids) => ({ groupId: id("groupId")(ids) })],
+  },
+  addDevice: {
+    object: "device",
+    absent: [422, "devices.unknown_place"],
+    fresh: async (world, place) => ({ newDeviceId: `${markers[organisationOf[place]]}-new-${world.next()}` }),
+    body: (ids) => ({
+      id: ids["newDeviceId"],
+      name: "A device",
+      heartbeatSeconds: 86_400,
+      siteId: ids["siteId"],
+      groupIds: [ids["groupId"]],
+    }),
+  },
+  getDevice: { object: "device", absent: noDevice, shows: (ids) => [id("deviceId")(ids)] },
+  changeDevice: { object: "device", absent: noDevice, body: (ids) => ({ name: `${ids["word"]} device` }) },
+  removeDevice: {
+    object: "device",
+    absent: noDevice,
+    query: (ids) => ({ confirm: id("deviceId")(ids) }),
+    fresh: (world, place) => world.freshDevice(place),
+  },
+  renewClaimSecret: { object: "device", absent: noDevice, fresh: (world, place) => world.freshDevice(place) },
+  rotateCredentials: {
+    object: "device",
+    absent: noDevice,
+    body: () => ({ overlapSeconds: 3_600 }),
+    fresh: (world, place) => world.freshDevice(place, { claimed: true }),
+  },
+  revokeCredentials: { object: "device", absent: noDevice, fresh: (world, place) => world.freshDevice(place, { claimed: true }) },
+  claimDevice: {
+    object: "none",
+    fresh: (world) => world.freshDevice("aNorth"),
+    body: (ids) => claimBody(id("deviceId")(ids), id("claimSecret")(ids)),
+    mayShow: () => [markers.a, markers.aSouth],
+  },
+  getCa: { object: "none" },
+
+  listSeries: { object: "device", absent: noDevice, shows: () => ["temperature", "30.0625"] },
+  changeSeries: { object: "device", absent: noDevice, body: () => ({ unit: "°C" }) },
+  queryTelemetry: {
+    object: "device",
+    absent: noDevice,
+    query: () => ({ metric: "temperature", ...anHour(), resolutionSeconds: "0" }),
+    shows: () => ["30.0625"],
+  },
+  exportTelemetry: { object: "device", absent: noDevice, query: anHour, shows: () => ["30.0625"] },
+  streamTelemetry: { object: "device", absent: noDevice },
+  sendTelemetry: {
+    object: "device",
+    absent: [403, "ingest.not_allowed"],
+    body: () => ({ humidity: 50 }),
+    freeForm: true,
+    except: [
+      {
+        when: ({ kind }, place) => kind === "device" && place !== "aNorth",
+        answer: [403, "ingest.not_allowed"],
+        why: "a device speaks for itself alone",
+      },
+    ],
+  },
+  listRejects: {
+    object: "none",
+    shows: (ids) => [`broken ${ids["word"]}`],
+    filters: [(ids) => ({ deviceId: id("deviceId")(ids) })],
+  },
+
+  listAlarms: {
+    object: "none",
+    shows: (ids) => [id("alarmId")(ids)],
+    filters: [(ids) => ({ deviceId: id("deviceId")(ids) })],
+  },
+  getAlarm: { object: "device", absent: noAlarm, shows: (ids) => [id("alarmId")(ids)] },
+  acknowledgeAlarm: { object: "device", absent: noAlarm, body: () => ({}) },
+  listAlarmRules: {
+    object: "none",
+    shows: (ids) => [id("ruleId")(ids)],
+    filters: [(ids) => ({ deviceId: id("deviceId")(ids) })],
+  },
+  addAlarmRule: {
+    object: "device",
+    absent: noDevice,
+    body: (ids) => ({ deviceId: ids["deviceId"], metric: "humidity", above: 90 }),
+    fresh: (world, place) => world.freshDevice(place),
+  },
+  changeAlarmRule: { object: "device", absent: noRule, body: () => ({ above: 25 }) },
+  removeAlarmRule: {
+    object: "device",
+    absent: noRule,
+    fresh: async (world, place) => {
+      const { deviceId = "" } = await world.freshDevice(place);
+      const rule = await world.owner(place)(addAlarmRule, { body: { deviceId, metric: "humidity", above: 90 } });
+      return { deviceId, ruleId: rule.id };
+    },
+  },
+
+  listNotificationTargets: { object: "none", shows: (ids) => [id("targetId")(ids)] },
+  addNotificationTarget: {
+    object: "none",
+    body: (_ids, world) => ({ kind: "webhook", name: "A target", url: `${world.catcher.url}/more`, minSeverity: "critical" }),
+    undo: async (world, _place, answer) => {
+      await world.sql.query("delete from notification_targets where id = $1", [(JSON.parse(answer) as { id: string }).id]);
+    },
+  },
+  changeNotificationTarget: { object: "organisation", absent: noTarget, body: () => ({ minSeverity: "info" }) },
+  removeNotificationTarget: {
+    object: "organisation",
+    absent: noTarget,
+    fresh: async (world, place) => {
+      const target = await world.owner(place)(addNotificationTarget, {
+        body: { kind: "webhook", name: "A target", url: `${world.catcher.url}/gone`, minSeverity: "critical" },
+      });
+      return { targetId: target.id };
+    },
+  },
+  testNotificationTarget: { object: "organisation", absent: noTarget },
+  listDeliveries: {
+    object: "none",
+    shows: (ids) => [id("deliveryId")(ids)],
+    filters: [(ids) => ({ alarmId: id("alarmId")(ids) }), (ids) => ({ targetId: id("targetId")(ids) })],
+  },
+};

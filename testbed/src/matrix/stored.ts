@@ -1,0 +1,67 @@
+import type pg from "pg";
+
+// What changes by itself: the canary's readings, clocks of use, jobs, and the records of refusals themselves.
+const livingTables = new Set(["event_cursors", "schema_migrations", "claim_tries", "rate_limits", "throttles"]);
+const livingColumns = ["last_used_at", "last_seen_at", "state_since", "state", "pace_seconds", "updated_at", "moved_at"];
+
+/** Reads what the database holds, behind the server's back. */
+export interface Stored {
+  /** A hash per table, without what changes by itself. */
+  hashes(): Promise<ReadonlyMap<string, string>>;
+  /** Tables in which a text stands anywhere. */
+  tablesWith(text: string): Promise<string[]>;
+  /** Every id, by whose row it is: an organisation's, or a device's. */
+  ids(): Promise<readonly { readonly id: string; readonly organisationId: string | undefined; readonly deviceId: string | undefined }[]>;
+}
+
+export async function createStored(sql: pg.Client, { without = [] }: { without?: readonly string[] } = {}): Promise<Stored> {
+  const { rows } = await sql.query<{ table_name: string; columns: string[] }>(
+    `select t.table_name, array_agg(c.column_name::text) as columns from information_schema.tables t
+     join information_schema.columns c using (table_schema, table_name)
+     where t.table_schema = 'public' and t.table_type = 'BASE TABLE' group by t.table_name order by t.table_name`,
+  );
+  const isSamples = (table: string) => /^(?:sample|segment|chunk|series|presence)/.test(table);
+  const tables = rows.filter(({ table_name }) => !livingTables.has(table_name) && !isSamples(table_name));
+  const watched = tables.filter(({ table_name }) => !without.includes(table_name));
+  const dropped = livingColumns.map((column) => `'${column}'`).join(", ");
+  return {
+    async hashes() {
+      const parts = watched.map(
+        ({ table_name }) =>
+          `select '${table_name}' as name, (select md5(coalesce(string_agg(r, '' order by r), '')) from (select md5((to_jsonb(t) - array[${dropped}])::text) as r from "${table_name}" t) x) as hash`,
+      );
+      const answer = await sql.query<{ name: string; hash: string }>(parts.join(" union all "));
+      return new Map(answer.rows.map(({ name, hash }) => [name, hash]));
+    },
+    async tablesWith(text) {
+      const parts = tables.map(
+        ({ table_name }) => `select '${table_name}' as name where exists (select from "${table_name}" t where position($1 in t::text) > 0)`,
+      );
+      const answer = await sql.query<{ name: string }>(parts.join(" union all "), [text]);
+      return answer.rows.map(({ name }) => name);
+    },
+    async ids() {
+      const parts = tables
+        .filter(({ columns }) => columns.includes("id") && columns.includes("organisation_id"))
+        .map(
+          ({ table_name, columns }) =>
+            `select t.id::text as id, t.organisation_id::text as organisation_id, ${
+              table_name === "devices" ? "t.id" : columns.includes("device_id") ? "t.device_id" : "null"
+            } as device_id from "${table_name}" t`,
+        );
+      parts.push("select o.id::text, o.id::text, null from organisations o");
+      parts.push("select p.id::text, m.organisation_id::text, null from people p join memberships m on m.person_id = p.id");
+      const answer = await sql.query<{ id: string; organisation_id: string | null; device_id: string | null }>(parts.join(" union all "));
+      return answer.rows.map((row) => ({
+        id: row.id,
+        organisationId: row.organisation_id ?? undefined,
+        deviceId: row.device_id ?? undefined,
+      }));
+    },
+  };
+}
+
+/** What differs between two looks. */
+export function changedTables(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
+  return [...after].filter(([table, hash]) => before.get(table) !== hash).map(([table]) => table);
+}

@@ -1,0 +1,312 @@
+import { randomBytes, randomUUID } from "node:crypto";
+
+import { addAlarmRule, listAlarms } from "@roost/contract/alarms";
+import { addApiToken, login, removeApiToken, signIn, signOut } from "@roost/contract/auth";
+import { createClient } from "@roost/contract/client";
+import type { Call } from "@roost/contract/client";
+import { addDevice } from "@roost/contract/devices";
+import { sendTelemetry } from "@roost/contract/ingest";
+import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
+import { permissions } from "@roost/contract/permissions";
+import pg from "pg";
+
+import { startCatcher } from "../catchers.ts";
+import type { Catcher } from "../catchers.ts";
+import { claim } from "../device.ts";
+import { setUpAdministrator } from "../people.ts";
+import type { Administrator } from "../people.ts";
+import { createDataDir, startServer } from "../server-process.ts";
+import type { ServerProcess } from "../server-process.ts";
+import { until } from "../waiting.ts";
+import { callers as terms, customPermissions, limitedPermissions } from "./callers.ts";
+import type { CallerTerms, Place } from "./callers.ts";
+import { createArranger } from "./organisations.ts";
+import type { Arranger } from "./organisations.ts";
+import { createStored } from "./stored.ts";
+import type { Stored } from "./stored.ts";
+import { createWire } from "./wire.ts";
+import type { Wire } from "./wire.ts";
+
+/** What a request may name, by the names that paths have: `deviceId`, `alarmId`, … */
+export type Ids = Readonly<Record<string, string>>;
+
+export interface Caller extends CallerTerms {
+  /** From an address of its own, so that nobody's requests count as another's. */
+  readonly wire: Wire;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly email?: string;
+  readonly personId?: string;
+}
+
+/** Two organisations with people, devices, readings, alarms and notices, on a real server. */
+export interface World {
+  readonly server: ServerProcess;
+  readonly wire: Wire;
+  readonly sql: pg.Client;
+  readonly stored: Stored;
+  readonly arrange: Arranger;
+  readonly catcher: Catcher;
+  readonly administrator: Administrator;
+  readonly callers: readonly Caller[];
+  readonly places: Readonly<Record<Place, Ids>>;
+  /** Ids of nothing. */
+  readonly absent: Ids;
+  as(name: string): Caller;
+  /** The owner of a place's organisation, by the contract. */
+  owner(place: Place): Call;
+  /** A new session of a person. */
+  signInAgain(caller: Caller): Promise<Record<string, string>>;
+  freshDevice(place: Place, options?: { claimed?: true }): Promise<Ids>;
+  next(): number;
+  close(): Promise<void>;
+}
+
+export const password = "a long walk to the coop at dawn";
+const words: Readonly<Record<Place, string>> = { aNorth: "quokka-north", aSouth: "quokka-south", b: "wombat-field", home: "numbat-field" };
+/** Words that stand in every name of an organisation's things. */
+export const markers = { a: "quokka", aSouth: "quokka-south", b: "wombat", home: "numbat" } as const;
+export const organisationOf = { aNorth: "a", aSouth: "a", b: "b", home: "home" } as const;
+
+export async function createWorld({ env = {} }: { env?: Readonly<Record<string, string>> } = {}): Promise<World> {
+  const folder = createDataDir();
+  const server = await startServer({ dataDir: folder.dataDir, env: { ROOST_EGRESS_ALLOW: "127.0.0.1", ROOST_LOG_LEVEL: "warn", ...env } });
+  const sql = new pg.Client({ host: server.ready.databaseSocketDir, user: "roost", database: "roost" });
+  const catcher = await startCatcher();
+  const wire = createWire(server.ready.url);
+  const wires: Wire[] = [wire];
+  const wireOf = (index: number): Wire => {
+    const own = createWire(server.ready.url, { localAddress: `127.0.1.${index + 1}` });
+    wires.push(own);
+    return own;
+  };
+  const close = async () => {
+    for (const one of wires) one.close();
+    await sql.end().catch(() => undefined);
+    await catcher.close();
+    await server.terminate();
+    folder.remove();
+  };
+  try {
+    await sql.connect();
+    return { ...(await populate(server, sql, catcher, { wire, wireOf })), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function populate(
+  server: ServerProcess,
+  sql: pg.Client,
+  catcher: Catcher,
+  { wire, wireOf }: { wire: Wire; wireOf: (index: number) => Wire },
+): Promise<Omit<World, "close">> {
+  const { url } = server.ready;
+  const administrator = await setUpAdministrator(server);
+  const arrange = createArranger(sql);
+  const { rows } = await sql.query<{ id: string }>("select o.id from organisations o");
+  const home = rows[0]?.id ?? "";
+  const organisations = { a: await arrange.organisation("Quokka"), b: await arrange.organisation("Wombat"), home };
+  const sites: Record<Place, string> = {
+    aNorth: await arrange.site(organisations.a, "Quokka-north site"),
+    aSouth: await arrange.site(organisations.a, "Quokka-south site"),
+    b: await arrange.site(organisations.b, "Wombat-field site"),
+    home: await arrange.site(home, "Numbat-field site"),
+  };
+  const groups: Record<Place, string> = {
+    aNorth: await arrange.group(organisations.a, "Quokka-north group"),
+    aSouth: await arrange.group(organisations.a, "Quokka-south group"),
+    b: await arrange.group(organisations.b, "Wombat-field group"),
+    home: await arrange.group(home, "Numbat-field group"),
+  };
+  const roles = {
+    a: await arrange.role(organisations.a, "quokka keeper", customPermissions),
+    b: await arrange.role(organisations.b, "wombat keeper", customPermissions),
+    home: await arrange.role(home, "numbat keeper", customPermissions),
+  };
+
+  const callers: Caller[] = [];
+  const as = (name: string): Caller => {
+    const found = callers.find((caller) => caller.name === name);
+    if (found === undefined) throw new Error(`Nobody is called ${name}.`);
+    return found;
+  };
+  async function signedIn(wire: Wire, email: string, byCookie: boolean): Promise<Record<string, string>> {
+    const send = async (path: string, body: object) => {
+      const answer = await wire.send({
+        method: "POST",
+        path,
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      if (answer.status !== 200) throw new Error(`${email} could not sign in: ${answer.status} ${answer.body}`);
+      return answer;
+    };
+    if (!byCookie) {
+      const { body } = await send(login.path, { username: email, password });
+      return { authorization: `Bearer ${(JSON.parse(body) as { access_token: string }).access_token}` };
+    }
+    const { headers } = await send(signIn.path, { email, password });
+    const cookie = (headers["set-cookie"] ?? []).map((line) => line.split(";", 1)[0]).join("; ");
+    return { cookie, origin: url };
+  }
+  const callOf = (headers: Readonly<Record<string, string>>): Call =>
+    createClient({ baseUrl: url, fetch: (address, init) => fetch(address, { ...init, headers: { ...init.headers, ...headers } }) });
+  const owners = { a: "owner A", b: "owner B", home: "platform administrator" } as const;
+  const owner = (place: Place): Call => callOf(as(owners[organisationOf[place]]).headers);
+
+  async function addPeople(): Promise<void> {
+    for (const [index, term] of terms.entries()) {
+      if (term.kind !== "person") continue;
+      const own = wireOf(index);
+      if (term.isPlatformAdministrator === true) {
+        const found = await sql.query<{ id: string }>("select p.id from people p where p.email = $1", [administrator.email]);
+        const headers = await signedIn(own, administrator.email, true);
+        callers.push({ ...term, wire: own, email: administrator.email, personId: found.rows[0]?.id ?? "", headers });
+        continue;
+      }
+      const organisation = term.organisation ?? "a";
+      const email = `${term.name.toLowerCase().replaceAll(" ", "-")}@${markers[organisation]}.example`;
+      const personId = await arrange.person(email, `${term.name} ${markers[organisation]}`);
+      const { role = "viewer", only, not, ...rest } = term.membership ?? {};
+      await arrange.membership(organisations[organisation], personId, {
+        role,
+        ...rest,
+        ...(only === undefined ? {} : { siteIds: [sites.aNorth] }),
+        ...(not === undefined ? {} : { deniedSiteIds: [sites.aSouth] }),
+        ...(role === "custom" ? { roleId: roles[organisation] } : {}),
+        expired: false,
+      });
+      callers.push({ ...term, wire: own, email, personId, headers: await signedIn(own, email, index % 3 === 0) });
+    }
+  }
+
+  let count = 0;
+  const next = () => (count += 1);
+  async function freshDevice(place: Place, { claimed }: { claimed?: true } = {}): Promise<Ids> {
+    const id = `${words[place]}-${next()}`;
+    const { ticket } = await owner(place)(addDevice, {
+      body: { id, name: `${words[place]} device`, heartbeatSeconds: 86_400, siteId: sites[place], groupIds: [groups[place]] },
+    });
+    await sql.query("update devices set site_id = $2 where id = $1", [id, sites[place]]);
+    const credentials = claimed === undefined ? undefined : await claim(url, id, ticket.claimSecret);
+    return {
+      deviceId: id,
+      claimSecret: ticket.claimSecret,
+      ...(credentials === undefined ? {} : { deviceToken: credentials.http.token, mqttPassword: credentials.mqtt.password }),
+    };
+  }
+
+  async function addPlace(place: Place): Promise<Ids> {
+    const call = owner(place);
+    const organisation = organisationOf[place];
+    const device = await freshDevice(place, { claimed: true });
+    const deviceId = device["deviceId"] ?? "";
+    const target = await call(addNotificationTarget, {
+      body: { kind: "webhook", name: `${markers[organisation]} target`, url: `${catcher.url}/hook` },
+    });
+    const rule = await call(addAlarmRule, { body: { deviceId, metric: "temperature", above: 25 } });
+    const send = async (body: string) =>
+      wire.send({
+        method: "POST",
+        path: sendTelemetry.path.replace(":deviceId", deviceId),
+        headers: { authorization: `Bearer ${device["deviceToken"]}`, "content-type": "application/json" },
+        body,
+      });
+    await send(JSON.stringify({ temperature: 30.0625, note: words[place] }));
+    await send(`{"broken ${words[place]}`);
+    let alarmId = "";
+    await until(
+      `${place}: an alarm is raised`,
+      async () => {
+        alarmId = (await call(listAlarms, { query: { deviceId } })).items[0]?.id ?? "";
+        return alarmId !== "";
+      },
+      10_000,
+    );
+    let deliveryId = "";
+    await until(
+      `${place}: its notice is on record`,
+      async () => {
+        deliveryId = (await call(listDeliveries, { query: { alarmId } })).items[0]?.id ?? "";
+        return deliveryId !== "";
+      },
+      10_000,
+    );
+    const { token, secret } = await call(addApiToken, {
+      body: { name: `${markers[organisation]} token`, permissions: ["telemetry:read"] },
+    });
+    return {
+      ...device,
+      groupId: groups[place],
+      siteId: sites[place],
+      organisationId: organisations[organisation],
+      roleId: roles[organisation],
+      personId: as(owners[organisation]).personId ?? "",
+      targetId: target.id,
+      ruleId: rule.id,
+      alarmId,
+      deliveryId,
+      tokenId: token.id,
+      tokenSecret: secret,
+      metric: "temperature",
+      word: words[place],
+    };
+  }
+
+  await addPeople();
+  const places: Record<Place, Ids> = {
+    aNorth: await addPlace("aNorth"),
+    aSouth: await addPlace("aSouth"),
+    b: await addPlace("b"),
+    home: await addPlace("home"),
+  };
+
+  async function addTokens(): Promise<void> {
+    const call = owner("aNorth");
+    for (const [index, term] of terms.entries()) {
+      if (term.kind === "person") continue;
+      const own = { ...term, wire: wireOf(index) };
+      if (term.kind === "nobody") callers.push({ ...own, headers: {} });
+      if (term.kind === "device") callers.push({ ...own, headers: { authorization: `Bearer ${places.aNorth["deviceToken"]}` } });
+      if (term.kind !== "token") continue;
+      const all = permissions.filter((one) => !one.startsWith("platform:"));
+      const { token, secret } = await call(addApiToken, {
+        body: { name: `quokka ${term.name}`, permissions: term.permissions === limitedPermissions ? [...limitedPermissions] : all },
+      });
+      if (term.ended === "token expired") await arrange.endToken(token.id);
+      if (term.ended === "token revoked") await call(removeApiToken, { params: { tokenId: token.id } });
+      callers.push({ ...own, headers: { authorization: `Bearer ${secret}` } });
+    }
+  }
+  await addTokens();
+  await callOf(as("ended session A").headers)(signOut, {});
+  await sql.query("update memberships set expires_at = now() - interval '1 minute' where person_id = $1", [
+    as("expired membership A").personId,
+  ]);
+  // In the order of the list, so that reports read alike.
+  callers.sort((one, other) => terms.findIndex(({ name }) => name === one.name) - terms.findIndex(({ name }) => name === other.name));
+
+  const absentId = randomUUID();
+  const absent: Record<string, string> = Object.fromEntries(Object.keys(places.aNorth).map((name) => [name, absentId]));
+  absent["deviceId"] = `absent-${randomBytes(4).toString("hex")}`;
+  absent["metric"] = "temperature";
+  return {
+    server,
+    wire,
+    sql,
+    stored: await createStored(sql),
+    arrange,
+    catcher,
+    administrator,
+    callers,
+    places,
+    absent,
+    as,
+    owner,
+    signInAgain: async (caller) =>
+      caller.email === undefined ? { ...caller.headers } : signedIn(caller.wire, caller.email, "cookie" in caller.headers),
+    freshDevice,
+    next,
+  };
+}
