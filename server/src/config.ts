@@ -4,6 +4,11 @@ import { AppError } from "@roost/contract/errors";
 import { z } from "zod";
 
 import { isAllowList } from "./platform/addresses.ts";
+import { isOrigin } from "./platform/http/cors.ts";
+import { isRateTable } from "./platform/http/limits.ts";
+import { makeKeyCommand, readEnvelopeKey } from "./platform/secrets/envelope-key.ts";
+import { Secret } from "./platform/secrets/secret.ts";
+import type { SecretPlace } from "./platform/secrets/secret.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const list = z
@@ -17,29 +22,21 @@ const list = z
   );
 const flag = z.stringbool().default(false);
 
-/** A secret that prints as `***`; `reveal` gives it to the one place that needs it. */
-export class Secret {
-  readonly #value: string;
-  constructor(value: string) {
-    this.#value = value;
-  }
-  reveal(): string {
-    return this.#value;
-  }
-  toString(): string {
-    return "***";
-  }
-  toJSON(): string {
-    return "***";
-  }
-}
 const secret = z
   .string()
   .min(1)
   .transform((text) => new Secret(text));
+const envelopeKey = secret.refine(
+  (key) => readEnvelopeKey(key.reveal()) !== undefined,
+  `Needs 32 random bytes, in hexadecimal or base64. Make one by: ${makeKeyCommand}`,
+);
 
 /** Every variable of the server: default, unit in the name, a sentence each. `X_FILE` is read where X is a secret. */
 export const configSchema = z.object({
+  ROOST_ENV: z
+    .enum(["development", "staging", "production"])
+    .default("development")
+    .describe("Where this runs. `production` refuses to start with settings that are unsafe there; `staging` warns of them."),
   ROOST_DATA_DIR: z.string().default(".roost").describe("Folder of all that Roost keeps: database, certificates, keys."),
   ROOST_DATABASE_URL: secret.optional().describe("An own PostgreSQL, 15 or newer. Absent: Roost runs one of its own in the data folder."),
   ROOST_HTTP_HOST: z.string().default("127.0.0.1").describe("Address the web server listens on without TLS."),
@@ -58,6 +55,14 @@ export const configSchema = z.object({
     "Names and addresses devices use to reach this machine, comma separated; they go into the server certificate. This machine's own are added.",
   ),
   ROOST_TRUSTED_PROXIES: list.describe("Addresses of proxies whose forwarded headers are believed, comma separated."),
+  ROOST_CORS_ORIGINS: list
+    .refine((origins) => origins.every(isOrigin), "Each is an origin such as https://tool.example.org, without a path; or `*`.")
+    .describe(
+      "Origins whose pages may call the API with a browser's cookies, comma separated. `*`: any page may look, with a token of its own.",
+    ),
+  ROOST_RATE_LIMITS: list
+    .refine(isRateTable, "Each is a name of docs/reference/limits.md and its rates, such as changes=120/min 5000/h.")
+    .describe("Limits on how often somebody may ask, where they differ from docs/reference/limits.md: `changes=120/min 5000/h, apiKey=5000/min`."),
   ROOST_MQTT_HOST: z.string().default("0.0.0.0").describe("Address the MQTT door listens on, with TLS."),
   ROOST_MQTT_PORT: port.default(8883).describe("Port of the MQTT door with TLS; 0 takes a free one."),
   ROOST_MQTT_PLAIN_PORT: port.optional().describe("Port for MQTT without TLS. Absent: there is none."),
@@ -113,6 +118,28 @@ export const configSchema = z.object({
   ROOST_SETUP_CODE: secret
     .optional()
     .describe("The one-time code of the first administrator. Absent: one is made and shown. At least 16 characters."),
+  ROOST_SEAL_KEY: envelopeKey
+    .optional()
+    .describe(
+      "The envelope key: 32 random bytes, hexadecimal or base64. Absent: installation.key in the data folder, or the secret store.",
+    ),
+  ROOST_SEAL_KEY_PREVIOUS: envelopeKey.optional().describe("The envelope key before this one, while it is being rotated."),
+  ROOST_VAULT_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("OpenBao or Vault that holds the envelope key, such as https://vault.example.org:8200."),
+  ROOST_VAULT_TOKEN: secret
+    .optional()
+    .describe("Token for it; its policy needs `read` and `list` of the path, and `read` and `update` of auth/token/*-self."),
+  ROOST_VAULT_NAMESPACE: z.string().optional().describe("Its namespace, where it has such."),
+  ROOST_VAULT_MOUNT: z.string().default("secret").describe("Where its KV engine of version 2 is mounted."),
+  ROOST_VAULT_PATH: z.string().default("roost").describe("The secret whose field `seal_key` is the envelope key."),
+  ROOST_VAULT_CA_FILE: z.string().optional().describe("Certificate authority of its server certificate, PEM."),
+  ROOST_VAULT_HOLD_SECONDS: z.coerce
+    .number()
+    .min(0)
+    .default(300)
+    .describe("How long keys are held in memory while the store is away. A store that is sealed ends that at once."),
   ROOST_COMPACT_AFTER_SECONDS: z.coerce
     .number()
     .positive()
@@ -122,21 +149,28 @@ export const configSchema = z.object({
 
 export type Config = Readonly<z.output<typeof configSchema>>;
 
-/**
- * Reads the configuration out of an environment, once.
- *
- * @throws {AppError} `config.invalid` with every bad variable at once.
- */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+/** What an environment gave: the configuration as far as it can be read, and every fault. */
+export interface ConfigReading {
+  /** What has a fault stands at its default here. */
+  readonly config: Config;
+  readonly faults: readonly string[];
+}
+
+/** Reads the configuration out of an environment, whole or with faults. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigReading {
   const values: Record<string, string> = {};
+  const places = new Map<string, SecretPlace>();
   const faults: string[] = [];
   for (const name of Object.keys(configSchema.shape)) {
     const value = env[name];
     const file = env[`${name}_FILE`];
-    if (value !== undefined && value !== "") values[name] = value;
-    else if (file !== undefined && file !== "" && !Object.hasOwn(configSchema.shape, `${name}_FILE`)) {
+    if (value !== undefined && value !== "") {
+      values[name] = value;
+      places.set(name, { kind: "environment", variable: name });
+    } else if (file !== undefined && file !== "" && !Object.hasOwn(configSchema.shape, `${name}_FILE`)) {
       try {
         values[name] = readFileSync(file, "utf8").trim();
+        places.set(name, { kind: "file", path: file });
       } catch (error) {
         faults.push(`${name}_FILE: ${(error as NodeJS.ErrnoException).code ?? "unreadable"}`);
       }
@@ -146,10 +180,31 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   for (const name of Object.keys(env)) {
     if (name.startsWith("ROOST_") && !known.has(name)) faults.push(`${name}: no such variable`);
   }
-  const read = configSchema.safeParse(values);
-  if (!read.success) faults.push(...read.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
-  if (faults.length > 0 || !read.success) {
+  let read = configSchema.safeParse(values);
+  if (!read.success) {
+    faults.push(...read.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+    for (const { path } of read.error.issues) delete values[String(path[0])];
+    read = configSchema.safeParse(values);
+  }
+  if (!read.success) throw new TypeError("The configuration has no defaults to fall back to.");
+  const config = Object.fromEntries(
+    Object.entries(read.data).map(([name, value]) => [
+      name,
+      value instanceof Secret ? new Secret(value.reveal(), places.get(name)) : value,
+    ]),
+  ) as Config;
+  return { config: Object.freeze(config), faults };
+}
+
+/**
+ * The configuration of an environment, without a fault.
+ *
+ * @throws {AppError} `config.invalid` with every bad variable at once.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const { config, faults } = readConfig(env);
+  if (faults.length > 0) {
     throw new AppError("config.invalid", 500, "The configuration has faults. Mend the variables named under details.", { faults });
   }
-  return Object.freeze(read.data);
+  return config;
 }

@@ -22,6 +22,11 @@ export async function loadInstallationKey(dataDir: string): Promise<Buffer> {
   return made;
 }
 
+/** The installation's own key if it has one; makes none. @throws {AppError} `installation_key.damaged` */
+export async function findInstallationKey(dataDir: string): Promise<Buffer | undefined> {
+  return readKey(join(dataDir, "installation.key"));
+}
+
 async function readKey(path: string): Promise<Buffer | undefined> {
   let text: string;
   try {

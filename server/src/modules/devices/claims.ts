@@ -40,6 +40,7 @@ export function createClaims({
   seal,
   reach,
   reload,
+  repeatSecondsFor,
   log,
 }: {
   db: Db;
@@ -47,6 +48,8 @@ export function createClaims({
   reach: () => Reach;
   /** Brings the memory up to date with what a claim has committed. */
   reload: (deviceId: string) => Promise<void>;
+  /** How long this device's claim is answered again; 0: not at all, and an honest retry is told that its nonce was used. */
+  repeatSecondsFor: (deviceId: string) => number;
   log: Log;
 }) {
   // A device that is not known costs the same as one that is: a secret to unseal, a proof to compute, a comparison.
@@ -107,7 +110,7 @@ export function createClaims({
     const earlier = situation.earlier && {
       sameProof: isSameProof(situation.earlier.hmac, hmac),
       sameFirmware: situation.earlier.firmwareVersion === request.firmware_version,
-      answerable: situation.earlier.answerSealed !== undefined,
+      answerable: situation.earlier.answerSealed !== undefined && isWithin(situation.earlier.ageSeconds, repeatSecondsFor(deviceId)),
     };
     const verdict = judgeClaim({ proofFits, tries: situation.tries, earlier });
     switch (verdict) {
@@ -152,6 +155,11 @@ export function createClaims({
       return settled.outcome;
     },
   };
+}
+
+/** A span of 0 holds nothing, not even what has just happened. */
+function isWithin(ageSeconds: number, spanSeconds: number): boolean {
+  return spanSeconds > 0 && ageSeconds <= spanSeconds;
 }
 
 /** Seals bind the answer of a claim to it. */

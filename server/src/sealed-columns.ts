@@ -1,0 +1,23 @@
+import { answerPurpose, claimSecretPurpose } from "./modules/devices/claims.ts";
+import { sealPurpose } from "./modules/notifications/deliverer.ts";
+import type { SealedColumn } from "./modules/secrets/secrets.ts";
+import { sightingPurpose } from "./modules/secrets/secrets.ts";
+
+/**
+ * Every column that keeps sealed secrets, with what each value is bound to. The rotation of the data key walks them all; a test compares the
+ * list with the schema, so that none is forgotten.
+ */
+export const sealedColumns: readonly SealedColumn[] = [
+  { table: "auth_keys", column: "sealed", key: [], purpose: () => "auth session signing key" },
+  { table: "audit_keys", column: "sealed", key: [], purpose: () => "audit key" },
+  { table: "devices", column: "claim_secret_sealed", key: ["id"], purpose: ({ id }) => claimSecretPurpose(String(id)) },
+  {
+    table: "claims",
+    column: "answer_sealed",
+    key: ["device_id", "nonce"],
+    purpose: ({ device_id: deviceId, nonce }) => answerPurpose(String(deviceId), nonce as Buffer),
+  },
+  { table: "notification_targets", column: "url_sealed", key: ["id"], purpose: ({ id }) => sealPurpose(String(id), "url") },
+  { table: "notification_targets", column: "secret_sealed", key: ["id"], purpose: ({ id }) => sealPurpose(String(id), "secret") },
+  { table: "secret_sightings", column: "digest_sealed", key: ["name"], purpose: ({ name }) => sightingPurpose(String(name)) },
+];
