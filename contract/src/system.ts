@@ -24,6 +24,8 @@ const check = z.object({
   ok: z.boolean(),
   reason: personal("none", z.string()).optional(),
   checkedAt: instant.optional(),
+  /** `false`: readings are taken without it. Absent: it decides whether Roost is ready. */
+  isNeeded: z.literal(false).optional(),
 });
 
 export const getDatabaseHealth = defineRoute({

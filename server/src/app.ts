@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { routes } from "@roost/contract/routes";
 
 import type { Config } from "./config.ts";
+import { claimRepeatSeconds, deviceFlagContext, flagOverrides, gateReads } from "./flag-joins.ts";
 import { deviceAuthentication, deviceLookup, factsInScope, fleetReads, isReadBack, latestValuesOf, metricDescriptions } from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
@@ -16,6 +17,9 @@ import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
 import { mountDevices } from "./modules/devices/device-routes.ts";
 import { createDevices } from "./modules/devices/devices.ts";
+import { mountFlags } from "./modules/flags/flag-routes.ts";
+import { createFlags } from "./modules/flags/flags.ts";
+import { createRolloutPlans } from "./modules/flags/rollout-plans.ts";
 import { mountIngest } from "./modules/ingest/ingest-routes.ts";
 import { createIngest } from "./modules/ingest/ingest.ts";
 import { mountNotifications } from "./modules/notifications/notification-routes.ts";
@@ -23,6 +27,8 @@ import { createNotifications } from "./modules/notifications/notifications.ts";
 import { createCanary } from "./modules/readiness/canary.ts";
 import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
 import { createReadiness } from "./modules/readiness/readiness.ts";
+import { mountSecrets } from "./modules/secrets/secret-routes.ts";
+import { createSecrets } from "./modules/secrets/secrets.ts";
 import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
 import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
@@ -36,7 +42,6 @@ import { mountEdge } from "./platform/http/edge-routes.ts";
 import { createFactHub, mountFactStream } from "./platform/http/fact-stream.ts";
 import { createHttp } from "./platform/http/http.ts";
 import { createMetrics } from "./platform/http/metrics.ts";
-import { loadInstallationKey } from "./platform/installation-key.ts";
 import { IntakeGate } from "./platform/intake.ts";
 import { createJobs } from "./platform/jobs.ts";
 import type { Log } from "./platform/log.ts";
@@ -44,9 +49,10 @@ import { migrate, readMigrations } from "./platform/migrate.ts";
 import { createDoor } from "./platform/mqtt/door.ts";
 import { openPostgres } from "./platform/postgres.ts";
 import { checkRowSecurity } from "./platform/row-security.ts";
-import { createSeal } from "./platform/seal.ts";
 import { createAuthenticate } from "./principals.ts";
 import { createReach } from "./reach.ts";
+import { sealedColumns } from "./sealed-columns.ts";
+import { configuredSecrets, keyFiles, openSecrets } from "./secret-keys.ts";
 import { mountSystem } from "./system-routes.ts";
 
 /** What is told to whoever started the server. */
@@ -80,21 +86,21 @@ const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url)
 const webRoot = fileURLToPath(new URL("../../web/dist", import.meta.url));
 
 /** The only place that knows everybody: builds the parts in order of rank, and takes them down in reverse. */
-export async function startApp(config: Config, log: Log): Promise<App> {
+export async function startApp(config: Config, log: Log, signal?: AbortSignal): Promise<App> {
   const ends: (() => Promise<unknown> | void)[] = [];
   const stop = async () => {
     for (const end of ends.toReversed())
       await Promise.resolve(end()).catch((error: unknown) => log.error({ err: error }, "a part did not stop"));
   };
   try {
-    return { ready: await start(config, log, ends), stop };
+    return { ready: await start(config, log, ends, signal), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function start(config: Config, log: Log, ends: (() => Promise<unknown> | void)[]): Promise<ReadyNotice> {
+async function start(config: Config, log: Log, ends: (() => Promise<unknown> | void)[], signal?: AbortSignal): Promise<ReadyNotice> {
   const clock = systemClock;
   const startedAt = new Date(clock.nowMs());
   const dataDir = resolve(config.ROOST_DATA_DIR);
@@ -107,8 +113,13 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   await migrate(db, await readMigrations(migrationsFolder), log);
   await checkRowSecurity(db);
 
-  const seal = createSeal(await loadInstallationKey(dataDir));
+  const ring = await openSecrets({ config, dataDir, db, clock, log, signal, ends });
+  const { seal } = ring;
   const audit = createAudit({ db, clock, log, key: await loadAuditKey({ db, seal }) });
+  // Built before all whose behaviour they switch; their plans, which look at everybody, come last.
+  const flags = createFlags({ db, clock, log, audit, overrides: flagOverrides(config), environment: config.ROOST_ENV });
+  ends.push(() => flags.close());
+  await flags.start();
   const certificates = await createCertificates({
     dataDir,
     hosts: config.ROOST_PUBLIC_HOSTS,
@@ -125,7 +136,16 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   ends.push(() => auth.close());
   const { organisationId, setupCode } = await auth.ensureFirstOrganisation();
 
-  const devices = createDevices({ db, audit, seal, clock, log, reach: reach.now, isHearing: () => !gate.closed });
+  const devices = createDevices({
+    db,
+    audit,
+    seal,
+    clock,
+    log,
+    reach: reach.now,
+    isHearing: () => !gate.closed,
+    claimRepeatSeconds: claimRepeatSeconds(flags),
+  });
   ends.push(() => devices.stop());
   await devices.start();
 
@@ -156,7 +176,18 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const ingest = createIngest({ db, devices, samples, telemetry, alarms, gate, clock, log });
   ends.push(() => ingest.stop(drainMs));
 
-  const jobs = createJobs({ db, log, jobs: telemetryJobs(telemetry) });
+  const secrets = createSecrets({
+    db,
+    ring,
+    audit,
+    log,
+    columns: sealedColumns,
+    configured: configuredSecrets(config),
+    files: keyFiles(config, dataDir),
+  });
+  await secrets.observe();
+
+  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...secrets.jobs] });
   await jobs.start();
   ends.push(() => jobs.stop());
 
@@ -224,13 +255,17 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     clock,
     log,
   });
-  const readiness = createReadiness({ db, canary, clock });
+  const readiness = createReadiness({ db, canary, clock, secrets });
+  const plans = createRolloutPlans({ db, clock, log, audit, flags, reads: gateReads({ readiness, alarms, metrics }) });
+  ends.push(() => plans.close());
   mountAuth(http.mount, auth);
   mountDevices(http.mount, devices, fleetReads(telemetry, alarms));
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
   mountIngest(http.mount, ingest);
   mountAlarms(http.mount, alarms);
   mountNotifications(http.mount, notifications);
+  mountSecrets(http.mount, secrets);
+  mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
   mountReadiness(http.mount, { readiness, clock });
   mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
   mountEdge(http.mount, { routes, metrics, version, url: config.ROOST_PUBLIC_URL });
@@ -242,6 +277,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
 
   canary.start();
   ends.push(() => canary.stop());
+  plans.start();
 
   const claimFile = config.ROOST_LOCAL_DEVICE
     ? await ensureLocalDevice({ devices, organisationId, dataDir, url: localUrl, certificates })

@@ -22,12 +22,15 @@ const config = readConfig();
 const log = createLog({ level: config.ROOST_LOG_LEVEL, pretty: config.ROOST_LOG_PRETTY ?? process.stdout.isTTY });
 
 let stopping: Promise<void> | undefined;
+const givingUp = new AbortController();
 const stopWith = (code: number, why: string) => {
   if (stopping !== undefined) {
     // Whoever asks twice does not want to wait.
     process.exit(1);
   }
   log.info({ why }, "stopping");
+  // A start that waits for something outside waits no longer.
+  givingUp.abort();
   stopping = starting
     .then((app) => app?.stop())
     .then(
@@ -47,7 +50,8 @@ process.on("uncaughtException", (error) => {
   stopWith(1, "an error that nobody caught");
 });
 
-const starting = startApp(config, log).catch((error: unknown) => {
+const starting = startApp(config, log, givingUp.signal).catch((error: unknown) => {
+  if (stopping !== undefined) process.exit(0);
   const known = isAppError(error);
   log.error(
     known ? { code: error.code, details: error.details, err: error.cause } : { err: error },

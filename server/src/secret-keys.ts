@@ -1,9 +1,7 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { AppError } from "@roost/contract/errors";
-import type { SecretStore } from "@roost/contract/secrets";
 
 import { configSchema } from "./config.ts";
 import type { Config } from "./config.ts";
@@ -19,6 +17,7 @@ import { createKeyRing } from "./platform/secrets/key-ring.ts";
 import type { KeyRing } from "./platform/secrets/key-ring.ts";
 import { Secret } from "./platform/secrets/secret.ts";
 import { createVaultClient } from "./platform/secrets/vault-client.ts";
+import { openWaitingRoom } from "./waiting-room.ts";
 
 /** Where this installation's envelope key comes from, as it is configured. */
 export function envelopeSource(config: Config, dataDir: string, clock: Clock): EnvelopeSource {
@@ -37,7 +36,7 @@ export function envelopeSource(config: Config, dataDir: string, clock: Clock): E
       path,
       // Whoever configures the store's address means it to be reached, wherever it is; nothing else is.
       egress: createEgress({
-        allow: [isIP(host) === 6 ? `${host}/128` : host],
+        allow: [host],
         ...(config.ROOST_VAULT_CA_FILE === undefined ? {} : { ca: readFileSync(config.ROOST_VAULT_CA_FILE, "utf8") }),
       }),
     });
@@ -53,51 +52,47 @@ export function envelopeSource(config: Config, dataDir: string, clock: Clock): E
   });
 }
 
-const waitMs = 2_000;
+const waitMs = 1_000;
 
 /**
- * Opens the keys that seal secrets. A store outside that is sealed or away is waited for: `onWait` hears of it, once per state.
+ * Opens the keys that seal secrets, and keeps hearing of new ones until the ends. A store outside that is sealed or away is waited for, in a
+ * waiting room that says so at the address of the web server.
  *
  * @throws {AppError} `secrets.wrong_envelope_key`, `installation_key.damaged`, `config.invalid`
  */
-export async function openKeyRing({
+export async function openSecrets({
   config,
   dataDir,
   db,
   clock,
   log,
   signal,
-  onWait,
+  ends,
 }: {
   config: Config;
   dataDir: string;
   db: Db;
   clock: Clock;
   log: Log;
-  signal: AbortSignal;
-  onWait: (store: SecretStore) => void | Promise<void>;
+  /** Ends the waiting. */
+  signal: AbortSignal | undefined;
+  ends: (() => Promise<unknown> | void)[];
 }): Promise<KeyRing> {
-  const ring = createKeyRing({
-    db,
-    source: envelopeSource(config, dataDir, clock),
-    clock,
-    log,
-    holdMs: config.ROOST_VAULT_HOLD_SECONDS * 1_000,
-  });
+  const source = envelopeSource(config, dataDir, clock);
+  const ring = createKeyRing({ db, source, clock, log, holdMs: config.ROOST_VAULT_HOLD_SECONDS * 1_000 });
+  ends.push(() => ring.stop());
   await ring.start();
-  let told: string | undefined;
-  while (!ring.store().canOpen) {
-    const store = ring.store();
-    if (store.state !== told) {
-      log.error({ state: store.state, place: store.place }, "the start waits for the secret store");
-      await onWait(store);
-      told = store.state;
+  if (ring.store().canOpen) return ring;
+  const { state, place } = ring.store();
+  log.error({ state, place }, "the start waits for the secret store");
+  const room = await openWaitingRoom({ host: config.ROOST_HTTP_HOST, port: config.ROOST_HTTP_PORT, store: () => ring.store() });
+  try {
+    while (!ring.store().canOpen) {
+      await sleep(waitMs, undefined, { signal });
+      await ring.check();
     }
-    await sleep(waitMs, undefined, { signal });
-    await ring.check().catch((error: unknown) => {
-      if (error instanceof AppError && error.code === "secrets.wrong_envelope_key") throw error;
-      log.warn({ err: error }, "the secret store could not be looked at");
-    });
+  } finally {
+    await room.close();
   }
   return ring;
 }

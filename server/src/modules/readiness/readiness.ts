@@ -9,6 +9,13 @@ export interface ReadinessCheck {
   readonly ok: boolean;
   readonly reason?: string;
   readonly checkedAt?: Date;
+  /** `false`: readings are taken without it, so it does not decide. Absent: it does. */
+  readonly isNeeded?: false;
+}
+
+/** What readiness asks of the secrets. */
+export interface SecretStoreHealth {
+  store(): { readonly state: string; readonly message: string; readonly canOpen: boolean; readonly checkedAt: Date };
 }
 
 export interface Verdict {
@@ -23,7 +30,7 @@ const canaryFreshSeconds = 60;
 const databaseTimeoutMs = 2_000;
 
 /** Says whether Roost is ready to take readings, by what went through it and not by what it believes of itself. */
-export function createReadiness({ db, canary, clock }: { db: Db; canary: Canary; clock: Clock }) {
+export function createReadiness({ db, canary, clock, secrets }: { db: Db; canary: Canary; clock: Clock; secrets?: SecretStoreHealth }) {
   async function checkDatabase(): Promise<ReadinessCheck> {
     const answer = db
       .query<{ synchronous_commit: string }>(sql`select current_setting('synchronous_commit') as synchronous_commit`)
@@ -50,6 +57,14 @@ export function createReadiness({ db, canary, clock }: { db: Db; canary: Canary;
     return { name: "canary", ok: false, reason, ...(last === undefined ? {} : { checkedAt: last.at }) };
   }
 
+  /** Readings go on without secrets; claims, notices and new sign-ins do not. */
+  function checkSecrets(): ReadinessCheck[] {
+    if (secrets === undefined) return [];
+    const { state, message, checkedAt } = secrets.store();
+    if (state === "open") return [{ name: "secrets", ok: true, checkedAt, isNeeded: false }];
+    return [{ name: "secrets", ok: false, reason: `${state}: ${message}`, checkedAt, isNeeded: false }];
+  }
+
   return {
     checkDatabase,
     /** Seconds since the newest canary reading that came back was measured; `undefined` while there is none. */
@@ -59,8 +74,8 @@ export function createReadiness({ db, canary, clock }: { db: Db; canary: Canary;
     },
     /** All checks, those that fail with their reason. */
     async judge(): Promise<Verdict> {
-      const checks = [await checkDatabase(), checkCanary()];
-      return { ready: checks.every((check) => check.ok), timestamp: new Date(clock.nowMs()), checks };
+      const checks = [await checkDatabase(), checkCanary(), ...checkSecrets()];
+      return { ready: checks.every((check) => check.ok || check.isNeeded === false), timestamp: new Date(clock.nowMs()), checks };
     },
   };
 }
