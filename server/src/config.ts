@@ -21,6 +21,14 @@ const list = z
       .filter((item) => item !== ""),
   );
 const flag = z.stringbool().default(false);
+/** Only these two words: earlier systems took everything but `true` for false, and a typing error must not pass for a choice. */
+const variableFlag = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .pipe(z.enum(["true", "false"], "Write true or false."))
+  .transform((word) => word === "true")
+  .optional();
 
 const secret = z
   .string()
@@ -62,7 +70,9 @@ export const configSchema = z.object({
     ),
   ROOST_RATE_LIMITS: list
     .refine(isRateTable, "Each is a name of docs/reference/limits.md and its rates, such as changes=120/min 5000/h.")
-    .describe("Limits on how often somebody may ask, where they differ from docs/reference/limits.md: `changes=120/min 5000/h, apiKey=5000/min`."),
+    .describe(
+      "Limits on how often somebody may ask, where they differ from docs/reference/limits.md: `changes=120/min 5000/h, apiKey=5000/min`.",
+    ),
   ROOST_MQTT_HOST: z.string().default("0.0.0.0").describe("Address the MQTT door listens on, with TLS."),
   ROOST_MQTT_PORT: port.default(8883).describe("Port of the MQTT door with TLS; 0 takes a free one."),
   ROOST_MQTT_PLAIN_PORT: port.optional().describe("Port for MQTT without TLS. Absent: there is none."),
@@ -145,6 +155,17 @@ export const configSchema = z.object({
     .positive()
     .default(300)
     .describe("How long samples rest in a hot segment before the segment is closed."),
+  ENABLE_IDEMPOTENCY: variableFlag.describe("Sets the flag enable_idempotency, and wins over what people set: `true` or `false`."),
+  DISABLE_IDEMPOTENCY_ON_REDIS_FAILURE: variableFlag.describe(
+    "Sets the flag disable_idempotency_on_redis_failure. Without effect: there is no Redis, and claims stay protected.",
+  ),
+  ENABLE_AUTO_REGISTER: variableFlag.describe("Sets the flag enable_auto_register. Without effect yet: unknown devices are refused."),
+  FAIL_OPEN_ON_REDIS_ERROR: variableFlag.describe(
+    "Sets the flag fail_open_on_redis_error. Without effect: Roost never accepts a claim unprotected.",
+  ),
+  NORMALIZE_IDS_IN_HMAC: variableFlag.describe(
+    "Sets the flag normalize_ids_in_hmac. Without effect yet: ids in a claim's proof are in small letters.",
+  ),
 });
 
 export type Config = Readonly<z.output<typeof configSchema>>;

@@ -196,6 +196,29 @@ export async function selectOpenDirections(db: Queryable, ruleId?: string): Prom
     select a.rule_id as "ruleId", a.kind as direction from alarms a where a.state <> 'cleared' and a.kind <> 'offline' and ${which}`);
 }
 
+/** How many alarms were raised since then, by the database's clock, in all organisations or in what is named. */
+export async function countRaisedSince(
+  db: Queryable,
+  where: {
+    since: Date;
+    severities: readonly Severity[];
+    organisationId?: string | undefined;
+    groupId?: string | undefined;
+    deviceIds?: readonly string[] | undefined;
+  },
+): Promise<number> {
+  const { since, severities, organisationId, groupId, deviceIds } = where;
+  // Entries are made with their id, which begins with the time: the key finds the newest ones without reading all.
+  const [row] = await db.query<{ n: number }>(sql`
+    select count(*)::int as n from alarm_entries e join alarms a on a.id = e.alarm_id
+    where e.id >= ${newId(since.getTime() - 600_000)} and e.at >= ${since} and e.what = 'raised' and a.severity = any(${severities}::text[])
+      and (${organisationId ?? null}::uuid is null or a.organisation_id = ${organisationId ?? null}::uuid)
+      and (${deviceIds ?? null}::text[] is null or a.device_id = any(${deviceIds ?? null}::text[]))
+      and (${groupId ?? null}::uuid is null
+        or exists (select from device_group_members m where m.device_id = a.device_id and m.group_id = ${groupId ?? null}::uuid))`);
+  return row?.n ?? 0;
+}
+
 /** How many alarms are open, per device; devices without one are absent. */
 export async function countOpenByDevice(db: Queryable, deviceIds: readonly string[]): Promise<Map<string, number>> {
   const rows = await db.query<{ device_id: string; n: number }>(sql`

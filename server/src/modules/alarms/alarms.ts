@@ -1,4 +1,4 @@
-import { alarmErrors } from "@roost/contract/alarms";
+import { alarmErrors, severities } from "@roost/contract/alarms";
 import type { Alarm, AlarmRule, Severity } from "@roost/contract/alarms";
 import { deviceErrors } from "@roost/contract/devices";
 import type { AlarmId, AlarmRuleId } from "@roost/contract/ids";
@@ -41,6 +41,15 @@ export interface AlarmDeps {
 }
 
 type RuleFields = Omit<AlarmRule, "id" | "deviceId" | "metric">;
+
+/** Which alarms are counted. */
+export interface RaisedWhere {
+  readonly since: Date;
+  readonly severity: Severity;
+  readonly organisationId?: string | undefined;
+  readonly groupId?: string | undefined;
+  readonly deviceIds?: readonly string[] | undefined;
+}
 
 /** Rules one metric may have: each costs time for every value that arrives. */
 const rulesPerMetric = 16;
@@ -241,6 +250,10 @@ export function createAlarms({ db, audit, clock, log, latestValues }: AlarmDeps)
 
     /** Open alarms of an organisation. */
     openCount: (whose: Within): Promise<number> => store.countOpen(db.within(whose), whose.organisationId),
+
+    /** How many alarms of this severity or a higher one were raised since then, everywhere or in what is named; for the platform itself. */
+    raisedSince: ({ severity, ...where }: RaisedWhere): Promise<number> =>
+      store.countRaisedSince(db, { ...where, severities: severities.slice(severities.indexOf(severity)) }),
 
     /** Puts a try to tell somebody into the alarm's history, in the transaction that records the try. */
     async recordNotice(tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { sql } from "../../platform/sql.ts";
 
-/** How long the same request gets the same answer. */
+/** How long the same request gets the same answer at most: then the answer is wiped. */
 export const repeatSeconds = 300;
 
 /** All that a claim is judged by. A device that is not there gives the same row with its parts absent. */
@@ -14,6 +14,8 @@ export interface ClaimSituation {
         readonly hmac: Buffer;
         readonly firmwareVersion: string | undefined;
         readonly answerSealed: Buffer | undefined;
+        /** How long ago it was given. */
+        readonly ageSeconds: number;
       }
     | undefined;
 }
@@ -27,6 +29,7 @@ interface SituationRow {
   hmac: Buffer | null;
   firmware_version: string | null;
   answer_sealed: Buffer | null;
+  age_seconds: number | null;
 }
 
 /** Makes claims for one id wait for each other, on every server, whether the device exists or not. */
@@ -38,6 +41,7 @@ export async function lockClaims(tx: Transaction, deviceId: string): Promise<voi
 export async function readSituation(tx: Transaction, deviceId: string, nonce: Buffer): Promise<ClaimSituation> {
   const [row] = await tx.query<SituationRow>(sql`
     select d.organisation_id, d.key, d.heartbeat_seconds, d.claim_secret_sealed, c.hmac, c.firmware_version,
+      abs(extract(epoch from now() - c.created_at))::float8 as age_seconds,
       case when abs(extract(epoch from now() - c.created_at)) <= ${repeatSeconds}
         and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and k.id is not null
         then c.answer_sealed end as answer_sealed,
@@ -59,7 +63,12 @@ export async function readSituation(tx: Transaction, deviceId: string, nonce: Bu
     earlier:
       row.hmac === null
         ? undefined
-        : { hmac: row.hmac, firmwareVersion: row.firmware_version ?? undefined, answerSealed: row.answer_sealed ?? undefined },
+        : {
+            hmac: row.hmac,
+            firmwareVersion: row.firmware_version ?? undefined,
+            answerSealed: row.answer_sealed ?? undefined,
+            ageSeconds: row.age_seconds ?? 0,
+          },
   };
 }
 

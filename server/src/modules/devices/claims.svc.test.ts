@@ -47,6 +47,8 @@ describe("claiming a device over HTTP", () => {
   let devices: Devices;
   let http: Http;
   let url: string;
+  /** How long a claim is answered again, as a flag would say. */
+  let repeatSeconds = 300;
   /** Texts of the statements that ran, where a test asks for them. */
   let statements: string[] | undefined;
 
@@ -58,6 +60,7 @@ describe("claiming a device over HTTP", () => {
       clock: systemClock,
       log,
       reach: () => reach,
+      claimRepeatSeconds: () => repeatSeconds,
     });
     await devices.start();
     http = createHttp({
@@ -131,6 +134,7 @@ describe("claiming a device over HTTP", () => {
   });
   afterEach(() => {
     statements = undefined;
+    repeatSeconds = 300;
   });
   afterAll(async () => {
     await stopServer();
@@ -164,6 +168,23 @@ describe("claiming a device over HTTP", () => {
     const stored = rows.map((row) => row.text).join("\n");
     for (const clear of [reply.mqtt.password, Buffer.from(reply.mqtt.password).toString("hex"), secret])
       expect(stored).not.toContain(clear);
+  });
+
+  it("TV-04: refuses an equal claim where repeats are switched off or their time is over, and stays protected", async () => {
+    const { id, secret } = await addOne();
+    const body = claimBody(id, secret);
+    expect((await send(body)).status).toBe(200);
+    repeatSeconds = 0;
+    const off = await send(body);
+    expect([off.status, off.json.error?.code]).toEqual([409, "claim.nonce_conflict"]);
+    repeatSeconds = 60;
+    expect((await send(body)).headers.get("x-idempotent-request")).toBe("true");
+    await db.query(sql`update claims set created_at = created_at - interval '61 s' where device_id = ${id}`);
+    expect((await send(body)).status).toBe(409);
+    repeatSeconds = 300;
+    expect((await send(body)).status).toBe(200);
+    // Whatever was switched: one claim, one set of credentials.
+    expect(await workingCredentials(id)).toBe(1);
   });
 
   it("S1: believes no host header that names another machine", async () => {

@@ -15,7 +15,7 @@ import type { Seal } from "../../platform/seal.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
-import { pruneClaims } from "./claim-store.ts";
+import { pruneClaims, repeatSeconds } from "./claim-store.ts";
 import { claimSecretPurpose, createClaims } from "./claims.ts";
 import type { ClaimOutcome } from "./claims.ts";
 import { endCredentials, expireCredentials, findCredentialDevice, insertCredential, pruneCredentials } from "./credential-store.ts";
@@ -59,6 +59,8 @@ export interface DevicesDeps {
   readonly reach: () => Reach;
   /** False while readings are not taken in (the intake gate is closed): silence then is ours, not the devices'. */
   readonly isHearing?: () => boolean;
+  /** How long a device's claim is answered again, in seconds; absent: the 300 s for which answers are kept. */
+  readonly claimRepeatSeconds?: (device: DeviceIdentity | undefined) => number;
 }
 
 /** What a person says of a new device. */
@@ -73,7 +75,7 @@ const pruneEveryMs = 60_000;
 const eventsPerStep = 5_000;
 
 /** The devices: who they are, how they prove it, and which of them live. */
-export function createDevices({ db, audit, seal, clock, log, reach, isHearing }: DevicesDeps) {
+export function createDevices({ db, audit, seal, clock, log, reach, isHearing, claimRepeatSeconds = () => repeatSeconds }: DevicesDeps) {
   const registry = createRegistry({ clock });
   const presence = createPresence({ db, clock, log, ...(isHearing === undefined ? {} : { isHearing }) });
   let pruneTimer: NodeJS.Timeout | undefined;
@@ -96,7 +98,14 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing }:
     }
   }
 
-  const claims = createClaims({ db, seal, reach, log, reload: (id) => reload([id]) });
+  const claims = createClaims({
+    db,
+    seal,
+    reach,
+    log,
+    reload: (id) => reload([id]),
+    repeatSecondsFor: (id) => claimRepeatSeconds(registry.find(id)),
+  });
 
   function ticketOf(deviceId: string, name: string, claimSecret: string, hostHeader: string | undefined): ClaimTicket {
     const now = reach();

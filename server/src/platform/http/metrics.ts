@@ -30,6 +30,8 @@ export interface Metrics {
   total(shape: MetricShape & { readonly read: () => number }): void;
   /** @param buckets - Upper bounds in the metric's unit, lowest first. */
   histogram(shape: MetricShape & { readonly buckets: readonly number[] }): HistogramMetric;
+  /** Every value of a counter or gauge as it stands, by its labels; `undefined` where there is none of this name. */
+  read(name: string): Promise<{ labels: Labels; value: number }[] | undefined>;
   /** The exposition text, and its media type. */
   expose(): Promise<{ text: string; type: string }>;
 }
@@ -81,6 +83,15 @@ export function createMetrics({ processMetrics = true }: { processMetrics?: bool
     histogram(shape) {
       const histogram = new Histogram({ ...base(shape), buckets: [...shape.buckets] });
       return { observe: (value, labels = {}) => histogram.observe(labels, value) };
+    },
+    async read(name) {
+      const metric = registry.getSingleMetric(name);
+      if (!(metric instanceof Counter || metric instanceof Gauge)) return undefined;
+      const { values } = await metric.get();
+      return values.map(({ labels, value }) => ({
+        labels: Object.fromEntries(Object.entries(labels).map(([label, text]) => [label, String(text)])),
+        value,
+      }));
     },
     expose: async () => ({ text: await registry.metrics(), type: registry.contentType }),
   };
