@@ -2,12 +2,14 @@ import * as alarms from "./alarms.ts";
 import * as auth from "./auth.ts";
 import * as claim from "./claim.ts";
 import * as devices from "./devices.ts";
+import * as flags from "./flags.ts";
 import * as ingest from "./ingest.ts";
 import * as notifications from "./notifications.ts";
 import * as organisations from "./organisations.ts";
 import * as people from "./people.ts";
 import * as platformAdministration from "./platform-administration.ts";
 import type { Route } from "./route.ts";
+import * as rolloutPlans from "./rollout-plans.ts";
 import * as secrets from "./secrets.ts";
 import * as signIn from "./sign-in.ts";
 import * as system from "./system.ts";
@@ -33,5 +35,7 @@ export const routes: readonly Route[] = [
   alarms,
   notifications,
   secrets,
+  flags,
+  rolloutPlans,
   system,
 ].flatMap((contract) => routesOf({ ...contract }));
