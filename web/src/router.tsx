@@ -41,12 +41,30 @@ const setUpRoute = createRoute({
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/sign-in",
-  validateSearch: z.object({ to: ownAddress }),
+  validateSearch: z.object({ to: ownAddress, error: text(80) }),
   beforeLoad: async ({ context: { roost, queryClient } }) => {
     const { needed } = await queryClient.fetchQuery(roost.api.setup());
     if (needed) redirect({ to: "/set-up", search: {}, throw: true });
   },
   component: lazyRouteComponent(() => import("./pages/auth/sign-in-page.tsx"), "SignInPage"),
+});
+
+const forgotPasswordRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/forgot-password",
+  component: lazyRouteComponent(() => import("./pages/auth/forgot-password-page.tsx"), "ForgotPasswordPage"),
+});
+
+const resetPasswordRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/reset-password",
+  component: lazyRouteComponent(() => import("./pages/auth/reset-password-page.tsx"), "ResetPasswordPage"),
+});
+
+const joinRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/join",
+  component: lazyRouteComponent(() => import("./pages/auth/join-page.tsx"), "JoinPage"),
 });
 
 const signedInRoute = createRoute({
@@ -163,6 +181,12 @@ const tokensRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/tokens/tokens-page.tsx"), "TokensPage"),
 });
 
+const securityRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/security",
+  component: lazyRouteComponent(() => import("./pages/security/security-page.tsx"), "SecurityPage"),
+});
+
 const apiDocsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/api/docs",
@@ -179,6 +203,9 @@ const statusRoute = createRoute({
 const routeTree = rootRoute.addChildren([
   setUpRoute,
   signInRoute,
+  forgotPasswordRoute,
+  resetPasswordRoute,
+  joinRoute,
   signedInRoute.addChildren([
     fleetRoute,
     addDeviceRoute,
@@ -188,6 +215,7 @@ const routeTree = rootRoute.addChildren([
     rejectsRoute,
     notificationsRoute,
     tokensRoute,
+    securityRoute,
     apiDocsRoute,
     statusRoute,
   ]),

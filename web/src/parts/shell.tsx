@@ -166,7 +166,7 @@ const schemes = [
 ] as const;
 
 function UserMenu() {
-  const { person, role } = useSession();
+  const { person, roleName } = useSession();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const leave = useSignOut();
   return (
@@ -180,7 +180,7 @@ function UserMenu() {
         <div className={styles.who}>
           <strong>{person.name === "" ? person.email : person.name}</strong>
           <span>
-            {person.email} · {role}
+            {person.email} · {roleName}
           </span>
         </div>
         <Menu.Divider />
@@ -199,6 +199,9 @@ function UserMenu() {
           </Menu.Item>
         ))}
         <Menu.Divider />
+        <Menu.Item component={Link} to="/security" className={styles.menuItem}>
+          Your sign-in
+        </Menu.Item>
         <Menu.Item onClick={() => void leave()} className={styles.menuItem}>
           Sign out
         </Menu.Item>

@@ -1,15 +1,15 @@
-import { Button, PasswordInput, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { setUp } from "@roost/contract/auth";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { type SyntheticEvent, useState } from "react";
 
 import { Fault } from "../../parts/fault.tsx";
+import { NewPassword } from "../../parts/new-password.tsx";
 import { useApi } from "../../roost.tsx";
 import { AuthFrame } from "./auth-frame.tsx";
 
 const route = getRouteApi("/set-up");
-const shortestPassword = 12;
 
 /** The first administrator: there is no default account, so the first person proves that they can read the terminal. */
 export function SetUpPage() {
@@ -30,7 +30,6 @@ export function SetUpPage() {
       router.history.push("/");
     },
   });
-  const missing = shortestPassword - password.length;
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     make.mutate();
@@ -65,21 +64,7 @@ export function SetUpPage() {
           value={email}
           onChange={(event) => setEmail(event.currentTarget.value)}
         />
-        <PasswordInput
-          label="Password"
-          description={
-            missing > 0
-              ? `At least ${shortestPassword} characters${password === "" ? "" : `; ${missing} more`}. A few unrelated words are best.`
-              : "Long enough."
-          }
-          autoComplete="new-password"
-          required
-
-          withAsterisk={false}
-          minLength={shortestPassword}
-          value={password}
-          onChange={(event) => setPassword(event.currentTarget.value)}
-        />
+        <NewPassword value={password} onChange={setPassword} />
         {make.isError && <Fault error={make.error} />}
         <Button type="submit" loading={make.isPending}>
           Make the administrator and sign in
