@@ -57,6 +57,10 @@ export const httpErrors = defineErrors("http", {
   unauthenticated: [401, "You are not signed in, or your session has ended. Sign in and try again."],
   forbidden: [403, "You are signed in, but your role does not allow this."],
   foreign_origin: [403, "This request came from another site and was refused."],
+  wrong_host: [
+    421,
+    "Roost does not go by the name in this address. An administrator adds names to ROOST_PUBLIC_HOSTS, or sets ROOST_PUBLIC_URL.",
+  ],
   method_not_allowed: [405, "This address does not take this method. The ones it takes stand in the Allow header."],
   too_slow: [408, "The request did not arrive in time."],
   headers_too_large: [431, "The headers of the request are larger than Roost accepts."],

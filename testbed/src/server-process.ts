@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { looseRateLimits } from "./rate-limits.ts";
+
 const program = fileURLToPath(new URL("../../server/src/main.ts", import.meta.url));
 
 /** What the server says of itself when it is ready. */
@@ -69,6 +71,7 @@ export async function startServer({
       ROOST_MQTT_HOST: "127.0.0.1",
       ROOST_MQTT_PORT: "0",
       ROOST_LOG_PRETTY: "false",
+      ROOST_RATE_LIMITS: looseRateLimits,
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],

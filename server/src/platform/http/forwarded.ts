@@ -12,6 +12,10 @@ export interface Forwarded {
   isSecure(request: IncomingMessage): boolean;
   /** Scheme and host the client used, such as `https://roost.example.org`; undefined without a usable Host. */
   originOf(request: IncomingMessage): string | undefined;
+  /** The host the client asked for, port and all. */
+  hostOf(request: IncomingMessage): string | undefined;
+  /** An address whose forwarded headers are believed. */
+  isProxy(address: string): boolean;
   /** From this machine itself: no proxy in between, and the name asked for is this machine's own (no DNS rebinding). */
   isDirectLoopback(request: IncomingMessage): boolean;
 }
@@ -44,11 +48,19 @@ export function createForwarded(trustedProxies: readonly string[]): Forwarded {
 
   function isSecure(request: IncomingMessage): boolean {
     const scheme = isTrusted(peerOf(request)) ? header(request, "x-forwarded-proto") : undefined;
-    return scheme === undefined ? request.socket instanceof TLSSocket : scheme.trim().toLowerCase() === "https";
+    return scheme === undefined ? request.socket instanceof TLSSocket : scheme.split(",").at(-1)?.trim().toLowerCase() === "https";
+  }
+
+  function hostOf(request: IncomingMessage): string | undefined {
+    // The last of a list is what the nearest proxy wrote itself.
+    const forwarded = isTrusted(peerOf(request)) ? header(request, "x-forwarded-host")?.split(",").at(-1)?.trim() : undefined;
+    return forwarded ?? request.headers.host;
   }
 
   return {
     isSecure,
+    hostOf,
+    isProxy: isTrusted,
     addressOf(request) {
       let address = peerOf(request);
       if (!isTrusted(address)) return address;
@@ -62,8 +74,7 @@ export function createForwarded(trustedProxies: readonly string[]): Forwarded {
       return address;
     },
     originOf(request) {
-      const byProxy = isTrusted(peerOf(request));
-      const host = (byProxy ? header(request, "x-forwarded-host") : undefined) ?? request.headers.host;
+      const host = hostOf(request);
       const scheme = isSecure(request) ? "https" : "http";
       if (host === undefined || !URL.canParse(`${scheme}://${host}`)) return undefined;
       return new URL(`${scheme}://${host}`).origin;

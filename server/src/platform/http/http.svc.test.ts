@@ -163,7 +163,7 @@ describe("the HTTP edge", () => {
 
   it("asks a stream's source for no more than the client takes", async () => {
     const own = await startEdge();
-    const socket = connect(own.port, "127.0.0.1", () => socket.write("GET /api/v1/large HTTP/1.1\r\nhost: x\r\n\r\n"));
+    const socket = connect(own.port, "127.0.0.1", () => socket.write("GET /api/v1/large HTTP/1.1\r\nhost: localhost\r\n\r\n"));
     // A client that reads its headers and then no more; the network's own buffers hold a few MB.
     await new Promise<void>((resolve) => socket.once("readable", () => resolve()));
     let before = -1;
@@ -206,7 +206,7 @@ describe("the HTTP edge", () => {
   });
 
   it("bounds requests for each address, and says when to come again", async () => {
-    const own = await startEdge({ limits: { requestsPerMinute: 5, signInPerMinute: 2 } });
+    const own = await startEdge({}, { ROOST_RATE_LIMITS: "anonymous=5/min, signIn=2/min" });
     const statuses: number[] = [];
     for (let turn = 0; turn < 7; turn += 1) statuses.push((await fetch(`${own.url}/api/v1/fails`)).status);
     expect(statuses).toEqual([500, 500, 500, 500, 500, 429, 429]);
@@ -224,9 +224,10 @@ describe("the HTTP edge", () => {
         rawRequest({ port: edge.port, path: getMetrics.path, headers }, (answer) => resolve(answer.resume().statusCode)).end(),
       );
     expect(await ask({})).toBe(200);
-    for (const headers of [{ "x-forwarded-for": "127.0.0.1" }, { forwarded: "for=127.0.0.1" }, { host: "rebound.example" }]) {
+    for (const headers of [{ "x-forwarded-for": "127.0.0.1" }, { forwarded: "for=127.0.0.1" }, { host: "192.168.1.7" }]) {
       expect([headers, await ask(headers)]).toEqual([headers, 401]);
     }
+    expect(await ask({ host: "rebound.example" })).toBe(421);
     const text = await (await fetch(edge.url + getMetrics.path)).text();
     expect(text).toMatch(/roost_http_requests_total\{method="POST",route="\/api\/v1\/echo\/:place",status="200"\} \d+/);
   });

@@ -1,9 +1,9 @@
-import { STATUS_CODES } from "node:http";
 import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 
 import { httpErrors } from "@roost/contract/errors";
-import type { AppError } from "@roost/contract/errors";
 import type { Route } from "@roost/contract/route";
 import fastify from "fastify";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -13,26 +13,34 @@ import type { Clock } from "../clock.ts";
 import { newId } from "../id.ts";
 import { listenFault } from "../listen-fault.ts";
 import type { Log } from "../log.ts";
-import { createThrottle } from "../throttle.ts";
-import type { Throttle } from "../throttle.ts";
+import { createRateLimits } from "../rate-limits.ts";
+import type { RateLimits } from "../rate-limits.ts";
 import type { ServerTls } from "../tls.ts";
 import { isForeignOrigin } from "./access.ts";
-import type { Authentication } from "./access.ts";
+import type { Authentication, Origins } from "./access.ts";
+import { addressKey } from "./client-address.ts";
+import { createConnectionBound } from "./connection-bound.ts";
+import { createCors } from "./cors.ts";
 import { toAppError, wireError } from "./faults.ts";
 import { createForwarded } from "./forwarded.ts";
-import { ownThrottle, withDefaults } from "./limits.ts";
+import { readRateTable, withDefaults } from "./limits.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Mount } from "./mount.ts";
-import { routeHandler, throttleKey } from "./route-handler.ts";
+import { createOwnNames } from "./own-names.ts";
+import { createRateGate } from "./rate-gate.ts";
+import { answerRaw, clientFault } from "./raw-answer.ts";
+import { routeHandler } from "./route-handler.ts";
 import type { Identity } from "./route-handler.ts";
 import { createSecureEntrance } from "./secure-entrance.ts";
+import { createSecurityEvents } from "./security-events.ts";
+import type { SecurityEvent, SecurityEventKind } from "./security-events.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createWebApp } from "./web-app.ts";
 
 export interface HttpOptions {
   readonly config: Pick<Config, "ROOST_HTTP_HOST" | "ROOST_HTTP_PORT" | "ROOST_PUBLIC_URL" | "ROOST_TRUSTED_PROXIES"> &
-    Partial<Pick<Config, "ROOST_HTTPS_HOST" | "ROOST_HTTPS_PORT">>;
+    Partial<Pick<Config, "ROOST_HTTPS_HOST" | "ROOST_HTTPS_PORT" | "ROOST_PUBLIC_HOSTS" | "ROOST_CORS_ORIGINS" | "ROOST_RATE_LIMITS">>;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -44,6 +52,12 @@ export interface HttpOptions {
   /** Takes over a WebSocket handshake for `/mqtt`. Absent: there is none. */
   readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer, remoteAddress: string) => void;
   readonly limits?: Partial<HttpLimits>;
+  /** Counts requests, over all nodes. Absent: this node counts alone, by the configured rates. */
+  readonly rateLimits?: RateLimits | undefined;
+  /** Names this machine goes by, beside those configured: what its certificate names. Absent: none. */
+  readonly ownNames?: () => readonly string[];
+  /** Told what was refused, gathered by kind, address and minute. */
+  readonly onSecurityEvent?: (event: SecurityEvent) => void;
 }
 
 /** The way in by HTTP. */
@@ -92,10 +106,30 @@ export function createHttp(options: HttpOptions): Http {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
 
-  const perMinute = (requests: number) => createThrottle({ clock, burst: requests, refill: requests, windowMs: 60_000, maxKeys: 20_000 });
-  const general = perMinute(limits.requestsPerMinute);
-  const alone = new Map([...new Set(Object.values(ownThrottle))].map((name) => [name, perMinute(limits[name])]));
-  const throttleOf = (route: Route): Throttle => alone.get(ownThrottle[route.operation] ?? "requestsPerMinute") ?? general;
+  const rates = readRateTable(config.ROOST_RATE_LIMITS);
+  const rateLimits = options.rateLimits ?? createRateLimits({ clock, log, metrics, rates });
+  const gate = createRateGate(rateLimits, rates);
+  const cors = createCors(config.ROOST_CORS_ORIGINS ?? []);
+  const origins: Origins = { forwarded, publicOrigin, isListed: cors.isListed };
+  const isOwnName = createOwnNames({
+    publicUrl: config.ROOST_PUBLIC_URL,
+    publicHosts: config.ROOST_PUBLIC_HOSTS ?? [],
+    machine: options.ownNames ?? (() => []),
+    clock,
+  });
+  const events = createSecurityEvents({ clock, report: (event) => options.onSecurityEvent?.(event) });
+  const cut = metrics.counter({
+    name: "roost_http_connections_refused_total",
+    help: "Connections that were cut because their address held too many.",
+  });
+  const bound = createConnectionBound({
+    most: limits.connectionsPerAddress,
+    isExempt: forwarded.isProxy,
+    onRefused(remoteAddress) {
+      cut.add();
+      events.note({ kind: "too_many_connections", remoteAddress });
+    },
+  });
 
   const identities = new WeakMap<IncomingMessage, Identity & { readonly startedMs: number }>();
   const identityOf = (request: IncomingMessage) => {
@@ -109,6 +143,7 @@ export function createHttp(options: HttpOptions): Http {
         correlationId,
         remoteAddress: forwarded.addressOf(request),
         isSecure: isPublicSecure || forwarded.isSecure(request),
+        rate: {},
         startedMs: clock.monotonicMs(),
       };
       identities.set(request, identity);
@@ -129,25 +164,37 @@ export function createHttp(options: HttpOptions): Http {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(2_000, limits.headersTimeoutMs),
       maxHeaderSize: limits.headerBytes,
+      // HTTP/2 in clear and the like are not spoken here: such a request is answered as if it had not asked.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     },
     frameworkErrors: (error, request, reply) => void fail(error, request, reply as unknown as FastifyReply),
     clientErrorHandler(error: NodeJS.ErrnoException, socket) {
-      const fault = clientFaults[error.code ?? ""] ?? httpErrors.invalid;
-      if (error.code !== "ECONNRESET") answerRaw(socket, fault(), security.all);
+      if (error.code !== "ECONNRESET") answerRaw(socket, clientFault(error.code), security.all);
     },
   });
   app.server.maxConnections = limits.connections;
   app.server.maxHeadersCount = limits.headers;
 
   app.addHook("onRequest", (request, reply, done) => {
-    const { requestId, correlationId } = identityOf(request.raw);
-    reply.headers({ ...security.all, "cache-control": "no-store", "x-request-id": requestId, "x-correlation-id": correlationId });
+    reply.headers(commonFields(request));
     if (closing.signal.aborted) reply.header("connection", "close");
+    if (!isProbe(request.url) && !isAskedRightly(request.raw)) {
+      done(httpErrors.wrong_host());
+      return;
+    }
     const encoding = request.headers["content-encoding"];
     if (encoding !== undefined && encoding !== "identity") {
       done(httpErrors.unsupported_media({ contentEncoding: "identity" }));
       return;
     }
+    done();
+  });
+  app.addHook("onSend", (request, reply, _payload, done) => {
+    reply.headers(gate.fieldsOf(identityOf(request.raw).rate));
+    // Files of the web app name what they depend on too.
+    const vary = reply.getHeader("vary");
+    if (config.ROOST_CORS_ORIGINS !== undefined && config.ROOST_CORS_ORIGINS.length > 0 && !String(vary).includes("origin"))
+      reply.header("vary", vary === undefined ? "origin" : `${String(vary)}, origin`);
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {
@@ -174,9 +221,36 @@ export function createHttp(options: HttpOptions): Http {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
 
+  function commonFields({ raw }: FastifyRequest): Readonly<Record<string, string>> {
+    const { requestId, correlationId } = identityOf(raw);
+    return {
+      ...security.all,
+      ...cors.fieldsFor(raw.headers),
+      "cache-control": "no-store",
+      "x-request-id": requestId,
+      "x-correlation-id": correlationId,
+    };
+  }
+
+  /** By a name of ours, and by one only: of two, a proxy on the way may have read the other. */
+  function isAskedRightly(request: IncomingMessage): boolean {
+    if (!isOwnName(forwarded.hostOf(request), request.socket.localAddress)) return false;
+    return request.rawHeaders.reduce((count, name, index) => (index % 2 === 0 && /^host$/i.test(name) ? count + 1 : count), 0) === 1;
+  }
+
+  function noteRefusal(kind: SecurityEventKind, { raw }: FastifyRequest, operation: string | undefined): void {
+    const { remoteAddress, caller } = identityOf(raw);
+    events.note({ kind, remoteAddress, operation, organisationId: caller?.organisationId, by: caller?.by });
+  }
+
   async function fail(caught: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const error = toAppError(caught);
     const { requestId, correlationId } = identityOf(request.raw);
+    const kind = refusalKinds[error.code];
+    // Who shows nothing is on the way to the sign-in page; who shows something that is not valid may be trying.
+    const { authorization, cookie } = request.headers;
+    if (kind !== undefined && (kind !== "bad_credential" || authorization !== undefined || cookie !== undefined))
+      noteRefusal(kind, request, (request.routeOptions.config as { operation?: string } | undefined)?.operation);
     const line = { requestId, correlationId, method: request.method, route: request.routeOptions.url, err: caught };
     if (error.status >= 500 && error.code !== httpErrors.unavailable.code) log.error(line, "a request failed");
     else if (error.status >= 500) log.warn(line, "a request failed because the database is away");
@@ -185,7 +259,7 @@ export function createHttp(options: HttpOptions): Http {
     const retryAfter = error.details["retryAfterSeconds"];
     if (error.status === 429 && typeof retryAfter === "number") reply.header("retry-after", String(retryAfter));
     // Errors of the framework come before any hook has run.
-    reply.headers({ ...security.all, "cache-control": "no-store", "x-request-id": requestId, "x-correlation-id": correlationId });
+    reply.headers(commonFields(request));
     await reply.code(error.status).type("application/json; charset=utf-8").send(wireError(error, requestId));
   }
   app.setErrorHandler(fail);
@@ -193,13 +267,19 @@ export function createHttp(options: HttpOptions): Http {
   app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "/";
     const methods = mounted.filter((route) => fits(route.path, path)).map((route) => route.method);
+    const preflight = request.method === "OPTIONS" ? cors.preflight(request.headers, methods) : undefined;
+    if (preflight !== undefined) {
+      await reply.code(204).headers(preflight).send();
+      return;
+    }
+    const { rate, remoteAddress } = identityOf(request.raw);
+    gate.take(rate, "everything", addressKey(remoteAddress));
+    if (!isAppPath(path)) gate.take(rate, "anonymous", addressKey(remoteAddress));
     if (methods.length > 0) {
       void reply.header("allow", [...new Set(methods)].join(", "));
       throw httpErrors.method_not_allowed({ allowed: methods });
     }
     if ((request.method !== "GET" && request.method !== "HEAD") || (!isAppPath(path) && path !== "/api/docs")) throw httpErrors.not_found();
-    const waitSeconds = general.take(throttleKey(identityOf(request.raw).remoteAddress));
-    if (waitSeconds > 0) throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
     const file = await webApp.file(path, request.headers["accept-encoding"] ?? "");
     // A missing file is a 404; an address of the app (no dot in its last part) is the page.
     if (file === undefined && /\.[^/]+$/.test(path) && path !== "/index.html") throw httpErrors.not_found();
@@ -209,11 +289,14 @@ export function createHttp(options: HttpOptions): Http {
     else await reply.code(200).send(request.method === "HEAD" ? undefined : bytes);
   });
 
-  const entrance = options.tls === undefined ? undefined : createSecureEntrance({ server: app.server, tls: options.tls, limits, log });
+  const entrance =
+    options.tls === undefined ? undefined : createSecureEntrance({ server: app.server, tls: options.tls, limits, bound, log });
 
   // Browsers open connections ahead of need: Node counts one that has asked nothing yet as busy when the server closes.
   const silent = new Set<Duplex>();
-  app.server.on("connection", (socket: Duplex) => {
+  app.server.on("connection", (socket: Socket) => {
+    // By TLS it was counted before its handshake.
+    if (!(socket instanceof TLSSocket) && !bound.admit(socket)) return;
     silent.add(socket);
     socket.once("close", () => silent.delete(socket));
   });
@@ -227,8 +310,15 @@ export function createHttp(options: HttpOptions): Http {
     socket.once("close", () => handedOver.delete(socket));
     const path = request.url?.split("?", 1)[0];
     if (onUpgrade === undefined || path !== "/mqtt" || closing.signal.aborted) answerRaw(socket, httpErrors.not_found(), security.all);
-    else if (isForeignOrigin(request, forwarded, publicOrigin)) answerRaw(socket, httpErrors.foreign_origin(), security.all);
-    else onUpgrade(request, socket, head, forwarded.addressOf(request));
+    else if (!isAskedRightly(request)) answerRaw(socket, httpErrors.wrong_host(), security.all);
+    else if (isForeignOrigin(request, origins)) {
+      events.note({ kind: "foreign_origin", remoteAddress: forwarded.addressOf(request), operation: "mqtt" });
+      answerRaw(socket, httpErrors.foreign_origin(), security.all);
+    } else {
+      // The door has bounds of its own.
+      if (socket instanceof Socket) bound.release(socket);
+      onUpgrade(request, socket, head, forwarded.addressOf(request));
+    }
   });
 
   return {
@@ -237,9 +327,8 @@ export function createHttp(options: HttpOptions): Http {
       if ((route.access as string | undefined) === undefined) throw new TypeError("A route says who may call it.");
       const run = routeHandler(route, handler, {
         authentication: authenticate,
-        forwarded,
-        publicOrigin,
-        throttleOf,
+        origins,
+        gate,
         closing: closing.signal,
         limits,
         log,
@@ -249,6 +338,7 @@ export function createHttp(options: HttpOptions): Http {
         // HEAD is what some watchdogs ask /health with; a stream's head would be a stream.
         method: route.method === "GET" && route.streams === undefined ? ["GET", "HEAD"] : route.method,
         url: route.path,
+        config: { operation: route.operation },
         ...(route.maxBodyBytes === undefined ? {} : { bodyLimit: route.maxBodyBytes }),
         handler: async (request, reply) => run(request, reply, identityOf(request.raw)),
       });
@@ -282,6 +372,8 @@ export function createHttp(options: HttpOptions): Http {
       }, drainMs);
       await app.close();
       await secureOnesGone;
+      events.close();
+      if (options.rateLimits === undefined) await rateLimits.close();
       clearInterval(idle);
       clearTimeout(rest);
     },
@@ -295,10 +387,19 @@ function localHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-const clientFaults: Readonly<Record<string, () => AppError>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: httpErrors.too_slow,
-  HPE_HEADER_OVERFLOW: httpErrors.headers_too_large,
+const refusalKinds: Readonly<Record<string, SecurityEventKind>> = {
+  [httpErrors.too_many_requests.code]: "rate_limited",
+  [httpErrors.foreign_origin.code]: "foreign_origin",
+  [httpErrors.wrong_host.code]: "wrong_host",
+  [httpErrors.unauthenticated.code]: "bad_credential",
+  [httpErrors.forbidden.code]: "forbidden",
+  [httpErrors.invalid.code]: "faulty_requests",
 };
+
+/** Watchdogs ask by whatever name they were given, and are told nothing that is worth a name. */
+function isProbe(url: string): boolean {
+  return /^\/(?:health|ready)(?:[/?]|$)/.test(url);
+}
 
 /** Addresses that belong to the web app; all else under /api and the health pages is either a route or nothing. */
 function isAppPath(path: string): boolean {
@@ -311,25 +412,4 @@ function fits(pattern: string, path: string): boolean {
   return (
     wanted.length === given.length && wanted.every((part, index) => (part.startsWith(":") ? given[index] !== "" : part === given[index]))
   );
-}
-
-/** Answers where there is no request that the framework could answer: bytes that are no HTTP, and refused upgrades. */
-function answerRaw(socket: Duplex, error: AppError, headers: Readonly<Record<string, string>>): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const requestId = newId();
-  const body = wireError(error, requestId);
-  const lines = Object.entries({
-    ...headers,
-    "cache-control": "no-store",
-    "content-type": "application/json; charset=utf-8",
-    "content-length": String(Buffer.byteLength(body)),
-    "x-request-id": requestId,
-    connection: "close",
-  }).map(([name, value]) => `${name}: ${value}`);
-  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ""}\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
-  // A peer that does not read is not waited for.
-  setTimeout(() => socket.destroy(), 1_000).unref();
 }

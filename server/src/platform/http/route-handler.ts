@@ -7,21 +7,20 @@ import { isDatabaseAway } from "../db.ts";
 import { withCorrelationId } from "../log.ts";
 import type { Log } from "../log.ts";
 import type { Actor } from "../tenancy.ts";
-import type { Throttle } from "../throttle.ts";
 import { authorise, refuseForeignOrigin } from "./access.ts";
-import type { Authentication, CredentialRequest, HeldCaller } from "./access.ts";
-import type { Forwarded } from "./forwarded.ts";
+import type { Authentication, CredentialRequest, HeldCaller, Origins } from "./access.ts";
+import { addressKey } from "./client-address.ts";
 import { isStorable, parseJsonBody } from "./json-body.ts";
+import { ownRule } from "./limits.ts";
 import type { HttpLimits } from "./limits.ts";
-import type { Handler, RequestFacts, StreamReply } from "./mount.ts";
+import type { DeviceCaller, Handler, RequestFacts, StreamReply } from "./mount.ts";
+import type { RateGate, RateNote } from "./rate-gate.ts";
 import { streamUntil } from "./streaming.ts";
 
 export interface RouteHandlerOptions {
   readonly authentication: Authentication;
-  readonly forwarded: Forwarded;
-  readonly publicOrigin: string | undefined;
-  /** Bound per client address, by operation where it has one of its own. */
-  readonly throttleOf: (route: Route) => Throttle;
+  readonly origins: Origins;
+  readonly gate: RateGate;
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
   readonly limits: Pick<HttpLimits, "deadlineMs" | "jsonLevels">;
@@ -34,19 +33,21 @@ export interface Identity {
   readonly correlationId: string;
   readonly remoteAddress: string;
   readonly isSecure: boolean;
+  /** How the request stands with the limits. */
+  readonly rate: RateNote;
+  /** Once it is known. */
+  caller?: { readonly organisationId: string; readonly by?: Actor | undefined };
 }
 
 /** Turns a route of the contract and its handler into Fastify's form: throttle, origin, access, parts, handler, reply. */
 export function routeHandler<R extends Route>(route: R, handler: Handler<R>, options: RouteHandlerOptions) {
-  const throttle = options.throttleOf(route);
+  const { gate, origins } = options;
+  const count = countingOf(route, gate);
   return async (request: FastifyRequest, reply: FastifyReply, identity: Identity): Promise<void> => {
     await withCorrelationId(identity.correlationId, async () => {
-      const waitSeconds = throttle.take(throttleKey(identity.remoteAddress));
-      if (waitSeconds > 0) {
-        void reply.header("retry-after", String(waitSeconds));
-        throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
-      }
-      refuseForeignOrigin(request.raw, options.forwarded, options.publicOrigin);
+      const address = addressKey(identity.remoteAddress);
+      gate.take(identity.rate, route.operation === "sendTelemetry" ? "telemetry" : "everything", address);
+      refuseForeignOrigin(request.raw, route, origins);
       const credentials: CredentialRequest = {
         headers: request.headers,
         remoteAddress: identity.remoteAddress,
@@ -56,7 +57,16 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
       let status = route.status ?? (route.reply === undefined && route.streams === undefined ? 204 : 200);
       let signal: AbortSignal | undefined;
       const think = async () => {
-        const held = await authorise(route, options.authentication, credentials, () => options.forwarded.isDirectLoopback(request.raw));
+        const held = await authorise(
+          route,
+          options.authentication,
+          credentials,
+          () => origins.forwarded.isDirectLoopback(request.raw),
+          (known) => {
+            if (known !== undefined) identity.caller = { organisationId: known.organisationId, by: actorOf(known, identity, request) };
+            count(identity.rate, address, known);
+          },
+        );
         const ends = () => (signal ??= endOf(reply, options.closing, held !== undefined && "signal" in held ? held.signal : undefined));
         const caller = held?.kind === "device" || held === undefined ? held : { ...held, by: actorOf(held, identity, request) };
         const facts: RequestFacts = {
@@ -90,7 +100,25 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
   };
 }
 
-function actorOf({ kind, id, name }: HeldCaller, { remoteAddress, correlationId }: Identity, request: FastifyRequest): Actor {
+/** Who is counted by what: the caller where one is known, with all of their organisation; else the address. */
+function countingOf({ operation, method }: Route, gate: RateGate) {
+  const open = ownRule[operation] ?? "anonymous";
+  const isLook = method === "GET";
+  return (note: RateNote, address: string, caller: HeldCaller | DeviceCaller | undefined): void => {
+    if (caller === undefined) gate.take(note, open, address);
+    else if (caller.kind === "device") gate.take(note, "device", caller.id);
+    else {
+      gate.take(note, caller.kind === "token" ? "apiKey" : isLook ? "looks" : "changes", caller.id);
+      gate.take(note, "organisation", caller.organisationId);
+    }
+  };
+}
+
+function actorOf(
+  { kind, id, name = id }: Pick<HeldCaller, "id"> & { kind: Actor["kind"]; name?: string },
+  { remoteAddress, correlationId }: Identity,
+  request: FastifyRequest,
+): Actor {
   const userAgent = request.headers["user-agent"]?.slice(0, 256);
   return { kind, id, name, remoteAddress, userAgent, correlationId };
 }
@@ -177,14 +205,4 @@ async function inTime<Result>(work: Promise<Result>, { limits, log }: Pick<Route
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** What an address is counted under: one household or cloud tenant holds a whole /64 of IPv6, which counts as one. */
-export function throttleKey(address: string): string {
-  if (!address.includes(":")) return address;
-  const [left = "", right] = address.split("::");
-  const head = left === "" ? [] : left.split(":");
-  const tail = right === undefined || right === "" ? [] : right.split(":");
-  const zeros = right === undefined ? [] : Array<string>(Math.max(0, 8 - head.length - tail.length)).fill("0");
-  return [...head, ...zeros, ...tail].slice(0, 4).join(":");
 }

@@ -118,7 +118,7 @@ describe("the web server by TLS", () => {
     quiet.resume();
     mute.resume();
     await Promise.all([once(mute, "close"), once(quiet, "close")]);
-    const plain = connectPlain(edge.httpsPort, "127.0.0.1", () => plain.write("GET /health HTTP/1.1\r\nhost: x\r\n\r\n"));
+    const plain = connectPlain(edge.httpsPort, "127.0.0.1", () => plain.write("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"));
     let text = "";
     plain.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
     plain.on("error", () => undefined);

@@ -7,6 +7,7 @@ import type { ListenAddress } from "../listen-fault.ts";
 import type { Log } from "../log.ts";
 import { secureOptionsOf } from "../tls.ts";
 import type { ServerTls } from "../tls.ts";
+import type { ConnectionBound } from "./connection-bound.ts";
 
 /** The way in by TLS to a web server. */
 export interface SecureEntrance {
@@ -28,11 +29,14 @@ export function createSecureEntrance({
   server,
   tls,
   limits,
+  bound,
   log,
 }: {
   server: Server;
   tls: ServerTls;
   limits: { readonly headersTimeoutMs: number; readonly connections: number };
+  /** Asked for each connection, before its handshake. */
+  bound: Pick<ConnectionBound, "admit">;
   log: Log;
 }): SecureEntrance {
   const entrance = createServer(
@@ -42,6 +46,7 @@ export function createSecureEntrance({
   entrance.maxConnections = limits.connections;
   const sockets = new Set<Socket>();
   entrance.on("connection", (socket: Socket) => {
+    if (!bound.admit(socket)) return;
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });

@@ -37,7 +37,11 @@ export function securityHeaders(secure: boolean): SecurityHeaders {
       "referrer-policy": "no-referrer",
       "cross-origin-opener-policy": "same-origin",
       "cross-origin-resource-policy": "same-origin",
-      "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+      "cross-origin-embedder-policy": "require-corp",
+      "origin-agent-cluster": "?1",
+      "permissions-policy":
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()",
+      "x-dns-prefetch-control": "off",
       "x-permitted-cross-domain-policies": "none",
       ...(secure ? { "strict-transport-security": `max-age=${hstsSeconds}; includeSubDomains` } : {}),
     },

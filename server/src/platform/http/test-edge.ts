@@ -2,6 +2,7 @@ import { connect } from "node:net";
 
 import { defineRoute } from "@roost/contract/route";
 import { instant } from "@roost/contract/time";
+import { looseRateLimits } from "@roost/testbed/rate-limits";
 import { z } from "zod";
 
 import { loadConfig } from "../../config.ts";
@@ -146,7 +147,7 @@ export async function startEdge(options: Partial<HttpOptions> = {}, env: Record<
     },
   };
   const http = createHttp({
-    config: loadConfig({ ROOST_HTTP_PORT: "0", ...env }),
+    config: loadConfig({ ROOST_HTTP_PORT: "0", ROOST_RATE_LIMITS: looseRateLimits, ...env }),
     clock: systemClock,
     log,
     metrics,
