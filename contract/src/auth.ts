@@ -29,6 +29,10 @@ export const authErrors = defineErrors("auth", {
   wrong_credentials: [401, "The e-mail address or the password is wrong."],
   wrong_setup_code: [401, "The set-up code is wrong or was used already. It stands in the terminal where Roost was started."],
   already_set_up: [409, "Roost has an administrator already. Sign in instead."],
+  second_factor_required: [
+    403,
+    "The password was right. Now enter the code of your authenticator app, or a recovery code, with the challenge under details.",
+  ],
   not_set_up: [409, "Roost has no administrator yet. Open the address shown at the start and use the set-up code."],
   weak_password: [422, "The password is too easy to guess. Use at least 12 characters, and not one from the lists of leaked passwords."],
   wrong_installation_key: [
@@ -41,6 +45,19 @@ export const authErrors = defineErrors("auth", {
 
 const email = z.email().max(254);
 const password = z.string().min(1).max(256);
+
+/** What programs get: the names are those of OAuth 2. */
+export const bearer = z.object({
+  access_token: z.string(),
+  token_type: z.literal("Bearer"),
+  /** Seconds. */
+  expires_in: z.number().int(),
+  expires_at: instant,
+  /** Answers a new pair once, by `/api/v1/auth/refresh`. */
+  refresh_token: z.string(),
+  refresh_expires_at: instant,
+});
+export type Bearer = z.output<typeof bearer>;
 
 export const getSetup = defineRoute({
   operation: "getSetup",
@@ -76,7 +93,7 @@ export const signIn = defineRoute({
   summary: "Signs in; the session is a cookie that scripts cannot read.",
   body: z.strictObject({ email, password }),
   reply: session,
-  errors: [authErrors.wrong_credentials, authErrors.not_set_up],
+  errors: [authErrors.wrong_credentials, authErrors.not_set_up, authErrors.second_factor_required],
 });
 
 export const login = defineRoute({
@@ -86,8 +103,8 @@ export const login = defineRoute({
   access: "public",
   summary: "Answers a bearer token for user name (e-mail) and password: for programs and the command line.",
   body: z.strictObject({ username: z.string().max(254), password }),
-  reply: z.object({ access_token: z.string(), token_type: z.literal("Bearer"), expires_at: instant }),
-  errors: [authErrors.wrong_credentials, authErrors.not_set_up],
+  reply: bearer,
+  errors: [authErrors.wrong_credentials, authErrors.not_set_up, authErrors.second_factor_required],
 });
 
 export const signOut = defineRoute({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { authErrors, session } from "./auth.ts";
+import { authErrors, bearer, session } from "./auth.ts";
 import { defineErrors } from "./errors.ts";
 import { organisationId, personId, uuid } from "./ids.ts";
 import { role } from "./permissions.ts";
@@ -10,10 +10,6 @@ import { instant } from "./time.ts";
 
 /** What goes wrong on the ways in; the codes stand beside those of `auth.ts`. */
 export const signInErrors = defineErrors("auth", {
-  second_factor_required: [
-    403,
-    "The password was right. Now enter the code of your authenticator app, or a recovery code, with the challenge under details.",
-  ],
   wrong_code: [401, "The code is wrong, or it was used already. Wait for the next one and enter that."],
   challenge_ended: [401, "This sign-in took too long or was tried too often. Begin again."],
   second_factor_on: [409, "An authenticator app is set up already. Remove it first."],
@@ -65,19 +61,6 @@ const code = personal("secret", z.string().trim().min(6).max(32));
 const challenge = z.string().min(16).max(512);
 /** What `navigator.credentials` and its libraries take and give; checked by the sign-in library. */
 const webauthn = personal("secret", z.record(z.string(), z.unknown()));
-
-/** What programs get: the names are those of OAuth 2. */
-export const bearer = z.object({
-  access_token: z.string(),
-  token_type: z.literal("Bearer"),
-  /** Seconds. */
-  expires_in: z.number().int(),
-  expires_at: instant,
-  /** Answers a new pair once, by `/api/v1/auth/refresh`. */
-  refresh_token: z.string(),
-  refresh_expires_at: instant,
-});
-export type Bearer = z.output<typeof bearer>;
 
 export const listWaysToSignIn = defineRoute({
   operation: "listWaysToSignIn",

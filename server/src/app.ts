@@ -11,7 +11,9 @@ import { deviceAuthentication, deviceLookup, factsInScope, fleetReads, isReadBac
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
+import { auditJobs } from "./modules/audit/audit-jobs.ts";
 import { loadAuditKey } from "./modules/audit/audit-key.ts";
+import { mountAudit } from "./modules/audit/audit-routes.ts";
 import { createAudit } from "./modules/audit/audit.ts";
 import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
@@ -33,6 +35,7 @@ import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
 import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
 import { createTelemetry } from "./modules/telemetry/telemetry.ts";
+import { machineNames } from "./platform/certificate-names.ts";
 import { createCertificates } from "./platform/certificates.ts";
 import { systemClock } from "./platform/clock.ts";
 import { createDb } from "./platform/db.ts";
@@ -41,16 +44,20 @@ import { createDispatch } from "./platform/events.ts";
 import { mountEdge } from "./platform/http/edge-routes.ts";
 import { createFactHub, mountFactStream } from "./platform/http/fact-stream.ts";
 import { createHttp } from "./platform/http/http.ts";
+import { readRateTable } from "./platform/http/limits.ts";
 import { createMetrics } from "./platform/http/metrics.ts";
 import { IntakeGate } from "./platform/intake.ts";
 import { createJobs } from "./platform/jobs.ts";
 import type { Log } from "./platform/log.ts";
+import { createMail } from "./platform/mail.ts";
 import { migrate, readMigrations } from "./platform/migrate.ts";
 import { createDoor } from "./platform/mqtt/door.ts";
 import { openPostgres } from "./platform/postgres.ts";
+import { createRateLimits } from "./platform/rate-limits.ts";
 import { checkRowSecurity } from "./platform/row-security.ts";
 import { createAuthenticate } from "./principals.ts";
 import { createReach } from "./reach.ts";
+import { createRefusals } from "./refusals.ts";
 import { sealedColumns } from "./sealed-columns.ts";
 import { configuredSecrets, keyFiles, openSecrets } from "./secret-keys.ts";
 import { mountSystem } from "./system-routes.ts";
@@ -115,7 +122,9 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
 
   const ring = await openSecrets({ config, dataDir, db, clock, log, signal, ends });
   const { seal } = ring;
-  const audit = createAudit({ db, clock, log, key: await loadAuditKey({ db, seal }) });
+  const audit = createAudit({ db, clock, log, key: await loadAuditKey({ db, seal }), witnessFile: `${dataDir}/audit-witness.json` });
+  await audit.start();
+  ends.push(() => audit.close());
   // Built before all whose behaviour they switch; their plans, which look at everybody, come last.
   const flags = createFlags({ db, clock, log, audit, overrides: flagOverrides(config), environment: config.ROOST_ENV });
   ends.push(() => flags.close());
@@ -132,7 +141,11 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const gate = new IntakeGate(intakeBytes);
   const reach = createReach({ config, certificates });
 
-  const auth = await createAuth({ db, config, clock, log, seal });
+  const rateLimits = createRateLimits({ clock, log, metrics, db, rates: readRateTable(config.ROOST_RATE_LIMITS) });
+  ends.push(() => rateLimits.close());
+  const egress = createEgress({ allow: config.ROOST_EGRESS_ALLOW });
+  const mail = createMail({ smtpUrl: config.ROOST_SMTP_URL?.reveal(), from: config.ROOST_MAIL_FROM, egress, log });
+  const auth = await createAuth({ db, config, audit, mail, egress, limits: rateLimits, clock, log, seal });
   ends.push(() => auth.close());
   const { organisationId, setupCode } = await auth.ensureFirstOrganisation();
 
@@ -165,7 +178,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     db,
     audit,
     alarms,
-    egress: createEgress({ allow: config.ROOST_EGRESS_ALLOW }),
+    egress,
     seal,
     clock,
     log,
@@ -187,7 +200,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   });
   await secrets.observe();
 
-  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...secrets.jobs] });
+  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs] });
   await jobs.start();
   ends.push(() => jobs.stop());
 
@@ -231,6 +244,8 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const mqttPort = ports.tls ?? config.ROOST_MQTT_PORT;
   ends.push(() => door.close({ drainMs }));
 
+  const refusals = createRefusals({ db, audit, log });
+  ends.push(() => refusals.settle());
   const http = createHttp({
     config,
     clock,
@@ -240,6 +255,9 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     webRoot,
     tls: config.ROOST_HTTPS ? certificates.serverCert() : undefined,
     onUpgrade: door.handleUpgrade,
+    rateLimits,
+    ownNames: () => [...machineNames(), ...certificates.names()],
+    onSecurityEvent: refusals.observe,
   });
   ends.push(
     certificates.watch(() => {
@@ -258,6 +276,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const readiness = createReadiness({ db, canary, clock, secrets });
   const plans = createRolloutPlans({ db, clock, log, audit, flags, reads: gateReads({ readiness, alarms, metrics }) });
   ends.push(() => plans.close());
+  mountAudit(http.mount, audit);
   mountAuth(http.mount, auth);
   mountDevices(http.mount, devices, fleetReads(telemetry, alarms));
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));

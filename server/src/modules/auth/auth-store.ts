@@ -69,14 +69,6 @@ export async function findPerson(db: Queryable, personId: string): Promise<{ id:
   return row;
 }
 
-export async function removeSession(db: Queryable, sessionId: string): Promise<void> {
-  await db.query(sql`delete from sessions where id = ${sessionId}`);
-}
-
-export async function removeEndedSessions(db: Queryable): Promise<void> {
-  await db.query(sql`delete from sessions where expires_at < now()`);
-}
-
 export async function loadSealedKey(tx: Transaction): Promise<Buffer | undefined> {
   const [row] = await tx.query<{ sealed: Buffer }>(sql`select k.sealed from auth_keys k`);
   return row?.sealed;

@@ -88,6 +88,7 @@ describe("people and their sessions", () => {
       hasher: createPasswordHasher(),
       signingKey: "k".repeat(44),
       publicUrl: undefined,
+      idleHours: 168,
     });
     const plan = await getMigrations(library.options, { throwOnUnsafe: false });
     expect([plan.toBeCreated, plan.toBeAdded]).toEqual([[], []]);
@@ -165,7 +166,7 @@ describe("people and their sessions", () => {
     const [token = "", signature = ""] = value.split(".");
     const other = (text: string) => (text.startsWith("a") ? "b" : "a") + text.slice(1);
     const packed = (text: string) => `Bearer roost_ses_${Buffer.from(text).toString("base64url")}`;
-    expect(await status({ authorization: packed(value) })).toBe(200);
+    expect(await status({ cookie: `roost_session=${encodeURIComponent(value)}` })).toBe(200);
     const bad = [
       { cookie: `roost_session=${token}` },
       { cookie: `roost_session=${token}.` },
@@ -176,6 +177,7 @@ describe("people and their sessions", () => {
       { authorization: `Bearer ${token}` },
       { authorization: `Bearer ${value}` },
       { authorization: packed(token) },
+      { authorization: packed(value) },
       { authorization: packed(`${token}.${signature}x`) },
       { authorization: `Basic ${Buffer.from("keeper@example.org:x").toString("base64")}` },
       { authorization: `Bearer roost_pat_${"A".repeat(43)}` },

@@ -2,38 +2,58 @@ import { randomBytes } from "node:crypto";
 
 import { authErrors } from "@roost/contract/auth";
 import type { ApiToken, Session } from "@roost/contract/auth";
+import type { Bearer } from "@roost/contract/auth";
 import { httpErrors } from "@roost/contract/errors";
 import type { Permission } from "@roost/contract/permissions";
+import { signInErrors } from "@roost/contract/sign-in";
 
 import type { Config } from "../../config.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
+import type { Egress } from "../../platform/egress.ts";
 import type { CredentialRequest, HeldCaller } from "../../platform/http/access.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Mail } from "../../platform/mail.ts";
+import type { RateLimits } from "../../platform/rate-limits.ts";
 import type { Seal } from "../../platform/seal.ts";
 import type { Scope } from "../../platform/tenancy.ts";
+import type { Audit } from "../audit/audit.ts";
 import * as store from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
 import { addMembership, chooseOrganisation, findMembership, listStandingSessions } from "./membership-store.ts";
+import { createPasskeys } from "./passkeys.ts";
+import { findPasswordHash } from "./password-store.ts";
 import { createPasswordHasher, createWeakPasswordCheck } from "./password.ts";
+import { createPasswords } from "./passwords.ts";
 import { createRights } from "./rights.ts";
 import type { Grant } from "./rights.ts";
+import { createSecondFactor } from "./second-factor.ts";
+import type { BrowserSession } from "./second-factor.ts";
+import { createSessionKeeper } from "./session-keeper.ts";
+import type { FoundSession } from "./session-keeper.ts";
 import { checkChosenCode, hashSetupCode, makeSetupCode } from "./setup-code.ts";
+import { actorOf, createSignInJournal } from "./sign-in-journal.ts";
 import { createSignInLibrary, sessionCookie } from "./sign-in-library.ts";
 import { createSignIn } from "./sign-in.ts";
-import type { SignInRequest } from "./sign-in.ts";
 import * as tokens from "./token-store.ts";
 import { addApiToken, toApiToken } from "./tokens.ts";
 import type { NewToken } from "./tokens.ts";
 
 export { membershipColumns, partsOf, toMembership } from "./membership-store.ts";
 export type { Membership, MembershipRow } from "./membership-store.ts";
-export type { SignInRequest } from "./sign-in.ts";
+export type { CredentialRequest as SignInRequest } from "../../platform/http/access.ts";
 
 export interface AuthDeps {
   readonly db: Db;
-  readonly config: Pick<Config, "ROOST_PUBLIC_URL" | "ROOST_SETUP_CODE">;
+  readonly config: Pick<
+    Config,
+    "ROOST_PUBLIC_URL" | "ROOST_SETUP_CODE" | "ROOST_SESSION_IDLE_HOURS" | "ROOST_SESSION_MAX_HOURS" | "ROOST_BEARER_MINUTES"
+  >;
+  readonly audit: Pick<Audit, "record">;
+  readonly mail: Mail;
+  readonly egress: Pick<Egress, "request">;
+  readonly limits: Pick<RateLimits, "guess">;
   readonly clock: Clock;
   readonly log: Log;
   readonly seal: Seal;
@@ -53,21 +73,34 @@ export interface VerifiedToken {
 }
 
 const keyPurpose = "auth session signing key";
-const cleanUpMs = 3_600_000;
+const cleanUpMs = 300_000;
 
 /** People, their sessions and tokens. Tables must be there; the first organisation is made by `ensureFirstOrganisation`. */
-export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
+export async function createAuth({ db, config, audit, mail, limits, clock, log, seal }: AuthDeps) {
   const chosenCode = config.ROOST_SETUP_CODE?.reveal();
   if (chosenCode !== undefined) checkChosenCode(chosenCode);
   const signingKey = await loadSigningKey(db, seal);
   const hasher = createPasswordHasher();
   const isWeak = createWeakPasswordCheck();
-  const library = createSignInLibrary({ db, log, hasher, signingKey, publicUrl: config.ROOST_PUBLIC_URL });
-  const signIn = createSignIn({ db, library, clock, log, signingKey });
+  const publicUrl = config.ROOST_PUBLIC_URL;
+  const library = createSignInLibrary({ db, log, hasher, signingKey, publicUrl, idleHours: config.ROOST_SESSION_IDLE_HOURS });
   const credentialOf = ({ headers, isSecure }: CredentialRequest) => readCredential(headers, cookieNameFor(sessionCookie, isSecure));
   const rights = createRights({ clock, log, recheck: (grants) => recheck(db, grants) });
+  const keeper = createSessionKeeper({
+    db,
+    library,
+    clock,
+    log,
+    limits: { maxHours: config.ROOST_SESSION_MAX_HOURS, bearerMinutes: config.ROOST_BEARER_MINUTES },
+    onEnded: (sessionId) => rights.end("person", sessionId),
+  });
+  const journal = createSignInJournal({ db, audit, log });
+  const signIn = createSignIn({ db, library, keeper, journal, limits, log, signingKey });
+  const passwords = createPasswords({ db, hasher, isWeak, keeper, journal, mail, publicUrl, limits, clock, log });
+  const secondFactor = createSecondFactor({ db, library, passwords, keeper, journal, signingKey, limits, log });
+  const passkeys = createPasskeys({ db, library, keeper, journal, publicUrl, limits, log });
   const cleanUp = setInterval(() => {
-    store.removeEndedSessions(db).catch((error: unknown) => log.debug({ err: error }, "ended sessions could not be cleaned up"));
+    keeper.removeEnded().catch((error: unknown) => log.debug({ err: error }, "ended sessions could not be cleaned up"));
   }, cleanUpMs);
   cleanUp.unref();
 
@@ -83,7 +116,31 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
     });
   }
 
+  /** The session a person asks with. @throws {AppError} `http.forbidden` for a token: it is nobody's own. */
+  async function ownSession(caller: PersonCaller, request: CredentialRequest): Promise<FoundSession> {
+    const credential = credentialOf(request);
+    if (caller.kind !== "person" || credential === undefined || credential.kind === "token") throw httpErrors.forbidden();
+    const found = await keeper.find(credential, false);
+    if (found === undefined) throw httpErrors.unauthenticated();
+    return found;
+  }
+
   return {
+    passwords,
+    secondFactor,
+    passkeys,
+    sessions: keeper,
+    welcome: signIn.welcome,
+    welcomeProgram: signIn.welcomeProgram,
+    ownSession,
+
+    /** The same, where a ceremony needs a browser. @throws {AppError} `http.forbidden` for programs too. */
+    async browserSession(caller: PersonCaller, request: CredentialRequest): Promise<BrowserSession> {
+      const credential = credentialOf(request);
+      if (credential?.kind !== "session") throw httpErrors.forbidden();
+      return { ...(await ownSession(caller, request)), cookieValue: credential.cookieValue };
+    },
+
     /**
      * Makes the organisation "Home" at the first start, and a new set-up code at every start until one was used; the old one then ends.
      *
@@ -112,7 +169,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
      */
     async setUp(
       input: { code: string; email: string; password: string; name?: string | undefined },
-      request: SignInRequest,
+      request: CredentialRequest,
     ): Promise<Session> {
       const email = input.email.toLowerCase();
       const codeHash = hashSetupCode(input.code);
@@ -134,7 +191,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
     },
 
     /** @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
-    signIn: (input: { email: string; password: string }, request: SignInRequest) => signIn.withCookie(input, request),
+    signIn: (input: { email: string; password: string }, request: CredentialRequest) => signIn.withCookie(input, request),
 
     /** Hashes the password of an account to be made. @throws {AppError} `auth.weak_password` */
     async hashNewPassword(input: { email: string; name: string; password: string }): Promise<string> {
@@ -154,20 +211,50 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
     removeTokensOf: (tx: Transaction, organisationId: string, personId: string): Promise<void> =>
       tokens.removeTokensOf(tx, organisationId, personId),
 
-    /** A bearer token that ends after a day. @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
-    login: (input: { username: string; password: string }, request: SignInRequest) => signIn.withBearer(input, request),
+    /** A bearer token, and a refresh token for the next. @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
+    login: (input: { username: string; password: string }, request: CredentialRequest) => signIn.withBearer(input, request),
+
+    /** The next pair of tokens for a refresh token. @throws {AppError} `auth.refresh_ended` */
+    async refresh(secret: string, request: CredentialRequest): Promise<Bearer> {
+      const answer = await keeper.refresh(secret);
+      if ("bearer" in answer) return answer.bearer;
+      const { personId, email } = answer.reusedBy;
+      await journal.record(db, { by: actorOf({ id: personId, email }, request), personId, action: "refresh_token.reused" });
+      log.warn({ personId, remoteAddress: request.remoteAddress }, "a refresh token came a second time: the sign-in was ended");
+      throw signInErrors.refresh_ended();
+    },
+
+    /** How a person's account is secured. @throws {AppError} `http.forbidden` for a token. */
+    async getSecurity(caller: PersonCaller) {
+      if (caller.kind !== "person") throw httpErrors.forbidden();
+      const [hash, left, keys] = await Promise.all([
+        findPasswordHash(db, caller.id),
+        secondFactor.recoveryCodesLeft(caller.id),
+        passkeys.list(caller.id),
+      ]);
+      return {
+        hasPassword: hash !== undefined,
+        secondFactor: { enabled: left !== undefined, recoveryCodesLeft: left ?? 0 },
+        passkeys: keys.length,
+        providers: [],
+      };
+    },
 
     /** Ends the session a request came with, and its streams, at once. */
-    async signOut(request: CredentialRequest): Promise<void> {
+    async signOut(caller: PersonCaller, request: CredentialRequest): Promise<void> {
       const credential = credentialOf(request);
-      if (credential?.kind !== "session") return;
-      const found = await signIn.findSession(credential.cookieValue, false);
+      if (credential === undefined || credential.kind === "token") return;
+      const found = await keeper.find(credential, false);
       if (found !== undefined) {
-        // By our own statement: the library answers success even where the row could not be deleted.
-        await store.removeSession(db, found.session.id);
-        rights.end("person", found.session.id);
+        await journal.record(db, {
+          by: caller.by,
+          personId: caller.id,
+          organisationId: caller.organisationId,
+          action: "person.signed_out",
+        });
+        await keeper.end(found.id);
       }
-      request.addHeader("set-cookie", signIn.endedCookie(request.isSecure));
+      if (credential.kind === "session") request.addHeader("set-cookie", signIn.endedCookie(request.isSecure));
     },
 
     /**
@@ -176,14 +263,11 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
      * @throws {AppError} `auth.organisation_not_found` where they do not belong to it; `http.forbidden` for a token, which belongs to one.
      */
     async chooseOrganisation(caller: PersonCaller, request: CredentialRequest, organisationId: string): Promise<Session> {
-      const credential = credentialOf(request);
-      if (credential?.kind !== "session") throw httpErrors.forbidden();
-      const found = await signIn.findSession(credential.cookieValue, false);
-      if (found === undefined) throw httpErrors.unauthenticated();
+      const session = await ownSession(caller, request);
       const membership = await findMembership(db, caller.id, organisationId);
       if (membership?.organisationId !== organisationId) throw authErrors.organisation_not_found();
-      await chooseOrganisation(db, found.session.id, organisationId);
-      rights.end("person", found.session.id);
+      await chooseOrganisation(db, session.id, organisationId);
+      rights.end("person", session.id);
       return signIn.describe(caller.id, organisationId, membership.permissions);
     },
 
@@ -192,16 +276,16 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
       const credential = credentialOf(request);
       if (credential === undefined) return undefined;
       if (credential.kind === "token") return (await findToken(credential.secret))?.caller;
-      const right = await rights.find(hashSecret(credential.cookieValue).toString("base64"), async () => {
-        const isCookie = request.headers["authorization"] === undefined;
-        const found = await signIn.findSession(credential.cookieValue, isCookie);
+      const key = hashSecret(credential.kind === "bearer" ? credential.secret : credential.cookieValue).toString("base64");
+      const right = await rights.find(key, async () => {
+        const found = await keeper.find(credential, true);
         if (found === undefined) return undefined;
-        for (const cookie of isCookie ? found.cookies : []) request.addHeader("set-cookie", cookieLineFor(cookie, request.isSecure));
-        const membership = await findMembership(db, found.person.id, found.session.activeOrganizationId ?? undefined);
+        for (const cookie of found.cookies) request.addHeader("set-cookie", cookieLineFor(cookie, request.isSecure));
+        const membership = await findMembership(db, found.person.id, found.organisationId);
         if (membership === undefined) return undefined;
         return {
           kind: "person",
-          id: found.session.id,
+          id: found.id,
           callerId: found.person.id,
           name: found.person.email,
           organisationId: membership.organisationId,
@@ -232,7 +316,7 @@ export async function createAuth({ db, config, clock, log, seal }: AuthDeps) {
     },
 
     /** Who is signed in, in words for a person. @throws {AppError} `http.unauthenticated` when they are gone. */
-    async getSession(caller: PersonCaller): Promise<Session> {
+    async getSession(caller: Omit<PersonCaller, "by">): Promise<Session> {
       const personId = caller.kind === "person" ? caller.id : (await tokens.listStandingTokens(db, [caller.id])).get(caller.id)?.personId;
       return signIn.describe(personId, caller.organisationId, caller.permissions);
     },

@@ -1,36 +1,53 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 
-/** What a request brought to say who it is. An Authorization header stands alone: cookies beside it are not looked at. */
+/** What a request brought to say who it is. An Authorization or X-API-Key header stands alone: cookies beside it are not looked at. */
 export type Credential =
   | { readonly kind: "token"; readonly secret: string }
+  /** A program's session. */
+  | { readonly kind: "bearer"; readonly secret: string }
   /** The session cookie's value, signature included, still percent-encoded. */
   | { readonly kind: "session"; readonly cookieValue: string };
 
 const tokenForm = /^roost_pat_[A-Za-z0-9_-]{43}$/;
-const bearerForm = /^roost_ses_([A-Za-z0-9_-]{40,400})$/;
+const bearerForm = /^roost_ses_[A-Za-z0-9_-]{43}$/;
+const stepForm = /^roost_step_([A-Za-z0-9_-]{16,400})$/;
 
 /** Reads the credential of a request; what has no form of ours is none. */
 export function readCredential(
   headers: Readonly<Record<string, string | string[] | undefined>>,
   cookieName: string,
 ): Credential | undefined {
-  const { authorization, cookie } = headers;
+  const { authorization, cookie, "x-api-key": apiKey } = headers;
   if (authorization !== undefined) {
     const secret = typeof authorization === "string" ? /^Bearer +(\S+)$/i.exec(authorization)?.[1] : undefined;
     if (secret === undefined) return undefined;
     if (tokenForm.test(secret)) return { kind: "token", secret };
-    const packed = bearerForm.exec(secret)?.[1];
-    return packed === undefined
-      ? undefined
-      : { kind: "session", cookieValue: encodeURIComponent(Buffer.from(packed, "base64url").toString("utf8")) };
+    return bearerForm.test(secret) ? { kind: "bearer", secret } : undefined;
   }
+  // As earlier systems' integrations send it.
+  if (apiKey !== undefined) return typeof apiKey === "string" && tokenForm.test(apiKey) ? { kind: "token", secret: apiKey } : undefined;
   const cookieValue = typeof cookie === "string" ? readCookie(cookie, cookieName) : undefined;
   return cookieValue === undefined ? undefined : { kind: "session", cookieValue };
 }
 
-/** The session as a bearer token: the same signed value in letters that a header carries and the log scrubs. */
-export function toBearer(cookieValue: string): string {
-  return `roost_ses_${Buffer.from(decodeURIComponent(cookieValue)).toString("base64url")}`;
+/** A cookie's value that a step of a sign-in hangs on, in letters that a body carries and the log scrubs. */
+export function packStep(cookieValue: string): string {
+  return `roost_step_${Buffer.from(decodeURIComponent(cookieValue)).toString("base64url")}`;
+}
+
+/** The cookie's value again; `undefined` for what has no form of ours. */
+export function unpackStep(step: string): string | undefined {
+  const packed = stepForm.exec(step)?.[1];
+  return packed === undefined ? undefined : encodeURIComponent(Buffer.from(packed, "base64url").toString("utf8"));
+}
+
+/** The value of a cookie among lines of `Set-Cookie`, still percent-encoded; `undefined` where it is not set or taken away. */
+export function setCookieValue(lines: readonly string[], name: string): string | undefined {
+  const value = lines
+    .findLast((line) => line.startsWith(`${name}=`))
+    ?.slice(name.length + 1)
+    .split(";", 1)[0];
+  return value === "" ? undefined : value;
 }
 
 /**
@@ -57,6 +74,16 @@ export function readCookie(header: string, name: string): string | undefined {
 
 export function makeTokenSecret(): string {
   return `roost_pat_${randomBytes(32).toString("base64url")}`;
+}
+
+/** Of a program's session; it ends soon. */
+export function makeAccessSecret(): string {
+  return `roost_ses_${randomBytes(32).toString("base64url")}`;
+}
+
+/** Gets the next pair, once. */
+export function makeRefreshSecret(): string {
+  return `roost_ref_${randomBytes(32).toString("base64url")}`;
 }
 
 export function isTokenSecret(text: string): boolean {

@@ -4,8 +4,10 @@ import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import type { PasswordHasher } from "./password.ts";
+import { passkeyPlugin, secondFactorPlugin, sessionOpener, stepCookies } from "./sign-in-plugins.ts";
 
-const sessionDays = 7;
+/** How recent a sign-in must be for what opens another way in. */
+const freshSeconds = 3_600;
 
 export interface SignInLibraryOptions {
   readonly db: Db;
@@ -14,6 +16,8 @@ export interface SignInLibraryOptions {
   /** Signs session cookies; at least 32 bytes of randomness as text. */
   readonly signingKey: string;
   readonly publicUrl: string | undefined;
+  /** A session that was not used for so long ends. */
+  readonly idleHours: number;
 }
 
 /** What the library calls the cookie that carries the session; browsers get it by the name of their way in. */
@@ -24,7 +28,8 @@ export const sessionCookie = "roost_session";
  *
  * Its rate limit and its origin check belong to that handler: ours stand at the edge and in the face of this module.
  */
-export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: SignInLibraryOptions) {
+export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl, idleHours }: SignInLibraryOptions) {
+  const idleSeconds = Math.ceil(idleHours * 3_600);
   return betterAuth({
     appName: "Roost",
     baseURL: publicUrl ?? "http://roost.invalid",
@@ -49,8 +54,10 @@ export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: 
     user: { modelName: "people", fields: { emailVerified: "email_verified", createdAt: "created_at", updatedAt: "updated_at" } },
     session: {
       modelName: "sessions",
-      expiresIn: sessionDays * 86_400,
-      updateAge: 86_400,
+      expiresIn: idleSeconds,
+      // Written at most twelve times in that while.
+      updateAge: Math.min(86_400, Math.floor(idleSeconds / 12)),
+      freshAge: freshSeconds,
       // Which organisation the session acts in; memberships and invitations are the house's own, see docs/decisions/0014-memberships.md.
       additionalFields: {
         activeOrganizationId: { type: "string", required: false, input: false, fieldName: "active_organisation_id" },
@@ -81,6 +88,8 @@ export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: 
     },
     verification: {
       modelName: "verifications",
+      // Whoever reads the table cannot go on with a sign-in that somebody began.
+      storeIdentifier: "hashed",
       fields: { expiresAt: "expires_at", createdAt: "created_at", updatedAt: "updated_at" },
     },
     advanced: {
@@ -88,11 +97,15 @@ export function createSignInLibrary({ db, log, hasher, signingKey, publicUrl }: 
       cookies: {
         session_token: { name: sessionCookie },
         dont_remember: { name: "roost_brief" },
+        two_factor: { name: stepCookies.secondFactor },
+        trust_device: { name: stepCookies.trust },
+        [stepCookies.passkey]: { name: stepCookies.passkey },
       },
       defaultCookieAttributes: { httpOnly: true, sameSite: "lax", path: "/" },
       ipAddress: { ipAddressHeaders: ["x-roost-address"] },
       database: { generateId: () => newId() },
     },
+    plugins: [secondFactorPlugin(signingKey), passkeyPlugin(publicUrl), sessionOpener()],
   });
 }
 

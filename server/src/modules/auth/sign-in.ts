@@ -1,116 +1,83 @@
 import { authErrors } from "@roost/contract/auth";
 import type { Session } from "@roost/contract/auth";
+import type { Bearer } from "@roost/contract/auth";
 import { httpErrors } from "@roost/contract/errors";
 import { organisationId as organisationIdShape, personId as personIdShape } from "@roost/contract/ids";
 import type { Permission } from "@roost/contract/permissions";
 import { isAPIError } from "better-auth/api";
 
-import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
+import type { CredentialRequest } from "../../platform/http/access.ts";
+import { addressKey } from "../../platform/http/client-address.ts";
 import type { Log } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
-import { createThrottle } from "../../platform/throttle.ts";
+import type { RateLimits } from "../../platform/rate-limits.ts";
 import { findPerson, findSetup } from "./auth-store.ts";
-import { cookieLineFor, cookieNameFor, makeKnownBrowser, readCookie, readKnownBrowser, toBearer } from "./credentials.ts";
+import { cookieLineFor, cookieNameFor, makeKnownBrowser, packStep, readCookie, readKnownBrowser, setCookieValue } from "./credentials.ts";
 import { findMembership, listMemberships } from "./membership-store.ts";
+import type { SessionKeeper } from "./session-keeper.ts";
+import type { SignInJournal } from "./sign-in-journal.ts";
 import { sessionCookie } from "./sign-in-library.ts";
 import type { SignInLibrary } from "./sign-in-library.ts";
-
-/** What a sign-in needs of its request. */
-export interface SignInRequest {
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly remoteAddress: string;
-  readonly isSecure: boolean;
-  addHeader(name: string, value: string): void;
-}
-
-export interface FoundSession {
-  readonly session: { readonly id: string; readonly activeOrganizationId?: string | null | undefined };
-  readonly person: { readonly id: string; readonly email: string };
-  /** Set where the library renewed the session; by its own names. */
-  readonly cookies: readonly string[];
-}
+import { challengeSeconds, stepCookies } from "./sign-in-plugins.ts";
 
 interface SignInDeps {
   readonly db: Db;
   readonly library: SignInLibrary;
-  readonly clock: Clock;
+  readonly keeper: SessionKeeper;
+  readonly journal: SignInJournal;
+  readonly limits: Pick<RateLimits, "guess">;
   readonly log: Log;
   readonly signingKey: string;
 }
 
-const quarterHourMs = 900_000;
+/** Somebody who proved who they are, with the session that the library opened for them. */
+export interface Proven {
+  readonly personId: string;
+  /** Of the session's row. */
+  readonly token: string;
+  /** By the library's own names. */
+  readonly cookies: readonly string[];
+  /** `password`, `passkey`, …: for the record. */
+  readonly by: string;
+}
+
 const browserSeconds = 31_536_000;
 const browserCookie = "roost_browser";
 const attributes = "Path=/; HttpOnly; SameSite=Lax";
 
-/** Signing in and finding sessions, over the sign-in library. */
-export function createSignIn({ db, library, clock, log, signingKey }: SignInDeps) {
-  // A burst of five and five more in a quarter of an hour: no account is guessed at more than ten times in one.
-  const perAccount = createThrottle({ clock, burst: 5, refill: 5, windowMs: quarterHourMs, maxKeys: 50_000 });
-  const perAddress = createThrottle({ clock, burst: 30, refill: 60, windowMs: quarterHourMs, maxKeys: 50_000 });
+/** Signing in by a password, and what every way in ends with. */
+export function createSignIn({ db, library, keeper, journal, limits, log, signingKey }: SignInDeps) {
+  function cookieOf({ headers, isSecure }: CredentialRequest, name: string): string | undefined {
+    return typeof headers["cookie"] === "string" ? readCookie(headers["cookie"], cookieNameFor(name, isSecure)) : undefined;
+  }
 
-  async function check(input: { email: string; password: string }, request: SignInRequest, isBrief: boolean) {
+  async function check(input: { email: string; password: string }, request: CredentialRequest, isProgram: boolean): Promise<Proven> {
     const email = input.email.toLowerCase();
-    const { cookie, "user-agent": userAgent } = request.headers;
-    const known = typeof cookie === "string" ? readCookie(cookie, cookieNameFor(browserCookie, request.isSecure)) : undefined;
-    const browser = readKnownBrowser(known, signingKey, email);
+    const browser = readKnownBrowser(cookieOf(request, browserCookie), signingKey, email);
     // A browser that signed in to this account before has tries of its own, so that strangers cannot lock its owner out.
     const account = browser === undefined ? `account:${email}` : `browser:${browser}`;
-    const waitSeconds = Math.max(perAccount.take(account), perAddress.take(request.remoteAddress));
-    if (waitSeconds > 0) {
-      log.warn({ remoteAddress: request.remoteAddress }, "sign-ins were held back: too many tries for an account or from an address");
-      throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
-    }
-    const headers = new Headers({ "x-roost-address": request.remoteAddress });
-    if (typeof userAgent === "string") headers.set("user-agent", userAgent.slice(0, 256));
+    const isNoGuess = await guess(limits, account, request.remoteAddress, log);
+    const headers = libraryHeaders(request);
+    const trusted = isProgram ? undefined : cookieOf(request, stepCookies.trust);
+    if (trusted !== undefined) headers.set("cookie", `${stepCookies.trust}=${trusted}`);
     const answer = await library.api
-      .signInEmail({ body: { email, password: input.password, rememberMe: !isBrief }, headers, returnHeaders: true })
+      .signInEmail({ body: { email, password: input.password }, headers, returnHeaders: true })
       .catch(async (error: unknown) => {
         if (isAPIError(error) && error.statusCode < 500) {
-          log.info({ remoteAddress: request.remoteAddress }, "a sign-in was refused");
+          journal.refused(email, "password", request);
           const setup = await findSetup(db);
           throw setup?.isUsed === true ? authErrors.wrong_credentials({}, { cause: error }) : authErrors.not_set_up({}, { cause: error });
         }
-        return refuse(error);
+        return keeper.refuse(error);
       });
-    perAccount.giveBack(account);
-    perAddress.giveBack(request.remoteAddress);
-    log.info({ personId: answer.response.user.id, remoteAddress: request.remoteAddress }, "a person signed in");
+    await isNoGuess();
     const cookies = answer.headers.getSetCookie();
-    const own = cookies.find((line) => line.startsWith(`${sessionCookie}=`));
-    if (own === undefined) throw new TypeError("The sign-in library made no session cookie.");
-    return {
-      email,
-      personId: answer.response.user.id,
-      own,
-      cookieValue: own.slice(sessionCookie.length + 1).split(";", 1)[0] ?? "",
-      isKnown: browser !== undefined,
-    };
-  }
-
-  /** The library hides the database's own error; asking it once more tells "away" from "wrong". */
-  async function refuse(error: unknown): Promise<never> {
-    await db.query(sql`select 1 as one`);
-    throw error;
-  }
-
-  /**
-   * The session behind a cookie's value; `undefined` when it is not ours or has ended.
-   *
-   * @param renews - A session in a browser is renewed by use; a bearer token ends when it was said to end.
-   * @throws {AppError} `http.unavailable`
-   */
-  async function findSession(
-    cookieValue: string,
-    renews: boolean,
-  ): Promise<(FoundSession & { readonly session: { readonly expiresAt: Date } }) | undefined> {
-    const headers = new Headers({ cookie: `${sessionCookie}=${cookieValue}` });
-    const { response, headers: answered } = await library.api
-      .getSession({ headers, returnHeaders: true, query: { disableRefresh: !renews } })
-      .catch(refuse);
-    if (response === null) return undefined;
-    return { session: response.session, person: response.user, cookies: answered.getSetCookie() };
+    const step = setCookieValue(cookies, stepCookies.secondFactor);
+    if (step !== undefined) {
+      request.addHeader("x-2fa-required", "true");
+      throw authErrors.second_factor_required({ challenge: packStep(step), expiresInSeconds: challengeSeconds });
+    }
+    return { personId: answer.response.user.id, token: answer.response.token, cookies, by: "password" };
   }
 
   async function describe(personId: string | undefined, organisationId: string, permissions?: ReadonlySet<Permission>): Promise<Session> {
@@ -129,39 +96,86 @@ export function createSignIn({ db, library, clock, log, signingKey }: SignInDeps
     };
   }
 
+  /** Who somebody who proved themselves is here; without a membership they are let in by nobody. */
+  async function admit({ personId, token, by }: Proven, request: CredentialRequest) {
+    const person = await findPerson(db, personId);
+    const membership = await findMembership(db, personId);
+    if (person === undefined || membership === undefined) {
+      await keeper.endByToken(token);
+      throw authErrors.wrong_credentials();
+    }
+    await journal.signedIn({ person, organisationId: membership.organisationId, by }, request);
+    return { person, organisationId: membership.organisationId };
+  }
+
+  /** Gives the browser its session. @throws {AppError} `auth.wrong_credentials` for a person who belongs to no organisation (any more). */
+  async function welcome(proven: Proven, request: CredentialRequest): Promise<Session> {
+    const { person, organisationId } = await admit(proven, request);
+    for (const name of [sessionCookie, stepCookies.trust]) {
+      const line = proven.cookies.findLast((cookie) => cookie.startsWith(`${name}=`));
+      if (line !== undefined) request.addHeader("set-cookie", cookieLineFor(line, request.isSecure));
+    }
+    if (readKnownBrowser(cookieOf(request, browserCookie), signingKey, person.email) === undefined) {
+      const mark = `${browserCookie}=${makeKnownBrowser(signingKey, person.email)}; Max-Age=${browserSeconds}; ${attributes}`;
+      request.addHeader("set-cookie", cookieLineFor(mark, request.isSecure));
+    }
+    return describe(person.id, organisationId);
+  }
+
+  /** Gives a program its bearer token. @throws {AppError} as `welcome` */
+  async function welcomeProgram(proven: Proven, request: CredentialRequest): Promise<Bearer> {
+    await admit(proven, request);
+    return keeper.giveBearer(proven.token);
+  }
+
   return {
     describe,
+    welcome,
+    welcomeProgram,
 
-    async withCookie(input: { email: string; password: string }, request: SignInRequest): Promise<Session> {
-      const signedIn = await check(input, request, false);
-      const membership = await findMembership(db, signedIn.personId);
-      if (membership === undefined) throw authErrors.wrong_credentials();
-      request.addHeader("set-cookie", cookieLineFor(signedIn.own, request.isSecure));
-      if (!signedIn.isKnown) {
-        request.addHeader(
-          "set-cookie",
-          cookieLineFor(
-            `${browserCookie}=${makeKnownBrowser(signingKey, signedIn.email)}; Max-Age=${browserSeconds}; ${attributes}`,
-            request.isSecure,
-          ),
-        );
-      }
-      return describe(signedIn.personId, membership.organisationId);
-    },
+    /** @throws {AppError} `auth.wrong_credentials`, `auth.second_factor_required`, `http.too_many_requests` */
+    withCookie: async (input: { email: string; password: string }, request: CredentialRequest): Promise<Session> =>
+      welcome(await check(input, request, false), request),
 
-    async withBearer(
-      input: { username: string; password: string },
-      request: SignInRequest,
-    ): Promise<{ access_token: string; token_type: "Bearer"; expires_at: Date }> {
-      const signedIn = await check({ email: input.username, password: input.password }, request, true);
-      const found = await findSession(signedIn.cookieValue, false);
-      if (found === undefined) throw authErrors.wrong_credentials();
-      return { access_token: toBearer(signedIn.cookieValue), token_type: "Bearer", expires_at: found.session.expiresAt };
-    },
-
-    findSession,
+    /** @throws {AppError} as `withCookie` */
+    withBearer: async ({ username, password }: { username: string; password: string }, request: CredentialRequest): Promise<Bearer> =>
+      welcomeProgram(await check({ email: username, password }, request, true), request),
 
     /** Takes the session's cookie out of the browser. */
     endedCookie: (isSecure: boolean) => cookieLineFor(`${sessionCookie}=; Max-Age=0; ${attributes}`, isSecure),
   };
+}
+
+export type SignIn = ReturnType<typeof createSignIn>;
+
+/** What the library may know of a request: where from and what with, and no cookie. */
+export function libraryHeaders({ headers, remoteAddress }: Pick<CredentialRequest, "headers" | "remoteAddress">): Headers {
+  const userAgent = headers["user-agent"];
+  return new Headers({
+    "x-roost-address": remoteAddress,
+    ...(typeof userAgent === "string" ? { "user-agent": userAgent.slice(0, 256) } : {}),
+  });
+}
+
+/**
+ * Takes a guess at an account, from an address.
+ *
+ * @returns To be called where it was no guess after all.
+ * @throws {AppError} `http.too_many_requests`
+ */
+export async function guess(
+  limits: Pick<RateLimits, "guess">,
+  account: string,
+  remoteAddress: string,
+  log: Log,
+): Promise<() => Promise<void>> {
+  const taken = await Promise.all([limits.guess("guesses", account), limits.guess("guessesFrom", addressKey(remoteAddress))]);
+  const giveBack = async () => {
+    for (const one of taken) await one.giveBack();
+  };
+  const waitSeconds = Math.max(...taken.map((one) => one.waitSeconds));
+  if (waitSeconds === 0) return giveBack;
+  await giveBack();
+  log.warn({ remoteAddress }, "sign-ins were held back: too many tries for an account or from an address");
+  throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
 }

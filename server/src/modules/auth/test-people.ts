@@ -10,11 +10,16 @@ import { loadConfig } from "../../config.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
+import { createEgress } from "../../platform/egress.ts";
 import { createHttp } from "../../platform/http/http.ts";
+import { readRateTable } from "../../platform/http/limits.ts";
 import { createMetrics } from "../../platform/http/metrics.ts";
 import { createLog } from "../../platform/log.ts";
+import { createMail } from "../../platform/mail.ts";
+import { createRateLimits } from "../../platform/rate-limits.ts";
 import { createSeal } from "../../platform/seal.ts";
 import type { ServerTls } from "../../platform/tls.ts";
+import { createAudit } from "../audit/audit.ts";
 import { mountAuth } from "./auth-routes.ts";
 import { createAuth } from "./auth.ts";
 import type { Auth } from "./auth.ts";
@@ -69,9 +74,23 @@ export async function startInstallation({
   const lines: string[] = [];
   const log = createLog({ level: "debug", pretty: false, destination: { write: (line: string) => void lines.push(line) } });
   const db = createDb({ connection: database.connection, log });
-  const config = loadConfig({ ROOST_HTTP_PORT: "0", ROOST_HTTPS_HOST: "127.0.0.1", ROOST_HTTPS_PORT: "0", ...env });
-  const auth = await createAuth({ db, config, clock: systemClock, log, seal: createSeal(randomBytes(32)) }).catch(
+  const config = loadConfig({
+    ROOST_HTTP_PORT: "0",
+    ROOST_HTTPS_HOST: "127.0.0.1",
+    ROOST_HTTPS_PORT: "0",
+    // What these tests are about is bounded by account, not by how often one machine asks.
+    ROOST_RATE_LIMITS: "setUp=100000/min,signIn=100000/min,anonymous=100000/min,changes=100000/min,looks=100000/min",
+    ...env,
+  });
+  const metrics = createMetrics({ processMetrics: false });
+  const rateLimits = createRateLimits({ clock: systemClock, log, metrics, db, rates: readRateTable(config.ROOST_RATE_LIMITS) });
+  const egress = createEgress({ allow: config.ROOST_EGRESS_ALLOW });
+  const mail = createMail({ smtpUrl: config.ROOST_SMTP_URL?.reveal(), from: config.ROOST_MAIL_FROM, egress, log });
+  const audit = createAudit({ db, clock: systemClock, log, key: randomBytes(32) });
+  const seal = createSeal(randomBytes(32));
+  const auth = await createAuth({ db, config, audit, mail, egress, limits: rateLimits, clock: systemClock, log, seal }).catch(
     async (error: unknown) => {
+      await rateLimits.close();
       await db.close();
       await database.drop();
       throw error;
@@ -82,11 +101,11 @@ export async function startInstallation({
     config,
     clock: systemClock,
     log,
-    metrics: createMetrics({ processMetrics: false }),
+    metrics,
     authenticate: { person: (request) => auth.authenticatePerson(request), device: async () => undefined },
     webRoot: "/nonexistent",
     tls,
-    limits: { setUpPerMinute: 10_000, signInPerMinute: 10_000 },
+    rateLimits,
   });
   mountAuth(http.mount, auth);
   http.mount(readDevices, async ({ caller }) => ({ by: caller.name, kind: caller.kind }));
@@ -114,6 +133,7 @@ export async function startInstallation({
     async close() {
       await http.close();
       auth.close();
+      await rateLimits.close();
       await db.close();
       await database.drop();
     },

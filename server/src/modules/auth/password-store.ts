@@ -1,0 +1,60 @@
+import type { Queryable } from "../../platform/db.ts";
+import { newId } from "../../platform/id.ts";
+import { sql } from "../../platform/sql.ts";
+
+/** `undefined` for a person who has none. */
+export async function findPasswordHash(db: Queryable, personId: string): Promise<string | undefined> {
+  const [row] = await db.query<{ password: string | null }>(
+    sql`select a.password from accounts a where a.person_id = ${personId} and a.provider_id = 'credential'`,
+  );
+  return row?.password ?? undefined;
+}
+
+/** Sets a password, the first one too. */
+export async function savePasswordHash(tx: Queryable, personId: string, passwordHash: string): Promise<void> {
+  await tx.query(sql`
+    insert into accounts (id, account_id, provider_id, person_id, password)
+    values (${newId()}, ${personId}, 'credential', ${personId}, ${passwordHash})
+    on conflict (provider_id, account_id) do update set password = excluded.password, updated_at = now()`);
+}
+
+export async function addReset(
+  tx: Queryable,
+  reset: { secretHash: Buffer; personId: string; byMail: boolean; minutes: number },
+): Promise<Date> {
+  // One link at a time: the newest.
+  await tx.query(sql`delete from password_resets where person_id = ${reset.personId} or expires_at < now()`);
+  const [row] = await tx.query<{ expires_at: Date }>(sql`
+    insert into password_resets (secret_hash, person_id, by_mail, expires_at)
+    values (${reset.secretHash}, ${reset.personId}, ${reset.byMail}, now() + make_interval(mins => ${reset.minutes})) returning expires_at`);
+  if (row === undefined) throw new TypeError("An insert answers its row.");
+  return row.expires_at;
+}
+
+export interface Reset {
+  readonly personId: string;
+  readonly email: string;
+  readonly name: string;
+}
+
+/** Whose link it is, while it stands. */
+export async function findReset(db: Queryable, secretHash: Buffer): Promise<Reset | undefined> {
+  const [row] = await db.query<{ id: string; email: string; name: string }>(sql`
+    select p.id, p.email, p.name from password_resets r join people p on p.id = r.person_id
+    where r.secret_hash = ${secretHash} and r.expires_at > now()`);
+  return row === undefined ? undefined : { personId: row.id, email: row.email, name: row.name };
+}
+
+/** Uses a link up. What was sent by mail proves the address. @returns false where it was used meanwhile. */
+export async function useReset(tx: Queryable, secretHash: Buffer): Promise<boolean> {
+  const [row] = await tx.query<{ person_id: string; by_mail: boolean }>(
+    sql`delete from password_resets where secret_hash = ${secretHash} and expires_at > now() returning person_id, by_mail`,
+  );
+  if (row?.by_mail === true) await tx.query(sql`update people set email_verified = true where id = ${row.person_id}`);
+  return row !== undefined;
+}
+
+export async function findPersonByEmail(db: Queryable, email: string): Promise<{ id: string; email: string } | undefined> {
+  const [row] = await db.query<{ id: string; email: string }>(sql`select p.id, p.email from people p where p.email = ${email}`);
+  return row;
+}
