@@ -4,8 +4,10 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { addCommonOptions } from "./command.ts";
 import { addAlarmCommands } from "./commands/alarms.ts";
 import { addDeviceCommands } from "./commands/devices.ts";
+import { addFlagCommands } from "./commands/flags.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addRejectCommands } from "./commands/rejects.ts";
+import { addRolloutCommands } from "./commands/rollouts.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addTelemetryCommands } from "./commands/telemetry.ts";
@@ -44,6 +46,8 @@ function createProgram(terminal: Terminal): Command {
   addTelemetryCommands(program, terminal);
   addAlarmCommands(program, terminal);
   addRejectCommands(program, terminal);
+  addFlagCommands(program, terminal);
+  addRolloutCommands(program, terminal);
   addSimulateCommand(program, terminal);
   return program;
 }
