@@ -8,7 +8,7 @@ import { contractFields } from "../contract/src/personal.ts";
 import { routes } from "../contract/src/routes.ts";
 import { topicTable } from "../contract/src/topics.ts";
 import { configSchema } from "../server/src/config.ts";
-import { httpLimits } from "../server/src/platform/http/limits.ts";
+import { httpLimits, rateRules } from "../server/src/platform/http/limits.ts";
 import { mqttLimits } from "../server/src/platform/mqtt/limits.ts";
 
 const cell = (text) => String(text).replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -81,9 +81,26 @@ pages.set(
     .join("\n")}\n`,
 );
 
+const rateTable = table(
+  ["limit", "default", "counted for each", "over all nodes", "what it bounds"],
+  Object.entries(rateRules).map(([name, rule]) => [
+    `\`${name}\``,
+    rule.default,
+    rule.per,
+    rule.exact ? "yes, to the last one" : rule.shared ? "yes" : "no",
+    rule.about,
+  ]),
+);
+const rateText = [
+  "Where several rates stand in a row each of them holds; the ones by the second are the burst. The answer is 429 `http.too_many_requests`",
+  "with `Retry-After`. Every limited answer, refused or not, tells the limit that has least left: `X-RateLimit-Limit`, `-Remaining` and",
+  "`-Reset` (seconds), and the same as `RateLimit` and `RateLimit-Policy` of the IETF's draft. What was refused is not counted, what failed",
+  "is. IPv6 addresses count by their /64. `ROOST_RATE_LIMITS` changes rows by name: `changes=120/min 5000/h, apiKey=5000/min`.",
+].join("\n");
+
 pages.set(
   "docs/reference/limits.md",
-  `# Limits\n\nGenerated. Nothing a client does may cost more than this.\n\n## The MQTT door\n\nEach limit has a counter of its name in the metrics.\n\n${limitTable(mqttLimits)}\n\n## The HTTP edge\n\n${limitTable(httpLimits)}\n`,
+  `# Limits\n\nGenerated. Nothing a client does may cost more than this.\n\n## The MQTT door\n\nEach limit has a counter of its name in the metrics.\n\n${limitTable(mqttLimits)}\n\n## The HTTP edge\n\n${limitTable(httpLimits)}\n\n## How often somebody may ask\n\n${rateText}\n\n${rateTable}\n`,
 );
 
 const inWords = {
