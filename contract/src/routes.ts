@@ -1,4 +1,5 @@
 import * as alarms from "./alarms.ts";
+import * as audit from "./audit.ts";
 import * as auth from "./auth.ts";
 import * as claim from "./claim.ts";
 import * as devices from "./devices.ts";
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   ingest,
   alarms,
   notifications,
+  audit,
   secrets,
   flags,
   rolloutPlans,

@@ -95,6 +95,9 @@ select close_rows('audit_archives');
 alter table retention_policies drop constraint retention_policies_kind_check;
 alter table retention_policies add constraint retention_policies_kind_check
   check (kind in ('samples', 'hours', 'days', 'rejects', 'events', 'audit', 'audit_archive'));
+alter table retention_policies drop constraint retention_policies_days_check;
+-- An archive of no days is none.
+alter table retention_policies add constraint retention_policies_days_check check (days > 0 or (kind = 'audit_archive' and days = 0));
 
 -- The key of MACs and signatures, sealed with the installation's key.
 create table audit_keys (

@@ -143,6 +143,14 @@ export async function selectCheckpoints(
     where (c.position, c.kind) > (${after?.position ?? -1}, ${after?.kind ?? ""}) order by c.position, c.kind limit ${limit}`);
 }
 
+/** Checkpoints, newest first. */
+export async function selectCheckpointsDown(db: Queryable, before: number | undefined, limit: number): Promise<Checkpoint[]> {
+  const beyond = before === undefined ? sql`true` : sql`c.position < ${before}`;
+  return db.query(
+    sql`select ${checkpointColumns} from audit_checkpoints c where ${beyond} order by c.position desc, c.kind limit ${limit}`,
+  );
+}
+
 export async function insertCheckpoint(tx: Queryable, checkpoint: Checkpoint): Promise<void> {
   await tx.query(sql`
     insert into audit_checkpoints (kind, position, mac, at, signature)

@@ -1,3 +1,5 @@
+import type { AuditFault, AuditVerdict } from "@roost/contract/audit";
+
 import type { Checkpoint, Link, SealedEntry } from "./chain-store.ts";
 import type { Signer } from "./checkpoint.ts";
 import { beginning, isSame } from "./mac.ts";
@@ -8,9 +10,9 @@ export interface Fault {
   /**
    * `edited`: the entry is not what was written. `removed`: it is gone. `inserted`: nobody of ours wrote it. `moved`: it stands at another
    * place than it was given. `unlinked`: it is real, but its link is gone. `relinked`: its link was altered. `truncated`: the chain was
-   * longer. `forked`: the chain went another way before. `checkpoint`: a checkpoint was altered.
+   * longer. `forked`: the chain went another way before. `checkpoint`, `archive`: one of these was altered.
    */
-  readonly kind: "edited" | "removed" | "inserted" | "moved" | "unlinked" | "relinked" | "truncated" | "forked" | "checkpoint";
+  readonly kind: AuditFault["kind"];
   readonly position?: number | undefined;
   /** Last position of a stretch. */
   readonly toPosition?: number | undefined;
@@ -155,6 +157,11 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
       }
     },
 
+    /** An archive, and whether it is the one that was made. */
+    archive(id: string, organisationId: string | null, isWhole: boolean): void {
+      if (!isWhole) blame({ kind: "archive", entryId: id, organisationId });
+    },
+
     /** All was told. */
     end(): Verdict {
       for (const misfit of misfits) blame(explain(misfit));
@@ -218,4 +225,16 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
 
 function linkOf(entry: SealedEntry) {
   return { entryId: entry.id, organisationId: entry.organisationId, atUs: entry.atUs, entryMac: entry.mac };
+}
+
+/** A verdict as one organisation may see it: what is wrong with the chain in full, entries of others as a number. `undefined`: all. */
+export function verdictFor({ faults, ...verdict }: Verdict, organisationId: string | undefined): AuditVerdict {
+  const mine = faults.filter(
+    (fault) => organisationId === undefined || fault.organisationId === undefined || fault.organisationId === organisationId,
+  );
+  return {
+    ...verdict,
+    elsewhere: faults.length - mine.length,
+    faults: mine.map(({ organisationId: _, ...fault }) => fault),
+  };
 }

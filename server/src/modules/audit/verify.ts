@@ -7,6 +7,7 @@ import type { Checkpoint, Link } from "./chain-store.ts";
 import type { Signer } from "./checkpoint.ts";
 import { isSame } from "./mac.ts";
 import type { Macs } from "./mac.ts";
+import { selectNextArchive } from "./retirement-store.ts";
 import { createJudge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 import * as store from "./verify-store.ts";
@@ -24,6 +25,7 @@ export interface VerifyProgress {
   readonly of: number;
 }
 
+const noId = "00000000-0000-0000-0000-000000000000";
 const pageRows = 2_000;
 /** HMACs in one go before others get a turn. */
 const turnRows = 250;
@@ -75,6 +77,10 @@ export async function* verifyTrail(
       }
       await setImmediate();
     }
+    for (let archive = await selectNextArchive(snapshot, noId); archive !== undefined;) {
+      judge.archive(archive.id, archive.organisationId, isSame(macs.archive(archive), archive.mac));
+      archive = await selectNextArchive(snapshot, archive.id);
+    }
     yield { checked, of };
     return judge.end();
   } finally {
@@ -95,7 +101,8 @@ function sorted(checkpoints: Checkpoint[]): Checkpoint[] {
   return checkpoints.toSorted((a, b) => a.position - b.position);
 }
 
-async function readRetirements(db: Queryable, macs: Macs): Promise<(link: Link) => boolean> {
+/** Tells of a link whether its entry may be gone because its time was over. */
+export async function readRetirements(db: Queryable, macs: Macs): Promise<(link: Link) => boolean> {
   const until = new Map<string | null, bigint>();
   for (const retirement of await store.selectRetirements(db)) {
     if (!isSame(macs.retirement(retirement), retirement.mac)) continue;

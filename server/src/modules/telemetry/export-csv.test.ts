@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { numberCell, stampWriter, textCell } from "./export-csv.ts";
+import { textCell } from "../../platform/csv.ts";
+import { numberCell, stampWriter } from "./export-csv.ts";
 
 /** Reads one cell as RFC 4180 and the guide to the export say. */
 function readCell(cell: string): string {

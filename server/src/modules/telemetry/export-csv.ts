@@ -1,5 +1,6 @@
 import { telemetryErrors } from "@roost/contract/telemetry";
 
+import { textCell } from "../../platform/csv.ts";
 import type { Queryable } from "../../platform/db.ts";
 import type { Within } from "../../platform/tenancy.ts";
 import { offsetReader } from "./buckets.ts";
@@ -23,18 +24,6 @@ const hourUs = 3_600_000_000;
 const pageRows = 5_000;
 /** Spans of time read at once: as many hours as fill about a page. */
 const maxSpanHours = 24 * 31;
-
-/**
- * A cell of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front, which a spreadsheet
- * hides; so does one that looks as if it had got one. A program takes one apostrophe away from every cell that begins with
- * apostrophes and then one of `= + - @`, TAB, CR or LF, and has the text back.
- *
- * Numbers are written by {@link numberCell} and never altered.
- */
-export function textCell(text: string): string {
-  const safe = /^'*[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
-  return /[",\r\n\t]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
 
 /** A number with all its digits: reading it back gives the same double, minus zero included. */
 export function numberCell(value: number): string {
