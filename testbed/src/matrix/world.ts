@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 
 import { addAlarmRule, listAlarms } from "@roost/contract/alarms";
 import { addApiToken, login, removeApiToken, signIn, signOut } from "@roost/contract/auth";
+import { getCa } from "@roost/contract/claim";
 import { createClient } from "@roost/contract/client";
 import type { Call } from "@roost/contract/client";
 import { addDevice } from "@roost/contract/devices";
@@ -46,6 +47,8 @@ export interface World {
   readonly stored: Stored;
   readonly arrange: Arranger;
   readonly catcher: Catcher;
+  /** PEM of the installation's own authority. */
+  readonly ca: string;
   readonly administrator: Administrator;
   readonly callers: readonly Caller[];
   readonly places: Readonly<Record<Place, Ids>>;
@@ -298,6 +301,7 @@ async function populate(
     stored: await createStored(sql),
     arrange,
     catcher,
+    ca: (await wire.send({ method: "GET", path: getCa.path })).body,
     administrator,
     callers,
     places,
