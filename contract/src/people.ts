@@ -74,7 +74,7 @@ export const addRole = defineRoute({
   body: z.strictObject({ name: givenName, permissions: rolePermissions }),
   reply: organisationRole,
   status: 201,
-  errors: [peopleErrors.role_exists, peopleErrors.more_than_yours],
+  errors: [peopleErrors.role_exists, peopleErrors.more_than_yours, peopleErrors.person_needed],
 });
 
 export const changeRole = defineRoute({
@@ -86,7 +86,7 @@ export const changeRole = defineRoute({
   params: oneRole,
   body: z.strictObject({ name: givenName.optional(), permissions: rolePermissions.optional() }),
   reply: organisationRole,
-  errors: [peopleErrors.role_not_found, peopleErrors.role_exists, peopleErrors.more_than_yours, peopleErrors.your_own],
+  errors: [peopleErrors.role_not_found, peopleErrors.role_exists, peopleErrors.more_than_yours, peopleErrors.person_needed],
 });
 
 export const removeRole = defineRoute({
@@ -96,7 +96,7 @@ export const removeRole = defineRoute({
   access: "roles:write",
   summary: "Removes a role that nobody holds.",
   params: oneRole,
-  errors: [peopleErrors.role_not_found, peopleErrors.role_in_use, peopleErrors.more_than_yours],
+  errors: [peopleErrors.role_not_found, peopleErrors.role_in_use, peopleErrors.more_than_yours, peopleErrors.person_needed],
 });
 
 // People
@@ -210,7 +210,13 @@ export const removePerson = defineRoute({
   access: "people:write",
   summary: "Takes somebody out of the organisation, with the API tokens they made here; what they have open ends within 5 s.",
   params: onePerson,
-  errors: [peopleErrors.not_found, peopleErrors.more_than_yours, peopleErrors.last_owner, peopleErrors.person_needed],
+  errors: [
+    peopleErrors.not_found,
+    peopleErrors.more_than_yours,
+    peopleErrors.last_owner,
+    peopleErrors.support_only,
+    peopleErrors.person_needed,
+  ],
 });
 
 export const leaveOrganisation = defineRoute({
@@ -219,7 +225,7 @@ export const leaveOrganisation = defineRoute({
   path: "/api/v1/organisation/leave",
   access: "signedIn",
   summary: "The caller leaves the organisation they act in.",
-  errors: [peopleErrors.last_owner, peopleErrors.person_needed],
+  errors: [peopleErrors.last_owner, peopleErrors.support_only, peopleErrors.person_needed],
 });
 
 // Invitations
@@ -305,7 +311,7 @@ export const withdrawInvitation = defineRoute({
   access: "people:write",
   summary: "Takes an open invitation back.",
   params: z.object({ invitationId }),
-  errors: [peopleErrors.invitation_not_found, peopleErrors.more_than_yours],
+  errors: [peopleErrors.invitation_not_found, peopleErrors.more_than_yours, peopleErrors.person_needed],
 });
 
 const token = z.string().min(1).max(128);

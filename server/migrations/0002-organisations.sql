@@ -85,6 +85,10 @@ create table invitations (
   -- SHA-256 of 32 random bytes that only the link carries.
   secret_hash bytea not null unique,
   invited_by uuid references people (id) on delete set null,
+  -- Made by a platform administrator, for the first owner of an organisation.
+  by_platform boolean not null default false,
+  -- The link went to `email` and was shown to nobody: who has it reads that mailbox.
+  by_mail boolean not null default false,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   accepted_at timestamptz,
@@ -100,6 +104,9 @@ create table support_grants (
   id uuid primary key,
   organisation_id uuid not null references organisations (id) on delete cascade,
   person_id uuid not null references people (id) on delete cascade,
+  -- As they were called when they asked: the organisation sees nobody who does not belong to it.
+  person_name text not null,
+  person_email text not null,
   reason text not null,
   minutes integer not null check (minutes between 5 and 1440),
   role text not null check (role in ('viewer', 'operator', 'admin')),
@@ -107,6 +114,7 @@ create table support_grants (
   asked_at timestamptz not null default now(),
   settled_at timestamptz,
   settled_by uuid references people (id) on delete set null,
+  settled_by_email text,
   expires_at timestamptz
 );
 create index support_grants_organisation_id_idx on support_grants (organisation_id, asked_at desc);

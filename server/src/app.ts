@@ -26,6 +26,8 @@ import { mountIngest } from "./modules/ingest/ingest-routes.ts";
 import { createIngest } from "./modules/ingest/ingest.ts";
 import { mountNotifications } from "./modules/notifications/notification-routes.ts";
 import { createNotifications } from "./modules/notifications/notifications.ts";
+import { mountOrganisations } from "./modules/organisations/organisation-routes.ts";
+import { createOrganisations } from "./modules/organisations/organisations.ts";
 import { createCanary } from "./modules/readiness/canary.ts";
 import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
 import { createReadiness } from "./modules/readiness/readiness.ts";
@@ -148,6 +150,9 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const auth = await createAuth({ db, config, audit, mail, egress, limits: rateLimits, clock, log, seal });
   ends.push(() => auth.close());
   const { organisationId, setupCode } = await auth.ensureFirstOrganisation();
+  const organisations = createOrganisations({ db, audit, auth, mail, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
+  ends.push(() => organisations.close());
+  organisations.start();
 
   const devices = createDevices({
     db,
@@ -278,6 +283,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   ends.push(() => plans.close());
   mountAudit(http.mount, audit);
   mountAuth(http.mount, auth);
+  mountOrganisations(http.mount, organisations);
   mountDevices(http.mount, devices, fleetReads(telemetry, alarms));
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
   mountIngest(http.mount, ingest);

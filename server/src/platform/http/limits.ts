@@ -186,6 +186,8 @@ export const ownRule: Readonly<Record<string, RateName>> = {
   refresh: "signIn",
   requestPasswordReset: "signIn",
   resetPassword: "signIn",
+  readInvitation: "signIn",
+  joinByInvitation: "signIn",
   verifySecondFactor: "signIn",
   verifyLogin: "signIn",
   beginPasskeySignIn: "signIn",

@@ -1,0 +1,131 @@
+import { organisationErrors } from "@roost/contract/organisations";
+import type { Organisation } from "@roost/contract/organisations";
+import type { Permission } from "@roost/contract/permissions";
+
+import type { Clock } from "../../platform/clock.ts";
+import type { Db, Queryable } from "../../platform/db.ts";
+import type { PersonCaller } from "../../platform/http/mount.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Mail } from "../../platform/mail.ts";
+import type { Actor, Within } from "../../platform/tenancy.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Auth } from "../auth/auth.ts";
+import { createAct } from "./acting.ts";
+import { withdrawAllOf } from "./invitation-store.ts";
+import { createInvitations } from "./invitations.ts";
+import * as members from "./member-store.ts";
+import type { Held } from "./membership-rules.ts";
+import { findOrganisation, renameOrganisation } from "./organisation-store.ts";
+import { createOwnRoles } from "./own-roles.ts";
+import { createPeople } from "./people.ts";
+import { listKnownParts } from "./place-store.ts";
+import { createPlaces } from "./places.ts";
+import { createPlatformAdministration } from "./platform-administration.ts";
+import { settleGrant } from "./support-store.ts";
+import { createSupport } from "./support.ts";
+
+export { ownParts } from "./membership-rules.ts";
+export type { Held } from "./membership-rules.ts";
+
+export interface OrganisationsDeps {
+  readonly db: Db;
+  readonly audit: Pick<Audit, "record">;
+  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "removeTokensOf" | "signIn">;
+  readonly mail: Mail;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The only origin that links are built from. */
+  readonly publicUrl: string | undefined;
+}
+
+const sweepMs = 15_000;
+const sweeper: Actor = { kind: "system", id: "organisations", name: "Roost" };
+
+/** Organisations: their sites and groups, their people and roles, and those who look after the installation. */
+export function createOrganisations({ db, audit, auth, mail, clock, log, publicUrl }: OrganisationsDeps) {
+  const act = createAct({ db, audit });
+  const administration = createPlatformAdministration({ db, audit, publicUrl });
+  let timer: NodeJS.Timeout | undefined;
+
+  /** Clears away what ended by itself, which gives nothing any more, and notes it. */
+  async function endOverdue(): Promise<void> {
+    await db.transaction(async (tx) => {
+      for (const ended of await members.takeEnded(tx)) {
+        const { organisationId, personId, email, role, supportGrantId } = ended;
+        await auth.removeTokensOf(tx, organisationId, personId);
+        await withdrawAllOf(tx, organisationId, personId);
+        if (supportGrantId !== undefined) await settleGrant(tx, supportGrantId, { state: "ended", by: undefined });
+        const entry = { organisationId, by: sweeper, before: { role } };
+        const isSupport = supportGrantId !== undefined;
+        const object = isSupport ? { kind: "support", id: supportGrantId, name: email } : { kind: "person", id: personId, name: email };
+        await audit.record(tx, { ...entry, action: isSupport ? "support.ended" : "person.ended", object });
+      }
+    });
+  }
+
+  return {
+    places: createPlaces({ db, audit }),
+    people: createPeople({ db, audit, auth, clock, act }),
+    roles: createOwnRoles({ db, audit, act }),
+    invitations: createInvitations({ db, audit, auth, mail, clock, log, publicUrl, act }),
+    administration,
+    support: createSupport({ db, audit, auth, clock, act, administer: administration.administer }),
+
+    /** The organisation a caller acts in. @throws {AppError} `organisations.not_found` */
+    async get(whose: Within): Promise<Organisation> {
+      const found = await findOrganisation(db.within(whose), whose.organisationId);
+      if (found === undefined) throw organisationErrors.not_found();
+      return found;
+    },
+    /** @throws {AppError} `organisations.not_found`, `people.person_needed`, `http.forbidden` */
+    rename: (caller: PersonCaller, name: string): Promise<Organisation> => {
+      const object = { kind: "organisation", id: caller.organisationId, name };
+      return act(caller, "organisation:write", { action: "organisation.renamed", object }, async (tx) => {
+        const before = await findOrganisation(tx, caller.organisationId);
+        if (before === undefined) throw organisationErrors.not_found();
+        await renameOrganisation(tx, caller.organisationId, name);
+        const { organisationId, by } = caller;
+        await audit.record(tx, {
+          organisationId,
+          by,
+          action: "organisation.renamed",
+          object,
+          before: { name: before.name },
+          after: { name },
+        });
+        return { ...before, name };
+      });
+    },
+
+    /** What a person holds in an organisation now, for what spans two of them; `undefined` where they do not belong to it. */
+    async heldBy(tx: Queryable, organisationId: string, personId: string): Promise<Held | undefined> {
+      const member = await members.findMember(tx, organisationId, personId);
+      return member === undefined || member.hasEnded ? undefined : member.held;
+    },
+    /** Whether a person may something in an organisation now. */
+    async mayNow(tx: Queryable, organisationId: string, personId: string, permission: Permission): Promise<boolean> {
+      const member = await members.findMember(tx, organisationId, personId);
+      return member !== undefined && !member.hasEnded && member.held.permissions.has(permission);
+    },
+    /** An organisation's name, whosever. */
+    nameOf: async (tx: Queryable, organisationId: string): Promise<string | undefined> =>
+      (await findOrganisation(tx, organisationId))?.name,
+    /** Which of these sites and groups an organisation has. */
+    knownParts: listKnownParts,
+    /** Organisations that would be left without an owner if this person went: whoever erases people has to ask. */
+    solelyOwnedBy: (tx: Queryable, personId: string): Promise<{ id: string; name: string }[]> => members.listSolelyOwned(tx, personId),
+
+    /** Clears away now what ended by itself; else every 15 s. */
+    endOverdue,
+    start(): void {
+      timer = setInterval(() => {
+        endOverdue().catch((error: unknown) => log.debug({ err: error }, "memberships that ended could not be cleared away"));
+      }, sweepMs);
+      timer.unref();
+    },
+    close(): void {
+      clearInterval(timer);
+    },
+  };
+}
+export type Organisations = ReturnType<typeof createOrganisations>;
