@@ -181,6 +181,31 @@ const tokensRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/tokens/tokens-page.tsx"), "TokensPage"),
 });
 
+const peopleRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/people",
+  validateSearch: z.object({ q: text(120) }),
+  component: lazyRouteComponent(() => import("./pages/people/people-page.tsx"), "PeoplePage"),
+});
+
+const invitationsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/people/invitations",
+  component: lazyRouteComponent(() => import("./pages/people/invitations-page.tsx"), "InvitationsPage"),
+});
+
+const rolesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/people/roles",
+  component: lazyRouteComponent(() => import("./pages/people/roles-page.tsx"), "RolesPage"),
+});
+
+const sitesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/sites",
+  component: lazyRouteComponent(() => import("./pages/sites/sites-page.tsx"), "SitesPage"),
+});
+
 const securityRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/security",
@@ -216,6 +241,10 @@ const routeTree = rootRoute.addChildren([
     notificationsRoute,
     tokensRoute,
     securityRoute,
+    peopleRoute,
+    invitationsRoute,
+    rolesRoute,
+    sitesRoute,
     apiDocsRoute,
     statusRoute,
   ]),

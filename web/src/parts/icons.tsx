@@ -126,3 +126,20 @@ export const PrintIcon = (props: IconProps) => (
     <rect x="6" y="12" width="8" height="5" />
   </Icon>
 );
+export const PeopleIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="7.5" cy="7" r="3" />
+    <path d="M2.5 16.5c.4-3 2.4-4.5 5-4.5s4.6 1.5 5 4.5M13 4.4a3 3 0 0 1 0 5.2M14.5 12.3c1.7.6 2.8 2 3 4.2" />
+  </Icon>
+);
+export const SiteIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M10 17.5s5.5-4.6 5.5-9a5.5 5.5 0 0 0-11 0c0 4.4 5.5 9 5.5 9z" />
+    <circle cx="10" cy="8.5" r="2" />
+  </Icon>
+);
+export const SwitchIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M6.5 8 10 4.5 13.5 8M6.5 12l3.5 3.5 3.5-3.5" />
+  </Icon>
+);

@@ -1,6 +1,7 @@
 import { ActionIcon, Button, Menu, useMantineColorScheme } from "@mantine/core";
-import { signOut } from "@roost/contract/auth";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { chooseOrganisation, signOut } from "@roost/contract/auth";
+import type { Permission } from "@roost/contract/permissions";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, type LinkProps, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { type ReactNode, useEffect } from "react";
 
@@ -12,11 +13,14 @@ import {
   FleetIcon,
   KeyIcon,
   MoreIcon,
+  PeopleIcon,
   PersonIcon,
   PlusIcon,
   RefusedIcon,
   SendIcon,
+  SiteIcon,
   StatusIcon,
+  SwitchIcon,
 } from "./icons.tsx";
 import { Palette } from "./palette.tsx";
 
@@ -27,6 +31,8 @@ interface Place {
   readonly word: string;
   readonly icon: ReactNode;
   readonly exact?: boolean;
+  /** Who may nothing there is not shown the way. */
+  readonly needs?: Permission;
 }
 
 const mainPlaces: readonly Place[] = [
@@ -36,7 +42,9 @@ const mainPlaces: readonly Place[] = [
   { to: "/notifications", word: "Notifications", icon: <SendIcon /> },
 ];
 const morePlaces: readonly Place[] = [
-  { to: "/api-tokens", word: "API tokens", icon: <KeyIcon /> },
+  { to: "/sites", word: "Sites", icon: <SiteIcon />, needs: "devices:read" },
+  { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
+  { to: "/api-tokens", word: "API tokens", icon: <KeyIcon />, needs: "tokens:write" },
   { to: "/api/docs", word: "API reference", icon: <DocsIcon /> },
   { to: "/status", word: "Status", icon: <StatusIcon /> },
 ];
@@ -49,9 +57,8 @@ export function Shell() {
     return () => live.stop();
   }, [live]);
   const mayAdd = useMay("devices:write");
-  const mayTokens = useMay("tokens:write");
-  const rest = morePlaces.filter((place) => mayTokens || place.to !== "/api-tokens");
-  const { organisation } = useSession();
+  const { organisation, permissions } = useSession();
+  const rest = morePlaces.filter(({ needs }) => needs === undefined || permissions.includes(needs));
   return (
     <div className={styles.shell}>
       <a className={styles.skip} href="#main">
@@ -62,6 +69,7 @@ export function Shell() {
           <RoostSign />
           <span className={styles.organisation}>{organisation.name}</span>
         </Link>
+        <OrganisationSwitch />
         <div className={styles.topEnd}>
           <LiveMark />
           <Palette />
@@ -95,6 +103,50 @@ export function Shell() {
         </ul>
       </nav>
     </div>
+  );
+}
+
+/** For people of several organisations: which one they look at. */
+function OrganisationSwitch() {
+  const { organisation, organisations } = useSession();
+  const { api, live } = useRoost();
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const go = useMutation({
+    mutationFn: (organisationId: string) => api.call(chooseOrganisation, { body: { organisationId } }),
+    onSuccess: async (session) => {
+      // Nothing of the one before may stay on screen or in memory, and its live stream has ended.
+      live.stop();
+      await navigate({ to: "/", search: {} });
+      queryClient.clear();
+      queryClient.setQueryData(api.session().queryKey, session);
+      live.start();
+    },
+  });
+  if (organisations.length < 2) return null;
+  return (
+    <Menu position="bottom-start" width={260}>
+      <Menu.Target>
+        <ActionIcon aria-label={`Organisation: ${organisation.name}. Choose another`} loading={go.isPending}>
+          <SwitchIcon />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>Organisation</Menu.Label>
+        {organisations.map(({ id, name }) => (
+          <Menu.Item
+            key={id}
+            role="menuitemradio"
+            aria-checked={id === organisation.id}
+            onClick={() => id !== organisation.id && go.mutate(id)}
+            rightSection={id === organisation.id ? <CheckIcon size={16} /> : undefined}
+            className={styles.menuItem}
+          >
+            {name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 
