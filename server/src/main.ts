@@ -1,25 +1,51 @@
+import { statSync } from "node:fs";
+
 import { isAppError } from "@roost/contract/errors";
 
-import { startApp } from "./app.ts";
-import { loadConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
 import type { Config } from "./config.ts";
 import { createLog } from "./platform/log.ts";
+import { faultLine, productionFaults } from "./production/production.ts";
 
 /** As sysexits.h has it: the configuration is at fault, starting again will not help. */
 const exitMisconfigured = 78;
 
-function readConfig(): Config {
+function refuse(title: string, lines: readonly string[]): never {
+  process.stderr.write(`${title}\n${lines.map((line) => `  ${line}\n`).join("")}`);
+  process.exit(exitMisconfigured);
+}
+
+function modeOf(path: string): number | undefined {
   try {
-    return loadConfig(process.env);
-  } catch (error) {
-    const faults = isAppError(error, "config.invalid") ? (error.details["faults"] as readonly string[]) : [String(error)];
-    process.stderr.write(`config.invalid: the configuration has faults.\n${faults.map((fault) => `  ${fault}\n`).join("")}`);
-    process.exit(exitMisconfigured);
+    return statSync(path).mode;
+  } catch {
+    return undefined;
   }
 }
 
-const config = readConfig();
+/** Every fault at once: of the form, and where it counts of the safety. `--check` looks as for production and starts nothing. */
+function takeConfig(isCheck: boolean): { config: Config; warnings: readonly string[] } {
+  const { config, faults } = readConfig(process.env);
+  const place = isCheck ? "production" : config.ROOST_ENV;
+  const unsafe =
+    place === "development" ? [] : productionFaults(config, { env: process.env, execArgv: process.execArgv, modeOf }).map(faultLine);
+  if (place === "production" && unsafe.length > 0) {
+    const all = [...faults, ...unsafe];
+    refuse(`config.unsafe: not fit for production. ${all.length} ${all.length === 1 ? "fault" : "faults"}:`, all);
+  }
+  if (faults.length > 0) refuse("config.invalid: the configuration has faults.", faults);
+  if (isCheck) {
+    process.stdout.write("The configuration is fit for production.\n");
+    process.exit(0);
+  }
+  return { config, warnings: unsafe };
+}
+
+const { config, warnings } = takeConfig(process.argv.includes("--check"));
 const log = createLog({ level: config.ROOST_LOG_LEVEL, pretty: config.ROOST_LOG_PRETTY ?? process.stdout.isTTY });
+for (const fault of warnings) log.warn({ fault }, "production would refuse to start with this");
+// Only now: what is refused above needs no program to be loaded.
+const { startApp } = await import("./app.ts");
 
 let stopping: Promise<void> | undefined;
 const givingUp = new AbortController();

@@ -41,7 +41,7 @@ export async function openWaitingRoom({
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(listenFault(error, { host, port, variable: "ROOST_HTTP_PORT" }) as Error));
+    server.once("error", (error) => reject(listenFault(error, { host, port, variable: "ROOST_HTTP_PORT" })));
     server.listen(port, host, resolve);
   });
   return {
