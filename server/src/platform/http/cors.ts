@@ -63,5 +63,5 @@ export function createCors(origins: readonly string[]): Cors {
 
 /** Says whether this is an origin as browsers write it, or `*`. */
 export function isOrigin(text: string): boolean {
-  return text === "*" || (/^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text);
+  return text === "*" || (/^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text);
 }

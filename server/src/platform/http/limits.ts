@@ -115,7 +115,7 @@ export const rateRules = {
     shared: true,
     about: "Claims; a fleet behind one address claims at once after a power cut. Each device has a bound of its own.",
   },
-  looks: { default: "200/s 6000/min", per: "account", shared: true, about: "Requests of a signed-in person that change nothing." },
+  looks: { default: "6000/min", per: "account", shared: true, about: "Requests of a signed-in person that change nothing." },
   changes: { default: "20/s 60/min 1000/h", per: "account", shared: true, about: "Requests of a signed-in person that change something." },
   apiKey: { default: "100/s 1000/min", per: "API key", shared: true, about: "Requests of an API key, changes included." },
   device: {

@@ -70,7 +70,7 @@ export function createSecurityEvents({ clock, report }: { clock: Clock; report: 
   return {
     note({ kind, remoteAddress, operation, organisationId, by }) {
       const at = new Date(clock.nowMs());
-      let key = `${kind} ${addressKey(remoteAddress)} ${by?.id ?? ""}`;
+      let key = `${kind} ${addressKey(remoteAddress)} ${by?.kind ?? ""} ${by?.id ?? ""}`;
       const isApart = gathered.has(key) || gathered.size < maxApart;
       if (!isApart) key = kind;
       let event = gathered.get(key);
