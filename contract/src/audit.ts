@@ -14,23 +14,6 @@ export const actorKind = z.enum(["person", "token", "device", "system"]);
 export const auditOutcome = z.enum(["done", "refused"]);
 export type AuditOutcome = z.infer<typeof auditOutcome>;
 
-/**
- * What happens at the edge and is on record, beside the changes that each noun names itself (`role.changed`, `device.claimed`, …): so that
- * whoever records it and whoever looks for it use the same words.
- */
-export const securityActions = {
-  signedIn: "session.begun",
-  signInFailed: "session.refused",
-  signedOut: "session.ended",
-  passwordChanged: "password.changed",
-  exported: "data.exported",
-  rateLimited: "request.limited",
-  invalidToken: "token.refused",
-  forbidden: "request.forbidden",
-  suspicious: "request.suspicious",
-  invalid: "request.invalid",
-} as const;
-
 const fields = z.record(z.string(), z.unknown());
 
 /** One thing that somebody did, or tried. */

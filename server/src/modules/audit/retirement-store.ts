@@ -37,6 +37,20 @@ export async function lockDue(
     order by e.at, e.id limit ${limit} for update of e skip locked`);
 }
 
+/** Positions of an owner's links in a span of time whose entries are not there; the first hundred. */
+export async function selectVanished(
+  db: Queryable,
+  organisationId: string | null,
+  { from, before }: { from: Date; before: Date },
+): Promise<number[]> {
+  const rows = await db.query<{ position: number }>(sql`
+    select l.position from audit_links l
+    where l.organisation_id is not distinct from ${organisationId}::uuid and l.at < ${before} and l.at >= ${from}
+      and not exists (select from audit_entries e where e.id = l.entry_id)
+    order by l.position limit 100`);
+  return rows.map(({ position }) => position);
+}
+
 export async function insertRetirement(
   tx: Transaction,
   row: { id: string; organisationId: string | null; before: Date; at: Date; mac: Buffer },

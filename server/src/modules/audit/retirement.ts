@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 
-import { auditErrors, securityActions } from "@roost/contract/audit";
+import { auditErrors } from "@roost/contract/audit";
 import type { AuditArchive, AuditRetention } from "@roost/contract/audit";
 import type { Page } from "@roost/contract/paging";
 
@@ -19,7 +19,7 @@ import { isSame } from "./mac.ts";
 import type { Macs } from "./mac.ts";
 import * as store from "./retirement-store.ts";
 import { createJudge } from "./verdict.ts";
-import { selectLinkedRows } from "./verify-store.ts";
+import { selectLinkedRows, selectRetirements } from "./verify-store.ts";
 import { readRetirements } from "./verify.ts";
 
 export interface RetirementDeps {
@@ -43,6 +43,34 @@ const pack = promisify(gzip);
 
 /** Takes entries out whose time is over, into archives, so that the chain can still be verified; and tells what is archived. */
 export function createRetirement({ db, clock, log, macs, signer, record }: RetirementDeps) {
+  /**
+   * Says that all of an owner's before an instant may be gone. What is gone already nobody took out by rule: from here on its absence would
+   * be excused, so it goes on record.
+   */
+  async function mark(organisationId: string | null, before: Date): Promise<void> {
+    const earlier = (await selectRetirements(db)).filter(
+      (one) => one.organisationId === organisationId && isSame(macs.retirement(one), one.mac),
+    );
+    const last = new Date(Math.max(0, ...earlier.map((one) => one.before.getTime())));
+    if (last >= before) return;
+    const client = await db.connect("roost-audit-retire");
+    const unhurried: Queryable = { query: async ({ text, values }) => (await client.query(text, [...values])).rows };
+    const vanished = await store.selectVanished(unhurried, organisationId, { from: last, before }).finally(() => void client.end());
+    const row = { id: newId(), organisationId, before };
+    await db.transaction(async (tx) => {
+      await store.insertRetirement(tx, { ...row, at: new Date(clock.nowMs()), mac: macs.retirement(row) });
+      if (vanished.length === 0) return;
+      log.error({ positions: vanished }, "entries vanished from the audit trail before their time was over; verify the audit trail");
+      await record(tx, {
+        organisationId: organisationId ?? undefined,
+        by: system,
+        action: "audit.gap_found",
+        object: { kind: "audit", id: "chain" },
+        after: { positions: vanished },
+      });
+    });
+  }
+
   /** Retires some of one owner's entries; answers how many. An entry that is not what was written stays, as evidence. */
   async function step(organisationId: string | null, before: Date, isArchived: boolean, evidence: Set<string>): Promise<number> {
     return db.transaction(async (tx) => {
@@ -51,15 +79,18 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
       for (const entry of due) if (!good.includes(entry)) evidence.add(entry.id);
       const [first, last] = [good[0], good.at(-1)];
       if (first === undefined || last === undefined) return due.length;
-      const now = new Date(clock.nowMs());
-      const mark = { id: newId(), organisationId, before };
-      await store.insertRetirement(tx, { ...mark, at: now, mac: macs.retirement(mark) });
       const archiveId = newId();
       if (isArchived) {
         const content = await pack(good.map(archiveLine).join(""));
         const archive = { id: archiveId, organisationId, content };
         const span = { from: new Date(Number(first.atUs) / 1_000), to: new Date(Number(last.atUs) / 1_000) };
-        await store.insertArchive(tx, { ...archive, ...span, entries: good.length, mac: macs.archive(archive), madeAt: now });
+        await store.insertArchive(tx, {
+          ...archive,
+          ...span,
+          entries: good.length,
+          mac: macs.archive(archive),
+          madeAt: new Date(clock.nowMs()),
+        });
       }
       await store.deleteEntries(
         tx,
@@ -123,6 +154,7 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
         const archiveDays = owner.archiveDays ?? defaultAuditRetention.archiveDays;
         const before = new Date(Math.floor((clock.nowMs() - days * dayMs) / dayMs) * dayMs);
         const evidence = new Set<string>();
+        await mark(owner.organisationId, before);
         for (let seen = stepRows; seen === stepRows && signal?.aborted !== true;) {
           seen = await step(owner.organisationId, before, archiveDays > 0, evidence);
           retired += seen;
@@ -163,7 +195,7 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
       const found = await store.selectArchive(db, within.organisationId, archiveId);
       if (found === undefined) throw auditErrors.archive_not_found({ archiveId });
       const object = { kind: "audit_archive", id: archiveId };
-      await record(db, { organisationId: within.organisationId, by, action: securityActions.exported, object });
+      await record(db, { organisationId: within.organisationId, by, action: "audit.exported", object });
       return found.content;
     },
   };
@@ -171,6 +203,6 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
 export type Retirement = ReturnType<typeof createRetirement>;
 
 /** An entry to the letter, with its place and its hash: an archive can be checked as the trail can. */
-function archiveLine({ linkedMac: _, mac, ...entry }: SealedEntry & { position: number; linkedMac: Buffer }): string {
-  return `${JSON.stringify({ ...entry, mac: mac.toString("hex") })}\n`;
+function archiveLine(entry: SealedEntry & { position: number }): string {
+  return `${JSON.stringify({ ...entry, mac: entry.mac.toString("hex"), linkedMac: undefined })}\n`;
 }

@@ -1,4 +1,4 @@
-import { auditErrors, auditRecord, securityActions } from "@roost/contract/audit";
+import { auditErrors, auditRecord } from "@roost/contract/audit";
 import type { AuditEntryId, AuditFilter, AuditRecord } from "@roost/contract/audit";
 import type { Page } from "@roost/contract/paging";
 import { z } from "zod";
@@ -87,7 +87,7 @@ export function createTrail({ db, record }: TrailDeps) {
       await record(rowsOf(whose), {
         organisationId: ownerOf(whose) ?? undefined,
         by,
-        action: securityActions.exported,
+        action: "audit.exported",
         object: { kind: "audit", id: format },
         after: Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)),
       });

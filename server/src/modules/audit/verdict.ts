@@ -235,6 +235,6 @@ export function verdictFor({ faults, ...verdict }: Verdict, organisationId: stri
   return {
     ...verdict,
     elsewhere: faults.length - mine.length,
-    faults: mine.map(({ organisationId: _, ...fault }) => fault),
+    faults: mine.map(({ kind, position, toPosition, belongsAt, entryId }) => ({ kind, position, toPosition, belongsAt, entryId })),
   };
 }
