@@ -38,7 +38,10 @@ export function packStep(cookieValue: string): string {
 /** The cookie's value again; `undefined` for what has no form of ours. */
 export function unpackStep(step: string): string | undefined {
   const packed = stepForm.exec(step)?.[1];
-  return packed === undefined ? undefined : encodeURIComponent(Buffer.from(packed, "base64url").toString("utf8"));
+  if (packed === undefined) return undefined;
+  const bytes = Buffer.from(packed, "base64url");
+  // One value, one form: the decoder lets more than one pass.
+  return bytes.toString("base64url") === packed ? encodeURIComponent(bytes.toString("utf8")) : undefined;
 }
 
 /** The value of a cookie among lines of `Set-Cookie`, still percent-encoded; `undefined` where it is not set or taken away. */
