@@ -3,6 +3,7 @@ import { z } from "zod";
 import { defineErrors } from "./errors.ts";
 import { uuid } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -20,10 +21,10 @@ const fields = z.record(z.string(), z.unknown());
 export const auditRecord = z.object({
   id: auditEntryId,
   at: instant,
-  actor: z.object({ kind: actorKind, id: z.string(), name: z.string() }),
+  actor: z.object({ kind: actorKind, id: personal("id", z.string()), name: z.string() }),
   /** `noun.past`, such as `role.changed`. */
   action: z.string(),
-  object: z.object({ kind: z.string(), id: z.string(), name: z.string().optional() }),
+  object: z.object({ kind: z.string(), id: personal("id", z.string()), name: z.string().optional() }),
   /** The fields that changed, as they were; without secrets. */
   before: fields.optional(),
   after: fields.optional(),

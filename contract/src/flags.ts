@@ -4,6 +4,7 @@ import { deviceErrors } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
 import { deviceGroupId, deviceId, organisationId, uuid } from "./ids.ts";
 import { listOf } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -24,19 +25,22 @@ export const flagVariables = Object.keys(variableFlags) as readonly FlagVariable
 const aliases: ReadonlyMap<string, string> = new Map(Object.entries(variableFlags));
 
 /** A flag's key: 1 to 64 of `a-z 0-9 _ . -`, a letter first; the names in {@link variableFlags} stand for theirs. */
-export const flagKey = z
-  .string()
-  .regex(
-    /^(?:[a-z][a-z0-9_.-]{0,63}|ENABLE_IDEMPOTENCY|DISABLE_IDEMPOTENCY_ON_REDIS_FAILURE|ENABLE_AUTO_REGISTER|FAIL_OPEN_ON_REDIS_ERROR|NORMALIZE_IDS_IN_HMAC)$/,
-    "A flag's key starts with a small letter and has up to 64 small letters, digits, dots, hyphens or underscores.",
-  )
-  .overwrite((key) => aliases.get(key) ?? key);
+export const flagKey = personal(
+  "none",
+  z
+    .string()
+    .regex(
+      /^(?:[a-z][a-z0-9_.-]{0,63}|ENABLE_IDEMPOTENCY|DISABLE_IDEMPOTENCY_ON_REDIS_FAILURE|ENABLE_AUTO_REGISTER|FAIL_OPEN_ON_REDIS_ERROR|NORMALIZE_IDS_IN_HMAC)$/,
+      "A flag's key starts with a small letter and has up to 64 small letters, digits, dots, hyphens or underscores.",
+    )
+    .overwrite((key) => aliases.get(key) ?? key),
+);
 
 export const flagTypes = ["boolean", "string", "number"] as const;
 export const flagType = z.enum(flagTypes);
 export type FlagType = z.infer<typeof flagType>;
 
-export const flagValue = z.union([z.boolean(), z.string().max(1_000), z.number()]);
+export const flagValue = personal("none", z.union([z.boolean(), z.string().max(1_000), z.number()]));
 export type FlagValue = z.infer<typeof flagValue>;
 
 /** Names one of a flag's values: `on`, `off`, `blue`. */
@@ -106,7 +110,7 @@ export const flag = z.object({
   min: z.number().optional(),
   max: z.number().optional(),
   /** Set from outside, which wins over everything here until the server starts without it. */
-  override: z.object({ value: flagValue, by: z.literal("environment"), variable: z.string() }).optional(),
+  override: z.object({ value: flagValue, by: z.literal("environment"), variable: personal("none", z.string()) }).optional(),
   createdAt: instant,
   changedAt: instant,
   changedBy: z.string(),
@@ -126,7 +130,7 @@ export type FlagReason = z.infer<typeof flagReason>;
 export const flagErrorCode = z.enum(["FLAG_NOT_FOUND", "TYPE_MISMATCH", "TARGETING_KEY_MISSING", "PROVIDER_NOT_READY", "GENERAL"]);
 
 export const flagAnswer = z.object({
-  key: z.string(),
+  key: personal("none", z.string()),
   type: flagType,
   value: flagValue,
   variant: z.string().optional(),

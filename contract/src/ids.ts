@@ -56,6 +56,9 @@ export type DeliveryId = z.infer<typeof deliveryId>;
 export const apiTokenId = personal("id", z.string().min(1).max(64)).brand("ApiTokenId");
 export type ApiTokenId = z.infer<typeof apiTokenId>;
 
+export const erasureId = uuid.brand("ErasureId");
+export type ErasureId = z.infer<typeof erasureId>;
+
 /**
  * A metric's name: snake_case by convention, no unit in it; 1 to 64 of `A-Z a-z 0-9 _ . -`, a letter first.
  * The pattern keeps `__proto__` and its kin out as well.

@@ -5,6 +5,7 @@ import { defineErrors } from "./errors.ts";
 import { flagErrors, flagKey, flagSettingChange } from "./flags.ts";
 import { deviceGroupId, deviceId, organisationId, uuid } from "./ids.ts";
 import { listOf } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
@@ -29,7 +30,7 @@ const alarmGate = z.strictObject({
 const metricGate = z.strictObject({
   kind: z.literal("metric"),
   metric: z.string().regex(/^[a-z][a-z0-9_]{2,100}$/),
-  labels: z.record(z.string().max(64), z.string().max(64)).optional(),
+  labels: personal("none", z.record(z.string().max(64), z.string().max(64))).optional(),
   reading: z.enum(["value", "rate", "share"]),
   windowSeconds: z.number().min(1).max(3_600).default(60),
   above: z.number().optional(),
@@ -89,7 +90,7 @@ export type PlanEntry = z.output<typeof planEntry>;
 export const gateReading = z.object({
   state: z.enum(["open", "closed", "failed", "unknown"]),
   /** What was seen, in words. */
-  seen: z.string(),
+  seen: personal("none", z.string()),
 });
 export type GateReading = z.output<typeof gateReading>;
 

@@ -8,9 +8,10 @@ import * as ingest from "./ingest.ts";
 import * as notifications from "./notifications.ts";
 import * as organisations from "./organisations.ts";
 import * as people from "./people.ts";
+import * as personalData from "./personal-data.ts";
 import * as platformAdministration from "./platform-administration.ts";
-import type { Route } from "./route.ts";
 import * as rolloutPlans from "./rollout-plans.ts";
+import type { Route } from "./route.ts";
 import * as secrets from "./secrets.ts";
 import * as signIn from "./sign-in.ts";
 import * as system from "./system.ts";
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
   alarms,
   notifications,
   audit,
+  personalData,
   secrets,
   flags,
   rolloutPlans,

@@ -7,7 +7,16 @@ import { routes } from "@roost/contract/routes";
 
 import type { Config } from "./config.ts";
 import { claimRepeatSeconds, deviceFlagContext, flagOverrides, gateReads } from "./flag-joins.ts";
-import { deviceAuthentication, deviceLookup, factsInScope, fleetReads, isReadBack, latestValuesOf, metricDescriptions } from "./joins.ts";
+import {
+  allSamples,
+  deviceAuthentication,
+  deviceLookup,
+  factsInScope,
+  fleetReads,
+  isReadBack,
+  latestValuesOf,
+  metricDescriptions,
+} from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
@@ -28,6 +37,8 @@ import { mountNotifications } from "./modules/notifications/notification-routes.
 import { createNotifications } from "./modules/notifications/notifications.ts";
 import { mountOrganisations } from "./modules/organisations/organisation-routes.ts";
 import { createOrganisations } from "./modules/organisations/organisations.ts";
+import { mountPersonal } from "./modules/personal/personal-routes.ts";
+import { createPersonal } from "./modules/personal/personal.ts";
 import { createCanary } from "./modules/readiness/canary.ts";
 import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
 import { createReadiness } from "./modules/readiness/readiness.ts";
@@ -205,7 +216,18 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   });
   await secrets.observe();
 
-  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs] });
+  const personal = createPersonal({
+    db,
+    clock,
+    log,
+    audit,
+    removeMember: organisations.people.remove,
+    removeDevice: (whose, deviceId) => devices.remove(whose, deviceId, deviceId),
+    samplesCsv: allSamples(telemetry, clock),
+  });
+  ends.push(() => personal.close());
+
+  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job] });
   await jobs.start();
   ends.push(() => jobs.stop());
 
@@ -289,6 +311,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   mountIngest(http.mount, ingest);
   mountAlarms(http.mount, alarms);
   mountNotifications(http.mount, notifications);
+  mountPersonal(http.mount, personal);
   mountSecrets(http.mount, secrets);
   mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
   mountReadiness(http.mount, { readiness, clock });

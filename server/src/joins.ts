@@ -9,6 +9,7 @@ import type { FleetReads } from "./modules/devices/device-routes.ts";
 import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
 import { qualityOf } from "./modules/telemetry/series.ts";
 import type { Telemetry } from "./modules/telemetry/telemetry.ts";
+import type { Clock } from "./platform/clock.ts";
 import type { Fact } from "./platform/events.ts";
 import type { CredentialRequest } from "./platform/http/access.ts";
 import type { DeviceCaller } from "./platform/http/mount.ts";
@@ -42,6 +43,13 @@ export function fleetReads(telemetry: Telemetry, alarms: Alarms): FleetReads {
       );
     },
   };
+}
+
+/** Every value of a device that is kept, as CSV: what a wrong clock put into the future too. */
+export function allSamples(telemetry: Telemetry, clock: Clock) {
+  const dayMs = 86_400_000;
+  return (within: Within, deviceKey: number): Promise<AsyncIterable<string>> =>
+    telemetry.exportCsv({ within, deviceKey, from: new Date(0), to: new Date(clock.nowMs() + dayMs), timeZone: "UTC" });
 }
 
 /** What the kits know of a device's metrics, by the kind the device has. */

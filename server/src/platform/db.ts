@@ -139,7 +139,7 @@ function refuseForeign(error: unknown): never {
 const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Begins a transaction about one organisation, in one round trip: see `server/migrations/0000-row-security.sql`. */
-function beginWithin({ organisationId, scope }: Within): string {
+export function beginWithin({ organisationId, scope }: Within): string {
   // Such a statement takes no parameters, so nothing but ids may get into it.
   const ids = [
     organisationId,

@@ -1,0 +1,344 @@
+import { identifier, sql } from "../../platform/sql.ts";
+import type { Sql } from "../../platform/sql.ts";
+
+/** Whose data is asked for. */
+export interface PersonSubject {
+  readonly id: string;
+  /** As it is now or was last; absent where nobody knows it any more. */
+  readonly email: string | undefined;
+  /** Of the organisation whose part is asked for. */
+  readonly organisationId: string;
+}
+
+export interface DeviceSubject {
+  readonly id: string;
+  readonly key: number;
+  readonly organisationId: string;
+}
+
+/** Which rows of a table `t` are about somebody, and what becomes of them. */
+export interface Share<Subject> {
+  readonly rows: (subject: Subject) => Sql;
+  /**
+   * `delete`: gone. `with`: goes with the row of another table, named by `why`. `name`: the row stays, and the columns in `words` say
+   * "erased" in place of the e-mail address. `keep`: stays as it is; `why` says why.
+   */
+  readonly erase: "delete" | "with" | "name" | "keep";
+  readonly why?: string;
+}
+
+/** What one table holds of people and devices. */
+export interface TableShare {
+  readonly table: string;
+  /** In the manifest of an export: what this is and why it is kept. */
+  readonly about: string;
+  /** Columns that are in no export: secrets, and what proves them. */
+  readonly withheld?: readonly string[];
+  /** Of the person alone, across organisations: sessions, ways to sign in. Gone with the account. */
+  readonly account?: Share<PersonSubject> & {
+    /** Rows of it that an organisation may have too; absent: none. */
+    readonly inOrganisation?: (subject: PersonSubject) => Sql;
+  };
+  /** Of the person in one organisation. */
+  readonly person?: Share<PersonSubject>;
+  readonly device?: Share<DeviceSubject> & {
+    /** Why an export has no file of it. */
+    readonly notExported?: string;
+  };
+  /** Texts in which somebody's e-mail address may stand; each organisation erases in its own rows. */
+  readonly words?: readonly string[];
+  /** The words belong to no organisation: they are erased with the account. */
+  readonly isPlatforms?: true;
+}
+
+/** Things of the platform that say in words who did them. */
+function platformWords(table: string, about: string, by: string, ...more: readonly string[]): TableShare {
+  return {
+    table,
+    about,
+    words: [by, ...more],
+    isPlatforms: true,
+    withheld: table === "data_keys" ? ["wrapped"] : [],
+    account: { rows: ({ email }) => sql`lower(t.${identifier(by)}) = lower(${email ?? null}::text)`, erase: "name" },
+  };
+}
+
+const erasedWith = (table: string) => `Goes with its row in ${table}.`;
+const mine =
+  (column: Sql = sql`t.person_id`) =>
+  ({ id }: PersonSubject) =>
+    sql`${column} = ${id}::uuid`;
+const device = ({ id }: DeviceSubject) => sql`t.device_id = ${id}`;
+const deviceKey = ({ key }: DeviceSubject) => sql`t.device_key = ${key}`;
+const here = ({ organisationId }: { organisationId: string }) => sql`t.organisation_id = ${organisationId}::uuid`;
+
+/** What people and devices leave behind, table by table, in the order in which it is erased. */
+export const shares: readonly TableShare[] = [
+  {
+    table: "api_tokens",
+    about: "API tokens the person made in this organisation, without their secrets.",
+    withheld: ["secret_hash"],
+    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
+  },
+  {
+    table: "memberships",
+    about: "What the person may in the organisation: role, where it holds, until when.",
+    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
+  },
+  {
+    table: "invitations",
+    about: "Invitations sent to the person, made by them, or accepted by them.",
+    withheld: ["secret_hash"],
+    person: {
+      rows: (s) =>
+        sql`${here(s)} and (lower(t.email) = lower(${s.email ?? null}::text) or t.invited_by = ${s.id}::uuid or t.accepted_by = ${s.id}::uuid)`,
+      erase: "delete",
+    },
+  },
+  {
+    table: "support_grants",
+    about: "Times in which the person was let in as a platform administrator, or let one in.",
+    words: ["person_email", "person_name", "settled_by_email"],
+    person: { rows: (s) => sql`${here(s)} and (t.person_id = ${s.id}::uuid or t.settled_by = ${s.id}::uuid)`, erase: "name" },
+  },
+  {
+    table: "alarms",
+    about: "Alarms: raised by the device, acknowledged by the person.",
+    words: ["acknowledged_by"],
+    person: { rows: (s) => sql`${here(s)} and lower(t.acknowledged_by) = lower(${s.email ?? null}::text)`, erase: "name" },
+    device: { rows: device, erase: "with", why: erasedWith("devices") },
+  },
+  {
+    table: "alarm_entries",
+    about: "What happened to alarms, with the notes of those who acknowledged them.",
+    words: ["by", "detail"],
+    person: { rows: (s) => sql`${here(s)} and lower(t.by) = lower(${s.email ?? null}::text)`, erase: "name" },
+    device: {
+      rows: ({ id }) => sql`t.alarm_id in (select a.id from alarms a where a.device_id = ${id})`,
+      erase: "with",
+      why: erasedWith("alarms"),
+    },
+  },
+  {
+    table: "deliveries",
+    about: "Notices of the device's alarms that were sent or wait to be sent.",
+    words: ["body"],
+    device: { rows: (s) => sql`${here(s)} and t.body -> 'device' ->> 'id' = ${s.id}`, erase: "delete" },
+  },
+  {
+    table: "delivery_attempts",
+    about: "Each try to deliver such a notice.",
+    device: {
+      rows: (s) =>
+        sql`${here(s)} and t.delivery_id in (select d.id from deliveries d where d.organisation_id = ${s.organisationId}::uuid and d.body -> 'device' ->> 'id' = ${s.id})`,
+      erase: "with",
+      why: erasedWith("deliveries"),
+    },
+  },
+  {
+    table: "events",
+    about: "Facts the platform noted: claimed, changed, online, offline, alarms.",
+    words: ["data"],
+    device: { rows: (s) => sql`${here(s)} and (t.noun_id = ${s.id} or t.data ->> 'deviceId' = ${s.id})`, erase: "delete" },
+  },
+  {
+    table: "ingest_rejects",
+    about: "What the device sent and Roost refused, with the beginning of it.",
+    device: {
+      // Before a device is known, what is refused under its name hangs on no device.
+      rows: ({ id, organisationId }) =>
+        sql`t.device_id = ${id} or (coalesce(t.organisation_id, ${organisationId}::uuid) = ${organisationId}::uuid and starts_with(t.topic, ${`devices/${id}/`}))`,
+      erase: "delete",
+    },
+  },
+  {
+    table: "retained_messages",
+    about: "The latest retained messages of the device.",
+    device: { rows: device, erase: "delete" },
+  },
+  { table: "device_events", about: "What the device told by its event topic.", device: { rows: device, erase: "delete" } },
+  {
+    table: "device_credentials",
+    about: "When the device got passwords, and how long they work; not what they are.",
+    withheld: ["secret_hash"],
+    device: { rows: device, erase: "delete" },
+  },
+  {
+    table: "claims",
+    about: "When the device was claimed, and with what firmware.",
+    withheld: ["nonce", "hmac", "answer_sealed"],
+    device: { rows: device, erase: "delete" },
+  },
+  {
+    table: "claim_tries",
+    about: "When somebody tried to claim the device in the last minutes.",
+    device: { rows: device, erase: "delete", notExported: "Gone after a minute." },
+  },
+  { table: "device_group_members", about: "Groups the device belongs to.", device: { rows: device, erase: "delete" } },
+  { table: "alarm_rules", about: "Limits set for the device's values.", device: { rows: device, erase: "delete" } },
+  {
+    table: "hot_samples",
+    about: "Values of the last hours.",
+    device: { rows: deviceKey, erase: "delete", notExported: "Its values are in samples.csv." },
+  },
+  {
+    table: "chunks",
+    about: "Values of hours that are over.",
+    device: { rows: deviceKey, erase: "delete", notExported: "Its values are in samples.csv." },
+  },
+  { table: "telemetry_hours", about: "Least, greatest and mean value of each hour.", device: { rows: deviceKey, erase: "delete" } },
+  { table: "telemetry_days", about: "Least, greatest and mean value of each day.", device: { rows: deviceKey, erase: "delete" } },
+  {
+    table: "series",
+    about: "What the device measures, with units and limits.",
+    device: { rows: deviceKey, erase: "with", why: erasedWith("devices") },
+  },
+  {
+    table: "devices",
+    about: "The device itself, and the texts it told about itself.",
+    withheld: ["claim_secret_sealed"],
+    device: { rows: (s) => sql`${here(s)} and t.id = ${s.id}`, erase: "delete" },
+  },
+  {
+    table: "audit_entries",
+    about: "Who did what: the person to anything, anybody to the person or the device.",
+    withheld: ["mac"],
+    account: {
+      rows: (s) => sql`t.organisation_id is null and (t.actor_id = ${s.id} or (t.object_kind = 'person' and t.object_id = ${s.id}))`,
+      erase: "keep",
+      why: "The audit trail is proof and cannot be changed; entries age out by its own retention.",
+    },
+    person: {
+      rows: (s) => sql`${here(s)} and (t.actor_id = ${s.id} or (t.object_kind = 'person' and t.object_id = ${s.id}))`,
+      erase: "keep",
+      why: "The audit trail is proof and cannot be changed; entries age out by its own retention.",
+    },
+    device: {
+      rows: (s) =>
+        sql`${here(s)} and ((t.object_kind = 'device' and t.object_id = ${s.id}) or (t.actor_kind = 'device' and t.actor_id = ${s.id}))`,
+      erase: "keep",
+      why: "The audit trail says that the device was here and who did what to it; entries age out by its own retention.",
+    },
+  },
+  {
+    table: "audit_archives",
+    about: "Entries of the audit trail whose time in it is over, packed.",
+    withheld: ["content", "mac"],
+  },
+  {
+    table: "erasures",
+    about: "That an erasure was asked for, and what it did.",
+    withheld: ["sought"],
+    person: {
+      rows: (s) => sql`${here(s)} and (t.subject_id = ${s.id} or t.requested_by = ${s.id})`,
+      erase: "keep",
+      why: "The record of an erasure is the proof that it was done; it names nobody.",
+    },
+    device: {
+      rows: (s) => sql`${here(s)} and t.subject = 'device' and t.subject_id = ${s.id}`,
+      erase: "keep",
+      why: "The record of an erasure is the proof that it was done.",
+    },
+  },
+  {
+    table: "sessions",
+    about: "Where the person is signed in: since when, from which address, with which program.",
+    withheld: ["token", "access_hash"],
+    account: {
+      rows: mine(),
+      erase: "delete",
+      inOrganisation: (s) => sql`t.person_id = ${s.id}::uuid and t.active_organisation_id = ${s.organisationId}::uuid`,
+    },
+  },
+  {
+    table: "refresh_tokens",
+    about: "Programs that stay signed in, without their tokens.",
+    withheld: ["secret_hash"],
+    account: {
+      rows: ({ id }) => sql`t.session_id in (select s.id from sessions s where s.person_id = ${id}::uuid)`,
+      erase: "with",
+      why: erasedWith("sessions"),
+    },
+  },
+  {
+    table: "accounts",
+    about: "Ways to sign in: by password, or by whom else. Neither the password's hash nor tokens.",
+    withheld: ["password", "access_token", "refresh_token", "id_token"],
+    account: { rows: mine(), erase: "delete" },
+  },
+  {
+    table: "second_factors",
+    about: "Whether an authenticator app is asked for; neither its secret nor recovery codes.",
+    withheld: ["secret", "recovery_codes"],
+    account: { rows: mine(), erase: "delete" },
+  },
+  {
+    table: "used_codes",
+    about: "When one-time codes were used.",
+    withheld: ["code_hash"],
+    account: { rows: mine(), erase: "delete" },
+  },
+  {
+    table: "passkeys",
+    about: "Passkeys: their names and kinds.",
+    withheld: ["public_key", "credential_id"],
+    account: { rows: mine(), erase: "delete" },
+  },
+  {
+    table: "password_resets",
+    about: "Links to set a new password that were asked for, without the links.",
+    withheld: ["secret_hash"],
+    account: { rows: mine(), erase: "delete" },
+  },
+  {
+    table: "single_sign_ons",
+    about: "Sign-ins by a provider that are under way.",
+    withheld: ["state_hash", "browser_hash", "nonce", "code_verifier"],
+    account: { rows: mine(), erase: "delete" },
+  },
+  {
+    table: "verifications",
+    about: "Proofs that are waited for, such as of an address.",
+    withheld: ["value"],
+    account: { rows: ({ id, email }) => sql`t.identifier in (${id}, ${email ?? null}::text)`, erase: "delete" },
+  },
+  platformWords("flags", "Feature flags the person changed last.", "changed_by"),
+  platformWords("flag_changes", "Changes of feature flags by the person.", "by", "why"),
+  platformWords("rollout_plans", "Rollout plans the person made.", "created_by", "why"),
+  platformWords("rollout_entries", "What the person did with rollout plans.", "by", "why"),
+  platformWords("data_keys", "Keys of the installation the person had made; not the keys.", "made_by"),
+  {
+    table: "people",
+    about: "The account: name, e-mail address, since when.",
+    account: { rows: mine(sql`t.id`), erase: "delete", inOrganisation: mine(sql`t.id`) },
+  },
+];
+
+/** Tables without anything of a person or a device, each with the reason. */
+export const impersonal: Readonly<Record<string, string>> = {
+  organisations: "An organisation is nobody.",
+  setup: "Says that the first start is over. The first administrator's id in it is cut off when they go.",
+  auth_keys: "Keys of the installation.",
+  sites: "Places, named by the organisation.",
+  device_groups: "Groups, named by the organisation.",
+  roles: "Roles, named by the organisation.",
+  sign_in_providers: "Who vouches for people, not people.",
+  event_cursors: "How far the handlers of facts are.",
+  hot_segments: "How the hot samples are split.",
+  segment_writers: "Who writes hot samples.",
+  retention_policies: "How long things are kept.",
+  retention_marks: "Until when things were retired.",
+  notification_targets: "Where the organisation wants to be told: addresses of chats and programs, sealed.",
+  audit_links: "Hashes of the audit trail.",
+  audit_chain: "Where the audit trail ends.",
+  audit_checkpoints: "Signatures of the audit trail.",
+  audit_keys: "Keys of the audit trail, sealed.",
+  rate_counts: "Counts by hashed keys, gone within the hour.",
+  rate_guesses: "Counts by hashed keys, gone within the hour.",
+  flag_revision: "Counts changes of flags.",
+  rollout_plan_flags: "Which flags a plan moves.",
+  audit_retirements: "Up to where the audit trail was retired.",
+  secret_sightings: "When the installation's secrets changed.",
+  reseal_findings: "What could not be sealed anew.",
+  schema_migrations: "Which migrations were applied.",
+};
