@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 import { addCommonOptions } from "./command.ts";
 import { addAlarmCommands } from "./commands/alarms.ts";
+import { addAuditCommands } from "./commands/audit.ts";
 import { addDeviceCommands } from "./commands/devices.ts";
 import { addFlagCommands } from "./commands/flags.ts";
 import { addLoginCommands } from "./commands/login.ts";
@@ -46,6 +47,7 @@ function createProgram(terminal: Terminal): Command {
   addTelemetryCommands(program, terminal);
   addAlarmCommands(program, terminal);
   addRejectCommands(program, terminal);
+  addAuditCommands(program, terminal);
   addFlagCommands(program, terminal);
   addRolloutCommands(program, terminal);
   addSimulateCommand(program, terminal);

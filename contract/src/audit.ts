@@ -61,6 +61,10 @@ export const auditErrors = defineErrors("audit", {
   not_found: [404, "There is no such entry in the audit trail."],
   archive_not_found: [404, "There is no such archive of the audit trail."],
   verification_running: [409, "The audit trail is being verified already. Wait until that is done."],
+  not_whole: [
+    409,
+    "The audit trail is not what was written. Its faults are listed; keep the database as it is, and compare it with a backup.",
+  ],
   range_reversed: [400, "The range ends before it begins."],
 });
 

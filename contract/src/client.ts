@@ -96,7 +96,8 @@ export function createClient({ baseUrl, fetch, token }: ClientOptions) {
 
 export type Call = ReturnType<typeof createClient>;
 
-function readError(status: number, text: string): AppError {
+/** What the platform refused, out of the body of its answer. */
+export function readError(status: number, text: string): AppError {
   let json: unknown;
   try {
     json = JSON.parse(text);
