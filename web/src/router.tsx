@@ -206,6 +206,36 @@ const sitesRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/sites/sites-page.tsx"), "SitesPage"),
 });
 
+const organisationRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/organisation",
+  component: lazyRouteComponent(() => import("./pages/organisation/organisation-page.tsx"), "OrganisationPage"),
+});
+
+const platformRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/platform",
+  component: lazyRouteComponent(() => import("./pages/platform/platform-page.tsx"), "PlatformPage"),
+});
+
+const platformOrganisationsRoute = createRoute({
+  getParentRoute: () => platformRoute,
+  path: "/",
+  component: lazyRouteComponent(() => import("./pages/platform/organisations-tab.tsx"), "OrganisationsTab"),
+});
+
+const platformSecretsRoute = createRoute({
+  getParentRoute: () => platformRoute,
+  path: "/secrets",
+  component: lazyRouteComponent(() => import("./pages/platform/secrets-tab.tsx"), "SecretsTab"),
+});
+
+const platformSignInRoute = createRoute({
+  getParentRoute: () => platformRoute,
+  path: "/sign-in",
+  component: lazyRouteComponent(() => import("./pages/platform/providers-tab.tsx"), "ProvidersTab"),
+});
+
 const securityRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/security",
@@ -245,6 +275,8 @@ const routeTree = rootRoute.addChildren([
     invitationsRoute,
     rolesRoute,
     sitesRoute,
+    organisationRoute,
+    platformRoute.addChildren([platformOrganisationsRoute, platformSecretsRoute, platformSignInRoute]),
     apiDocsRoute,
     statusRoute,
   ]),

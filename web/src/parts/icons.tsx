@@ -143,3 +143,13 @@ export const SwitchIcon = (props: IconProps) => (
     <path d="M6.5 8 10 4.5 13.5 8M6.5 12l3.5 3.5 3.5-3.5" />
   </Icon>
 );
+export const OrganisationIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3 17.5h14M4.5 17.5v-13h7v13M11.5 8.5h4v9M7 8h2M7 11h2M7 14h2" />
+  </Icon>
+);
+export const PlatformIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M10 2.8 16.2 5v4.6c0 3.6-2.5 6.3-6.2 7.6-3.7-1.3-6.2-4-6.2-7.6V5z" />
+  </Icon>
+);

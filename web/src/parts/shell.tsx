@@ -13,8 +13,10 @@ import {
   FleetIcon,
   KeyIcon,
   MoreIcon,
+  OrganisationIcon,
   PeopleIcon,
   PersonIcon,
+  PlatformIcon,
   PlusIcon,
   RefusedIcon,
   SendIcon,
@@ -44,9 +46,11 @@ const mainPlaces: readonly Place[] = [
 const morePlaces: readonly Place[] = [
   { to: "/sites", word: "Sites", icon: <SiteIcon />, needs: "devices:read" },
   { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
+  { to: "/organisation", word: "Organisation", icon: <OrganisationIcon />, needs: "organisation:read" },
   { to: "/api-tokens", word: "API tokens", icon: <KeyIcon />, needs: "tokens:write" },
   { to: "/api/docs", word: "API reference", icon: <DocsIcon /> },
   { to: "/status", word: "Status", icon: <StatusIcon /> },
+  { to: "/platform", word: "Platform", icon: <PlatformIcon />, needs: "platform:organisations" },
 ];
 
 /** The frame of every page for people who signed in. */

@@ -20,6 +20,8 @@ import { Fault } from "../../parts/fault.tsx";
 import { Section } from "../../parts/page.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { ClaimTicketView } from "./claim-ticket.tsx";
+import { DevicePlace } from "./device-place.tsx";
+import { DeviceTransfer } from "./device-transfer.tsx";
 import { MetricSettings } from "./metric-settings.tsx";
 
 import styles from "./device-settings.module.css";
@@ -32,13 +34,16 @@ export function DeviceSettings() {
   const device = useQuery(useApi().device(deviceId));
   const mayWrite = useMay("devices:write");
   const mayCredentials = useMay("devices:credentials");
+  const mayTransfer = useMay("devices:transfer");
   if (device.data === undefined) return null;
   if (!mayWrite && !mayCredentials) return <p>Your role may look at this device, not change it.</p>;
   return (
     <div className={styles.parts}>
       {mayWrite && <Naming key={device.data.id} device={device.data} />}
+      {mayWrite && <DevicePlace key={`${device.data.siteId ?? ""} ${(device.data.groupIds ?? []).join(" ")}`} device={device.data} />}
       {mayWrite && <MetricSettings deviceId={device.data.id} />}
       {mayCredentials && <Credentials device={device.data} />}
+      {mayTransfer && <DeviceTransfer device={device.data} />}
       {mayWrite && <Removal device={device.data} />}
     </div>
   );

@@ -66,7 +66,7 @@ function Matrix({ roles: items }: { readonly roles: readonly OrganisationRole[] 
   return (
     // Reachable by keyboard, since wide tables scroll.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className={styles.wide} tabIndex={0} role="group" aria-label="Roles and what they may">
+    <section className={styles.wide} tabIndex={0} aria-label="Roles and what they may">
       <table className={styles.matrix}>
         <thead>
           <tr>
@@ -100,7 +100,7 @@ function Matrix({ roles: items }: { readonly roles: readonly OrganisationRole[] 
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 
