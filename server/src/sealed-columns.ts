@@ -10,6 +10,7 @@ import { sightingPurpose } from "./modules/secrets/secrets.ts";
 export const sealedColumns: readonly SealedColumn[] = [
   { table: "auth_keys", column: "sealed", key: [], purpose: () => "auth session signing key" },
   { table: "audit_keys", column: "sealed", key: [], purpose: () => "audit key" },
+  { table: "sign_in_providers", column: "sealed_secret", key: ["id"], purpose: ({ id }) => `sign-in provider:${String(id)}` },
   { table: "devices", column: "claim_secret_sealed", key: ["id"], purpose: ({ id }) => claimSecretPurpose(String(id)) },
   {
     table: "claims",

@@ -36,13 +36,19 @@ export interface EnvelopeSource {
 
 /** The key of the data folder: made at the first start. */
 export function fileSource(dataDir: string): EnvelopeSource {
+  // As it was before the first reading made one.
+  let found: Promise<Buffer | undefined> | undefined;
+  const findFirst = () => (found ??= findInstallationKey(dataDir));
   return {
     kind: "file",
     place: `${dataDir}/installation.key`,
     isRemote: false,
-    read: async () => ({ current: { label: "file", key: await loadInstallationKey(dataDir) } }),
+    async read() {
+      await findFirst();
+      return { current: { label: "file", key: await loadInstallationKey(dataDir) } };
+    },
     readOlder: async () => [],
-    findUnversioned: () => findInstallationKey(dataDir),
+    findUnversioned: findFirst,
   };
 }
 

@@ -103,7 +103,8 @@ export function createKeyRing({
       const reading = await source.read();
       envelope = reading.current;
       tokenExpiresAt = reading.tokenExpiresAt;
-      if (state !== "wrong_key") become("open");
+      // Open is what it is called once the keys are: where they are not yet, openRows says so.
+      become(keys.size > 0 && state !== "wrong_key" ? "open" : state);
     } catch (error) {
       become(stateOf(error));
       // Whoever seals the store wants that nothing can be opened; whoever lost the way to it does not.
@@ -139,7 +140,7 @@ export function createKeyRing({
       log.info({ kids: rewrap.map(({ kid }) => kid), place: source.place }, "keys were wrapped with the envelope key in use");
     }
     for (const kid of keys.keys()) if (!standing.some((row) => row.kid === kid)) keys.delete(kid);
-    if (state !== "open") become("open");
+    if (state !== "open" && keys.size > 0) become("open");
     current = standing.find((row) => row.isUsable)?.kid;
   }
 
