@@ -72,6 +72,8 @@ export function createKeyRing({
   let checkedAt = since;
   let checkedMs = -Infinity;
   let openMs = -Infinity;
+  /** The last look at the store found the envelope key. */
+  let isStoreOpen = false;
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<void> | undefined;
 
@@ -103,9 +105,11 @@ export function createKeyRing({
       const reading = await source.read();
       envelope = reading.current;
       tokenExpiresAt = reading.tokenExpiresAt;
+      isStoreOpen = true;
       // Open is what it is called once the keys are: where they are not yet, openRows says so.
       become(keys.size > 0 && state !== "wrong_key" ? "open" : state);
     } catch (error) {
+      isStoreOpen = false;
       become(stateOf(error));
       // Whoever seals the store wants that nothing can be opened; whoever lost the way to it does not.
       if (state === "sealed" || clock.monotonicMs() - openMs > holdMs) forget();
@@ -140,7 +144,7 @@ export function createKeyRing({
       log.info({ kids: rewrap.map(({ kid }) => kid), place: source.place }, "keys were wrapped with the envelope key in use");
     }
     for (const kid of keys.keys()) if (!standing.some((row) => row.kid === kid)) keys.delete(kid);
-    if (state !== "open" && keys.size > 0) become("open");
+    if (state !== "open" && isStoreOpen && keys.size > 0) become("open");
     current = standing.find((row) => row.isUsable)?.kid;
   }
 
