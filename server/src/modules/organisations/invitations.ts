@@ -8,12 +8,10 @@ import type { Invitation, InvitationLink } from "@roost/contract/people";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
-import { addressKey } from "../../platform/http/client-address.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Mail } from "../../platform/mail.ts";
 import type { Actor } from "../../platform/tenancy.ts";
-import { createThrottle } from "../../platform/throttle.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Auth, SignInRequest } from "../auth/auth.ts";
 import { allow } from "./acting.ts";
@@ -62,16 +60,10 @@ export function linkTo(token: string, publicUrl: string | undefined): Invitation
 
 /** How somebody comes into an organisation: by a link, shown once, or by mail. */
 export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl, act }: InvitationsDeps) {
-  // Guesses at tokens of 256 bits lead nowhere; this keeps them cheap.
-  const perAddress = createThrottle({ clock, burst: 20, refill: 20, windowMs: 900_000, maxKeys: 20_000 });
-
   /** The open invitation behind a token, if whoever made it could still make it. Unknown, ended and used ones are alike. */
-  async function look(token: string, remoteAddress: string): Promise<StoredInvitation> {
-    const waitSeconds = perAddress.take(addressKey(remoteAddress));
-    if (waitSeconds > 0) throw httpErrors.too_many_requests({ retryAfterSeconds: waitSeconds });
+  async function look(token: string): Promise<StoredInvitation> {
     const found = await store.findBySecret(db, hashToken(token));
     if (found === undefined || !(await stands(db, found))) throw peopleErrors.invitation_ended();
-    perAddress.giveBack(addressKey(remoteAddress));
     return found;
   }
 
@@ -204,9 +196,9 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
         });
       }),
 
-    /** What an invitation is for. @throws {AppError} `people.invitation_ended`, `http.too_many_requests` */
-    async read(token: string, remoteAddress: string) {
-      const { organisationName, roleName, email, invitedBy, expiresAt } = await look(token, remoteAddress);
+    /** What an invitation is for. @throws {AppError} `people.invitation_ended` */
+    async read(token: string) {
+      const { organisationName, roleName, email, invitedBy, expiresAt } = await look(token);
       return {
         organisationName,
         roleName,
@@ -219,16 +211,11 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
     /**
      * Accepts as the person who is signed in.
      *
-     * @throws {AppError} `people.invitation_ended`, `people.invitation_for_another`, `people.already_member`, `people.person_needed`,
-     *   `http.too_many_requests`
+     * @throws {AppError} `people.invitation_ended`, `people.invitation_for_another`, `people.already_member`, `people.person_needed`
      */
-    async accept(
-      caller: PersonCaller,
-      token: string,
-      remoteAddress: string,
-    ): Promise<{ organisation: { id: OrganisationId; name: string } }> {
+    async accept(caller: PersonCaller, token: string): Promise<{ organisation: { id: OrganisationId; name: string } }> {
       if (caller.kind !== "person") throw peopleErrors.person_needed();
-      await look(token, remoteAddress);
+      await look(token);
       const taken = await db.transaction(async (tx) => {
         const person = await store.findPersonById(tx, caller.id);
         if (person === undefined) throw httpErrors.unauthenticated();
@@ -240,15 +227,14 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
     /**
      * Makes an account with an invitation, and signs in.
      *
-     * @throws {AppError} `people.invitation_ended`, `people.invitation_for_another`, `people.account_exists`, `auth.weak_password`,
-     *   `http.too_many_requests`
+     * @throws {AppError} `people.invitation_ended`, `people.invitation_for_another`, `people.account_exists`, `auth.weak_password`
      */
     async join(
       given: { token: string; email?: string | undefined; name: string; password: string },
       request: SignInRequest,
       by: Omit<Actor, "kind" | "id" | "name">,
     ): Promise<Session> {
-      const found = await look(given.token, request.remoteAddress);
+      const found = await look(given.token);
       const asked = given.email?.toLowerCase();
       if (found.email !== undefined && asked !== undefined && asked !== found.email) throw peopleErrors.invitation_for_another();
       const email = found.email ?? asked;

@@ -42,8 +42,8 @@ function mountPeople(mount: Mount, { people: members, roles, invitations }: Orga
     return invitations.add(caller, { email, by, terms: { ...given, roleId, siteIds, groupIds, expiresAt: membershipExpiresAt } });
   });
   mount(people.withdrawInvitation, async ({ caller, params }) => invitations.withdraw(caller, params.invitationId));
-  mount(people.readInvitation, async ({ body, request }) => invitations.read(body.token, request.remoteAddress));
-  mount(people.acceptInvitation, async ({ caller, body, request }) => invitations.accept(caller, body.token, request.remoteAddress));
+  mount(people.readInvitation, async ({ body }) => invitations.read(body.token));
+  mount(people.acceptInvitation, async ({ caller, body }) => invitations.accept(caller, body.token));
   mount(people.joinByInvitation, async ({ body, request }) => {
     const { remoteAddress, correlationId } = request;
     const userAgent = typeof request.headers["user-agent"] === "string" ? request.headers["user-agent"].slice(0, 256) : undefined;
