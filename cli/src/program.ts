@@ -9,6 +9,7 @@ import { addFlagCommands } from "./commands/flags.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addRejectCommands } from "./commands/rejects.ts";
 import { addRolloutCommands } from "./commands/rollouts.ts";
+import { addSecretCommands } from "./commands/secrets.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addTelemetryCommands } from "./commands/telemetry.ts";
@@ -50,6 +51,7 @@ function createProgram(terminal: Terminal): Command {
   addAuditCommands(program, terminal);
   addFlagCommands(program, terminal);
   addRolloutCommands(program, terminal);
+  addSecretCommands(program, terminal);
   addSimulateCommand(program, terminal);
   return program;
 }
