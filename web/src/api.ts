@@ -1,15 +1,18 @@
 import { getAlarm, listAlarmRules, listAlarms, type Severity } from "@roost/contract/alarms";
-import { getSession, getSetup, listApiTokens } from "@roost/contract/auth";
+import { getAuditRetention, listAuditArchives, listAuditEntries, listPlatformAuditEntries } from "@roost/contract/audit";
+import { getSetup, listApiTokens } from "@roost/contract/auth";
 import { type Call, createClient } from "@roost/contract/client";
 import { type DeviceState, getDevice, listDevices } from "@roost/contract/devices";
-import { isAppError } from "@roost/contract/errors";
+import { httpErrors, isAppError } from "@roost/contract/errors";
 import { listRejects } from "@roost/contract/ingest";
 import { listDeliveries, listNotificationTargets } from "@roost/contract/notifications";
+import { findSession } from "@roost/contract/sign-in";
 import { getReady, getStatus, systemErrors } from "@roost/contract/system";
 import { listSeries, queryTelemetry } from "@roost/contract/telemetry";
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { z } from "zod";
 
+import type { AuditQuery } from "./pages/audit/audit-search.ts";
 import { endsOf, keyOf, type View } from "./parts/view.ts";
 
 /** How often pages ask again for what no fact announces: values, and when a device was last heard. */
@@ -51,7 +54,17 @@ export function createApi(call: Call) {
   return {
     call,
     setup: () => queryOptions({ queryKey: ["setup"], queryFn: ({ signal }) => call(getSetup, { signal }), staleTime: 0 }),
-    session: () => queryOptions({ queryKey: ["session"], queryFn: ({ signal }) => call(getSession, { signal }), staleTime: 60_000 }),
+    /** Who is signed in. Asked in a way that is no error for nobody, so that a first visit leaves none in the browser's log. */
+    session: () =>
+      queryOptions({
+        queryKey: ["session"],
+        queryFn: async ({ signal }) => {
+          const { session } = await call(findSession, { signal });
+          if (session === undefined) throw httpErrors.unauthenticated();
+          return session;
+        },
+        staleTime: 60_000,
+      }),
     fleet: (filter: FleetFilter) =>
       infiniteQueryOptions({
         queryKey: ["devices", "list", filter],
@@ -125,6 +138,24 @@ export function createApi(call: Call) {
         placeholderData: keepPreviousData,
       }),
     tokens: () => queryOptions({ queryKey: ["api-tokens"], queryFn: ({ signal }) => call(listApiTokens, { signal }) }),
+    audit: (ofPlatform: boolean, filter: AuditQuery) =>
+      infiniteQueryOptions({
+        queryKey: ["audit", "list", ofPlatform, filter],
+        queryFn: ({ signal, pageParam }) =>
+          call(ofPlatform ? listPlatformAuditEntries : listAuditEntries, {
+            query: { ...filter, ...present({ cursor: pageParam }), limit: 50 },
+            signal,
+          }),
+        ...more,
+        refetchInterval: 30_000,
+        placeholderData: keepPreviousData,
+      }),
+    auditRetention: () => queryOptions({ queryKey: ["audit", "retention"], queryFn: ({ signal }) => call(getAuditRetention, { signal }) }),
+    auditArchives: () =>
+      queryOptions({
+        queryKey: ["audit", "archives"],
+        queryFn: ({ signal }) => call(listAuditArchives, { query: { limit: 200 }, signal }),
+      }),
     status: () =>
       queryOptions({ queryKey: ["status"], queryFn: ({ signal }) => call(getStatus, { signal }), refetchInterval: valuesEveryMs }),
     ready: () => queryOptions({ queryKey: ["ready"], queryFn: ({ signal }) => askReady(call, signal), refetchInterval: 10_000 }),

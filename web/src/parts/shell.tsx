@@ -8,6 +8,7 @@ import { type ReactNode, useEffect } from "react";
 import { useApi, useLiveState, useMay, useRoost, useSession } from "../roost.tsx";
 import {
   AlarmIcon,
+  AuditIcon,
   CheckIcon,
   DocsIcon,
   FleetIcon,
@@ -48,6 +49,7 @@ const morePlaces: readonly Place[] = [
   { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
   { to: "/organisation", word: "Organisation", icon: <OrganisationIcon />, needs: "organisation:read" },
   { to: "/api-tokens", word: "API tokens", icon: <KeyIcon />, needs: "tokens:write" },
+  { to: "/audit", word: "Audit trail", icon: <AuditIcon />, needs: "audit:read" },
   { to: "/api/docs", word: "API reference", icon: <DocsIcon /> },
   { to: "/status", word: "Status", icon: <StatusIcon /> },
   { to: "/platform", word: "Platform", icon: <PlatformIcon />, needs: "platform:organisations" },

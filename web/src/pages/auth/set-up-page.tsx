@@ -49,7 +49,7 @@ export function SetUpPage() {
           onChange={(event) => setCode(event.currentTarget.value)}
           autoComplete="one-time-code"
           spellCheck={false}
-          className="mono"
+          classNames={{ input: "mono" }}
           // oxlint-disable-next-line jsx-a11y/no-autofocus -- the page has one thing to do
           autoFocus={search.code === undefined}
         />

@@ -182,7 +182,7 @@ function SecondStep({
           withAsterisk={false}
           value={code}
           onChange={(event) => setCode(event.currentTarget.value)}
-          className="mono"
+          classNames={{ input: "mono" }}
           // oxlint-disable-next-line jsx-a11y/no-autofocus -- the page has one thing to do
           autoFocus
         />

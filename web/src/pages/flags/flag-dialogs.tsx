@@ -1,7 +1,8 @@
 import { Button, Select, TextInput } from "@mantine/core";
-import { changeFlag, type Flag, type FlagSettingChange, type FlagType, type FlagValue } from "@roost/contract/flags";
+import { changeFlag, type Flag, type FlagType, type FlagValue } from "@roost/contract/flags";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type SyntheticEvent, useState } from "react";
+import type { z } from "zod";
 
 import { Dialog, FormEnd } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/fault.tsx";
@@ -60,13 +61,14 @@ export function ValueField({
   );
 }
 
+type Change = z.input<NonNullable<(typeof changeFlag)["body"]>>;
+
 /** Makes a change to a flag, on the version that is on screen. */
 function useChange(flag: Flag, onDone: () => void) {
   const { call } = useApi();
   const queryClient = useQueryClient();
   return useMutation({
-    mutationFn: (change: FlagSettingChange & { why?: string }) =>
-      call(changeFlag, { params: { key: flag.key }, body: { ...change, version: flag.version } }),
+    mutationFn: (change: Change) => call(changeFlag, { params: { key: flag.key }, body: { ...change, version: flag.version } }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["flags"] });
       onDone();
@@ -176,8 +178,7 @@ export function AddRule({ flag, onClose }: { readonly flag: Flag; readonly onClo
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (value === undefined || Object.keys(when).length === 0) return;
-    // The ids are checked by the contract, which brands them.
-    const rules = [...flag.setting.rules, { when: when as FlagSettingRule["when"], serve: { value } }];
+    const rules = [...flag.setting.rules, { when, serve: { value } }];
     change.mutate({ rules, ...reasonOf(why) });
   };
   const field = (label: string, description: string, text_: string, onText: (text: string) => void) => (
@@ -223,8 +224,6 @@ export function AddRule({ flag, onClose }: { readonly flag: Flag; readonly onClo
     </Dialog>
   );
 }
-
-type FlagSettingRule = NonNullable<FlagSettingChange["rules"]>[number];
 
 function part(name: string, text: string): Record<string, string[]> {
   const list = listOf(text);

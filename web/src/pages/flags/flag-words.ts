@@ -75,7 +75,9 @@ export function sayReason({ reason, rule, errorCode, setBy }: FlagAnswer): strin
     case "DISABLED":
       return "the kill switch was pressed";
     case "ERROR":
-      return errorCode === "TARGETING_KEY_MISSING" ? "a share can only be drawn for a device or an organisation" : (errorCode ?? "an error");
+      return errorCode === "TARGETING_KEY_MISSING"
+        ? "a share can only be drawn for a device or an organisation"
+        : (errorCode ?? "an error");
   }
 }
 
@@ -153,7 +155,12 @@ function sayMetricGate(gate: Extract<PlanGate, { kind: "metric" }>): string {
 }
 
 /** How far the present step has come, 0 to 1. */
-export function progressOf({ steps, step, watchedSeconds, state }: Pick<RolloutPlan, "steps" | "step" | "watchedSeconds" | "state">): number {
+export function progressOf({
+  steps,
+  step,
+  watchedSeconds,
+  state,
+}: Pick<RolloutPlan, "steps" | "step" | "watchedSeconds" | "state">): number {
   if (state === "draft") return 0;
   if (state === "done" || state === "waiting") return 1;
   const wait = steps[step]?.waitSeconds ?? 0;

@@ -14,11 +14,10 @@ import { Page, Section } from "../../parts/page.tsx";
 import { RowsOf } from "../../parts/rows.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { ValueField, valueOfText } from "./flag-dialogs.tsx";
-import { sayForAll, staleWords } from "./flag-words.ts";
+import { sayForAll, saySpan, staleWords } from "./flag-words.ts";
 import { AddPlan } from "./plan-dialogs.tsx";
 import { PlanStateMark } from "./plan-state.tsx";
 import { flagList, planList } from "./questions.ts";
-import { saySpan } from "./flag-words.ts";
 
 import styles from "./flags.module.css";
 
@@ -198,7 +197,13 @@ function AddFlag({ onClose }: { readonly onClose: () => void }) {
           spellCheck={false}
           required
         />
-        <TextInput label="What it is for" value={about} onChange={(event) => setAbout(event.currentTarget.value)} maxLength={500} required />
+        <TextInput
+          label="What it is for"
+          value={about}
+          onChange={(event) => setAbout(event.currentTarget.value)}
+          maxLength={500}
+          required
+        />
         <Select
           label="Kind"
           data={flagTypes.map((one) => ({ value: one, label: typeWords[one] }))}

@@ -108,7 +108,7 @@ function Accept({ onClose }: { readonly onClose: () => void }) {
           withAsterisk={false}
           autoComplete="off"
           spellCheck={false}
-          className="mono"
+          classNames={{ input: "mono" }}
         />
         {accept.isError && <Fault error={accept.error} />}
         <FormEnd>

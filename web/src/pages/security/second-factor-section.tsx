@@ -217,7 +217,7 @@ function Enrol({ enrolment, onClose }: { readonly enrolment: Enrolment; readonly
           withAsterisk={false}
           value={code}
           onChange={(event) => setCode(event.currentTarget.value)}
-          className="mono"
+          classNames={{ input: "mono" }}
         />
         {confirm.isError && <Fault error={confirm.error} />}
         <FormEnd>

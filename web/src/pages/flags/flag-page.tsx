@@ -1,0 +1,435 @@
+import { Button, Select, TextInput } from "@mantine/core";
+import { isAppError } from "@roost/contract/errors";
+import {
+  bringBackFlag,
+  changeFlag,
+  type FlagAnswer,
+  type FlagServe,
+  type FlagSetting,
+  type getFlag,
+  killFlag,
+  previewFlag,
+  removeFlag,
+  revertFlag,
+} from "@roost/contract/flags";
+import type { RouteReply } from "@roost/contract/route";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { type ReactNode, type SyntheticEvent, useState } from "react";
+
+import { Age } from "../../parts/age.tsx";
+import { Confirm } from "../../parts/confirm.tsx";
+import { Empty } from "../../parts/empty.tsx";
+import { Fault } from "../../parts/fault.tsx";
+import { formatExact } from "../../parts/format.ts";
+import { PlusIcon } from "../../parts/icons.tsx";
+import { Page, Section } from "../../parts/page.tsx";
+import { PageWaiting } from "../../parts/waiting.tsx";
+import { useApi, useMay, useSession } from "../../roost.tsx";
+import { AddRule, ChangeForAll } from "./flag-dialogs.tsx";
+import { changeWords, sayAudience, sayForAll, sayReason, sayServe, sayValue, staleWords } from "./flag-words.ts";
+import { FlagTags, NotYours } from "./flags-page.tsx";
+import { PlanStateMark } from "./plan-state.tsx";
+import { oneFlag } from "./questions.ts";
+
+import styles from "./flags.module.css";
+
+const route = getRouteApi("/signed-in/flags/$key");
+
+type FlagWhole = RouteReply<typeof getFlag>;
+
+/** One flag: who gets what and why, the kill switch, and everything that was ever changed. */
+export function FlagPage() {
+  return useMay("platform:flags") ? <Loaded /> : <NotYours />;
+}
+
+function Loaded() {
+  const { key } = route.useParams();
+  const flag = useQuery(oneFlag(useApi().call, key));
+  if (flag.data !== undefined) return <FlagView flag={flag.data} />;
+  if (!flag.isError) return <PageWaiting />;
+  return (
+    <Page title="Flag">
+      {isAppError(flag.error, "flags.not_found") || isAppError(flag.error, "http.invalid") ? (
+        <Empty title="There is no such flag.">
+          <Link to="/flags">See all flags</Link>
+        </Empty>
+      ) : (
+        <Fault title="The flag could not be loaded" error={flag.error} onRetry={() => void flag.refetch()} />
+      )}
+    </Page>
+  );
+}
+
+function FlagView({ flag }: { readonly flag: FlagWhole }) {
+  const { organisation } = useSession();
+  const [doing, setDoing] = useState<"change" | "rule">();
+  const names = new Map<string, string>([[organisation.id, organisation.name]]);
+  const holder = flag.plans.find(({ state }) => state !== "draft");
+  const fixed = flag.archivedAt !== undefined || holder !== undefined;
+  return (
+    <Page title={<span className="mono">{flag.key}</span>} tab={flag.key} actions={<Switches flag={flag} />}>
+      <div className={styles.lead}>
+        <p>{flag.about}</p>
+        <p className={styles.tags}>
+          <FlagTags flag={flag} />
+        </p>
+      </div>
+      {flag.override !== undefined && (
+        <Notice title={`Set by the environment: ${sayValue(flag.override.value)} for everybody`}>
+          The server was started with <code>{flag.override.variable}</code>, which wins over everything below until it starts without.
+        </Notice>
+      )}
+      {holder !== undefined && (
+        <Notice title="A rollout plan holds this flag">
+          <Link to="/rollouts/$planId" params={{ planId: holder.id }}>
+            {holder.name}
+          </Link>{" "}
+          <PlanStateMark state={holder.state as Parameters<typeof PlanStateMark>[0]["state"]} /> The plan changes it; the kill switch works
+          all the same, and pauses the plan.
+        </Notice>
+      )}
+      {flag.stale !== undefined && <Notice title="Still needed?">{staleWords[flag.stale]}</Notice>}
+      <Section title="What it does" about={flag.effect.about}>
+        <dl className={styles.facts}>
+          <Fact name="Everybody gets">{sayForAll(flag)}</Fact>
+          <Fact name="Killed, they get">{sayValue(flag.setting.variants[flag.setting.offVariant])}</Fact>
+          <Fact name="Changed">
+            <Age at={flag.changedAt} /> by {flag.changedBy}
+          </Fact>
+          <Fact name="Last asked for">{flag.lastAskedAt === undefined ? "never" : <Age at={flag.lastAskedAt} />}</Fact>
+        </dl>
+      </Section>
+      <Section
+        title="Who gets what"
+        about="The first rule that fits decides; who fits none gets what all the others get."
+        actions={
+          !fixed && (
+            <>
+              <Button variant="default" leftSection={<PlusIcon size={18} />} onClick={() => setDoing("rule")}>
+                Add rule
+              </Button>
+              <Button variant="default" onClick={() => setDoing("change")}>
+                Change what all get
+              </Button>
+            </>
+          )
+        }
+      >
+        <ol className={styles.rules} data-off={!flag.setting.enabled || undefined}>
+          {flag.setting.rules.map((rule, index) => (
+            // oxlint-disable-next-line react/no-array-index-key -- a rule is its place
+            <li key={index} className={styles.row}>
+              <div className={styles.what}>
+                <strong>{rule.name ?? sayAudience(rule.when, names)}</strong>
+                {rule.name !== undefined && <span className="quiet">{sayAudience(rule.when, names)}</span>}
+                <ServeBar serve={rule.serve} setting={flag.setting} />
+              </div>
+              {!fixed && <RemoveRule flag={flag} index={index} />}
+            </li>
+          ))}
+          <li className={styles.row}>
+            <div className={styles.what}>
+              <strong>{flag.setting.rules.length === 0 ? "Everybody" : "All others"}</strong>
+              <ServeBar serve={flag.setting.serve} setting={flag.setting} />
+            </div>
+          </li>
+        </ol>
+      </Section>
+      <Preview flag={flag} />
+      <History flag={flag} fixed={fixed} />
+      {doing === "change" && <ChangeForAll flag={flag} onClose={() => setDoing(undefined)} />}
+      {doing === "rule" && <AddRule flag={flag} onClose={() => setDoing(undefined)} />}
+    </Page>
+  );
+}
+
+function Notice({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+  return (
+    <aside className={styles.notice}>
+      <strong>{title}</strong>
+      <p>{children}</p>
+    </aside>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** What is served, as a bar: whole for one value, parted by the shares. */
+function ServeBar({ serve, setting }: { readonly serve: FlagServe; readonly setting: FlagSetting }) {
+  const shares = "variant" in serve ? [{ variant: serve.variant, percent: 100 }] : serve.split;
+  return (
+    <div className={styles.serve}>
+      <svg className={styles.bar} viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+        {shares.map(({ variant, percent }, index) => (
+          <rect
+            key={variant}
+            x={shares.slice(0, index).reduce((all, one) => all + one.percent, 0)}
+            width={percent}
+            height="8"
+            data-off={setting.variants[variant] === false || undefined}
+          />
+        ))}
+      </svg>
+      <span>{sayServe(serve, setting)}</span>
+    </div>
+  );
+}
+
+function useTurn<Input>(work: (input: Input) => Promise<unknown>, onDone: () => void) {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: work,
+    onSuccess: async () => {
+      await Promise.all([
+        queryClient.invalidateQueries({ queryKey: ["flags"] }),
+        queryClient.invalidateQueries({ queryKey: ["rollout-plans"] }),
+      ]);
+      onDone();
+    },
+  });
+}
+
+function RemoveRule({ flag, index }: { readonly flag: FlagWhole; readonly index: number }) {
+  const { call } = useApi();
+  const [asking, setAsking] = useState(false);
+  const remove = useTurn(
+    () =>
+      call(changeFlag, {
+        params: { key: flag.key },
+        body: { rules: flag.setting.rules.filter((_, at) => at !== index), version: flag.version },
+      }),
+    () => setAsking(false),
+  );
+  return (
+    <>
+      <Button variant="subtle" color="gray" onClick={() => setAsking(true)} aria-label={`Take rule ${index + 1} away`}>
+        Take away
+      </Button>
+      {asking && (
+        <Confirm
+          title={`Take rule ${index + 1} away?`}
+          verb="Take rule away"
+          busy={remove.isPending}
+          error={remove.error}
+          onConfirm={() => remove.mutate(undefined)}
+          onClose={() => setAsking(false)}
+        >
+          <p>Whom it was about gets what a later rule says, or what all others get. The history can put it back.</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+/** Kill, switch on again, remove, bring back: what fits the flag's state. */
+function Switches({ flag }: { readonly flag: FlagWhole }) {
+  const { call } = useApi();
+  const navigate = useNavigate();
+  const [asking, setAsking] = useState<"kill" | "on" | "remove">();
+  const params = { key: flag.key };
+  const close = () => setAsking(undefined);
+  const kill = useTurn(() => call(killFlag, { params, body: {} }), close);
+  const on = useTurn(() => call(changeFlag, { params, body: { enabled: true, version: flag.version } }), close);
+  const bringBack = useTurn(() => call(bringBackFlag, { params }), close);
+  const remove = useTurn(
+    () => call(removeFlag, { params }),
+    () => void navigate({ to: "/flags", search: {} }),
+  );
+  const held = flag.plans.some(({ state }) => state !== "draft");
+  if (flag.archivedAt !== undefined)
+    return (
+      <Button onClick={() => bringBack.mutate(undefined)} loading={bringBack.isPending}>
+        Bring back
+      </Button>
+    );
+  const off = sayValue(flag.setting.variants[flag.setting.offVariant]);
+  return (
+    <>
+      {!flag.shipped && !held && (
+        <Button variant="subtle" color="gray" onClick={() => setAsking("remove")}>
+          Remove
+        </Button>
+      )}
+      {flag.setting.enabled ? (
+        <Button color="red" onClick={() => setAsking("kill")}>
+          Kill
+        </Button>
+      ) : (
+        !held && <Button onClick={() => setAsking("on")}>Switch on again</Button>
+      )}
+      {asking === "kill" && (
+        <Confirm
+          title={`Kill ${flag.key}?`}
+          verb="Kill the flag"
+          busy={kill.isPending}
+          error={kill.error}
+          onConfirm={() => kill.mutate(undefined)}
+          onClose={close}
+        >
+          <p>
+            Everybody gets {off} at once, on every server, whatever the rules say.
+            {held && " The rollout plan that holds the flag is paused."}
+            {flag.override !== undefined && ` Not while ${flag.override.variable} is set by the environment: that wins.`}
+          </p>
+        </Confirm>
+      )}
+      {asking === "on" && (
+        <Confirm
+          title={`Switch ${flag.key} on again?`}
+          verb="Switch on"
+          busy={on.isPending}
+          error={on.error}
+          onConfirm={() => on.mutate(undefined)}
+          onClose={close}
+        >
+          <p>Rules and shares hold again as they stand below; all others get {sayServe(flag.setting.serve, flag.setting)}.</p>
+        </Confirm>
+      )}
+      {asking === "remove" && (
+        <Confirm
+          title={`Remove ${flag.key}?`}
+          verb="Remove flag"
+          name={flag.key}
+          busy={remove.isPending}
+          error={remove.error}
+          onConfirm={() => remove.mutate(undefined)}
+          onClose={close}
+        >
+          <p>Programs that ask for it get the value they bring themselves. A flag that a plan names is archived instead.</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+/** Asks what somebody would get; nothing of any organisation is read for it. */
+function Preview({ flag }: { readonly flag: FlagWhole }) {
+  const { call } = useApi();
+  const { organisation } = useSession();
+  const [deviceId, setDeviceId] = useState("");
+  const [kind, setKind] = useState("");
+  const [whose, setWhose] = useState("ours");
+  const ask = useMutation({
+    mutationFn: () =>
+      call(previewFlag, {
+        params: { key: flag.key },
+        body: {
+          ...(whose === "ours" ? { organisationId: organisation.id } : {}),
+          ...(deviceId.trim() === "" ? {} : { deviceId: deviceId.trim() }),
+          ...(kind.trim() === "" ? {} : { kind: kind.trim() }),
+        },
+      }),
+  });
+  const submit = (event: SyntheticEvent) => {
+    event.preventDefault();
+    ask.mutate();
+  };
+  return (
+    <Section title="Try it" about="Say of somebody what rules look at, and see what they would get. Nothing is changed.">
+      <form className={styles.preview} onSubmit={submit}>
+        <TextInput
+          label="Device"
+          placeholder="coop-north"
+          value={deviceId}
+          onChange={(event) => setDeviceId(event.currentTarget.value)}
+          autoComplete="off"
+        />
+        <TextInput
+          label="Kind"
+          placeholder="generic"
+          value={kind}
+          onChange={(event) => setKind(event.currentTarget.value)}
+          autoComplete="off"
+        />
+        <Select
+          label="Organisation"
+          data={[
+            { value: "ours", label: organisation.name },
+            { value: "other", label: "Any other" },
+          ]}
+          value={whose}
+          onChange={(value) => setWhose(value ?? "ours")}
+        />
+        <Button type="submit" variant="default" loading={ask.isPending}>
+          Ask
+        </Button>
+      </form>
+      <div aria-live="polite" className={styles.answer}>
+        {ask.data !== undefined && <Answer answer={ask.data} />}
+        {ask.isError && <Fault error={ask.error} />}
+      </div>
+    </Section>
+  );
+}
+
+function Answer({ answer }: { readonly answer: FlagAnswer }) {
+  return (
+    <p>
+      They get <strong>{sayValue(answer.value)}</strong>, because {sayReason(answer)}. <code>{answer.reason}</code>
+    </p>
+  );
+}
+
+function History({ flag, fixed }: { readonly flag: FlagWhole; readonly fixed: boolean }) {
+  const { call } = useApi();
+  const [back, setBack] = useState<number>();
+  const revert = useTurn(
+    (version: number) => call(revertFlag, { params: { key: flag.key }, body: { version } }),
+    () => setBack(undefined),
+  );
+  return (
+    <Section title="History" about="Every change, who made it and when; the audit trail keeps them too.">
+      <ol className={styles.history}>
+        {flag.history.map((change) => (
+          <li key={change.version} className={styles.entry}>
+            <span className="quiet" title={formatExact(change.at)}>
+              <Age at={change.at} />
+            </span>
+            <div className={styles.what}>
+              <span>
+                <strong>{changeWords[change.what]}</strong> by {change.by}
+                {change.why !== undefined && `: ${change.why}`}
+              </span>
+              <span className="quiet">
+                {change.after.enabled ? sayServe(change.after.serve, change.after) : "killed"}
+                {change.after.rules.length > 0 &&
+                  `, ${change.after.rules.length === 1 ? "1 rule" : `${change.after.rules.length} rules`}`}{" "}
+                · version {change.version}
+              </span>
+            </div>
+            {change.version < flag.version && !fixed && (
+              <Button
+                variant="subtle"
+                color="gray"
+                onClick={() => setBack(change.version)}
+                aria-label={`Put back version ${change.version}`}
+              >
+                Put back
+              </Button>
+            )}
+          </li>
+        ))}
+      </ol>
+      {back !== undefined && (
+        <Confirm
+          title={`Put back version ${back}?`}
+          verb="Put back"
+          busy={revert.isPending}
+          error={revert.error}
+          onConfirm={() => revert.mutate(back)}
+          onClose={() => setBack(undefined)}
+        >
+          <p>Values, rules and shares become what they were then, on every server within two seconds.</p>
+        </Confirm>
+      )}
+    </Section>
+  );
+}
