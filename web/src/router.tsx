@@ -1,5 +1,6 @@
 import { severity } from "@roost/contract/alarms";
 import { auditOutcome } from "@roost/contract/audit";
+import { auditOutcome } from "@roost/contract/audit";
 import { deviceState } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import type { QueryClient } from "@tanstack/react-query";
@@ -102,6 +103,7 @@ const deviceRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/devices/device-page.tsx"), "DevicePage"),
 });
 
+const day = z.iso.date().optional().catch(undefined);
 const day = z.iso.date().optional().catch(undefined);
 const epochMs = z.coerce.number().int().min(0).optional().catch(undefined);
 
@@ -261,6 +263,23 @@ const auditRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/audit/audit-page.tsx"), "AuditPage"),
 });
 
+const auditRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/audit",
+  validateSearch: z.object({
+    of: z.literal("platform").optional().catch(undefined),
+    q: text(200),
+    actor: text(200),
+    action: text(200),
+    kind: text(200),
+    object: text(200),
+    outcome: auditOutcome.optional().catch(undefined),
+    from: day,
+    to: day,
+  }),
+  component: lazyRouteComponent(() => import("./pages/audit/audit-page.tsx"), "AuditPage"),
+});
+
 const apiDocsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/api/docs",
@@ -296,6 +315,7 @@ const routeTree = rootRoute.addChildren([
     sitesRoute,
     organisationRoute,
     platformRoute.addChildren([platformOrganisationsRoute, platformSecretsRoute, platformSignInRoute]),
+    auditRoute,
     auditRoute,
     apiDocsRoute,
     statusRoute,

@@ -158,3 +158,8 @@ export const AuditIcon = (props: IconProps) => (
     <path d="M5 2.8h7.5L16 6.3v10.9H5zM12.2 3v3.6h3.6M8 10h5M8 13h5" />
   </Icon>
 );
+export const AuditIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M5 2.8h7.5L16 6.3v10.9H5zM12.2 3v3.6h3.6M8 10h5M8 13h5" />
+  </Icon>
+);

@@ -9,6 +9,7 @@ import { useApi, useLiveState, useMay, useRoost, useSession } from "../roost.tsx
 import {
   AlarmIcon,
   AuditIcon,
+  AuditIcon,
   CheckIcon,
   DocsIcon,
   FleetIcon,
@@ -49,6 +50,7 @@ const morePlaces: readonly Place[] = [
   { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
   { to: "/organisation", word: "Organisation", icon: <OrganisationIcon />, needs: "organisation:read" },
   { to: "/api-tokens", word: "API tokens", icon: <KeyIcon />, needs: "tokens:write" },
+  { to: "/audit", word: "Audit trail", icon: <AuditIcon />, needs: "audit:read" },
   { to: "/audit", word: "Audit trail", icon: <AuditIcon />, needs: "audit:read" },
   { to: "/api/docs", word: "API reference", icon: <DocsIcon /> },
   { to: "/status", word: "Status", icon: <StatusIcon /> },
