@@ -1,6 +1,5 @@
 import { getAlarm, listAlarmRules, listAlarms, type Severity } from "@roost/contract/alarms";
 import { getAuditRetention, listAuditArchives, listAuditEntries, listPlatformAuditEntries } from "@roost/contract/audit";
-import { getAuditRetention, listAuditArchives, listAuditEntries, listPlatformAuditEntries } from "@roost/contract/audit";
 import { getSetup, listApiTokens } from "@roost/contract/auth";
 import { type Call, createClient } from "@roost/contract/client";
 import { type DeviceState, getDevice, listDevices } from "@roost/contract/devices";
@@ -13,7 +12,6 @@ import { listSeries, queryTelemetry } from "@roost/contract/telemetry";
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { z } from "zod";
 
-import type { AuditQuery } from "./pages/audit/audit-search.ts";
 import type { AuditQuery } from "./pages/audit/audit-search.ts";
 import { endsOf, keyOf, type View } from "./parts/view.ts";
 
@@ -158,22 +156,6 @@ export function createApi(call: Call) {
         queryKey: ["audit", "archives"],
         queryFn: ({ signal }) => call(listAuditArchives, { query: { limit: 200 }, signal }),
       }),
-    audit: (ofPlatform: boolean, filter: AuditQuery) =>
-      infiniteQueryOptions({
-        queryKey: ["audit", "list", ofPlatform, filter],
-        queryFn: ({ signal, pageParam }) =>
-          call(ofPlatform ? listPlatformAuditEntries : listAuditEntries, {
-            query: { ...filter, ...present({ cursor: pageParam }), limit: 50 },
-            signal,
-          }),
-        ...more,
-        refetchInterval: 30_000,
-        placeholderData: keepPreviousData,
-      }),
-    auditRetention: () =>
-      queryOptions({ queryKey: ["audit", "retention"], queryFn: ({ signal }) => call(getAuditRetention, { signal }) }),
-    auditArchives: () =>
-      queryOptions({ queryKey: ["audit", "archives"], queryFn: ({ signal }) => call(listAuditArchives, { query: { limit: 200 }, signal }) }),
     status: () =>
       queryOptions({ queryKey: ["status"], queryFn: ({ signal }) => call(getStatus, { signal }), refetchInterval: valuesEveryMs }),
     ready: () => queryOptions({ queryKey: ["ready"], queryFn: ({ signal }) => askReady(call, signal), refetchInterval: 10_000 }),

@@ -125,7 +125,7 @@ function TryIt({ operation, schemas }: OperationProps) {
         {operation.parameters.map((parameter) => (
           <TextInput
             key={parameter.name}
-            label={<span classNames={{ input: "mono" }}>{parameter.name}</span>}
+            label={<span className="mono">{parameter.name}</span>}
             description={parameter.in === "path" ? "in the path" : describeSchema(parameter.schema)}
             required={parameter.required}
             value={values[parameter.name] ?? ""}

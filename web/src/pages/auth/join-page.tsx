@@ -2,6 +2,7 @@ import { Anchor, Button, TextInput } from "@mantine/core";
 import { chooseOrganisation } from "@roost/contract/auth";
 import { acceptInvitation, joinByInvitation, readInvitation } from "@roost/contract/people";
 import type { RouteReply } from "@roost/contract/route";
+import { findSession } from "@roost/contract/sign-in";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { type SyntheticEvent, useState } from "react";
@@ -27,7 +28,7 @@ export function JoinPage() {
     queryFn: ({ signal }) => api.call(readInvitation, { body: { token: token === "" ? "-" : token }, signal }),
     retry: false,
   });
-  const session = useQuery({ ...api.session(), retry: false });
+  const who = useQuery({ queryKey: ["who"], queryFn: ({ signal }) => api.call(findSession, { signal }) });
   if (invited.isError) {
     return (
       <AuthFrame title="Invitation" about="This link does not lead any further.">
@@ -35,7 +36,7 @@ export function JoinPage() {
       </AuthFrame>
     );
   }
-  if (invited.data === undefined || session.isPending) {
+  if (invited.data === undefined || who.isPending) {
     return (
       <AuthFrame title="Invitation" about="One moment.">
         <Bone height={160} />
@@ -52,10 +53,10 @@ export function JoinPage() {
         </>
       }
     >
-      {session.data === undefined ? (
+      {who.data?.session === undefined ? (
         <NewAccount token={token} invited={invited.data} />
       ) : (
-        <Accept token={token} email={session.data.person.email} />
+        <Accept token={token} email={who.data.session.person.email} />
       )}
     </AuthFrame>
   );
