@@ -68,5 +68,6 @@ export const httpErrors = defineErrors("http", {
   unsupported_media: [415, "This address takes JSON. Send it with the content type application/json."],
   too_many_requests: [429, "Too many requests. Wait for the time given in Retry-After and try again."],
   internal: [500, "Something went wrong inside Roost. The request id leads to the log line."],
+  full: [503, "Roost holds as many connections as it can. Try again in a while."],
   unavailable: [503, "Roost cannot reach its database at the moment. Nothing was stored; try again in a few seconds."],
 });

@@ -28,6 +28,11 @@ const authenticate: HttpOptions["authenticate"] = {
 const defaults = { ROOST_RATE_LIMITS: "" };
 const byProxy = { ...defaults, ROOST_TRUSTED_PROXIES: "127.0.0.1" };
 
+interface AskOptions {
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 interface Asked {
   readonly status: number;
   readonly headers: Headers;
@@ -40,7 +45,7 @@ describe("limits on how often somebody may ask", () => {
     await edge?.http.close({ drainMs: 100 });
   });
 
-  async function ask(path: string, who?: string, more: RequestInit & { headers?: Record<string, string> } = {}): Promise<Asked> {
+  async function ask(path: string, who?: string, more: AskOptions = {}): Promise<Asked> {
     const answer = await fetch(`${edge?.url}${path}`, {
       ...more,
       headers: { ...more.headers, ...(who === undefined ? {} : { authorization: `Bearer ${who}` }) },

@@ -50,7 +50,13 @@ export interface HttpOptions {
   /** Certificate of the listener by TLS. Absent: there is none. */
   readonly tls?: ServerTls | undefined;
   /** Takes over a WebSocket handshake for `/mqtt`. Absent: there is none. */
-  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer, remoteAddress: string) => void;
+  readonly onUpgrade?: (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    remoteAddress: string,
+    refuse: (why: "invalid" | "full") => void,
+  ) => void;
   readonly limits?: Partial<HttpLimits>;
   /** Counts requests, over all nodes. Absent: this node counts alone, by the configured rates. */
   readonly rateLimits?: RateLimits | undefined;
@@ -164,6 +170,8 @@ export function createHttp(options: HttpOptions): Http {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(2_000, limits.headersTimeoutMs),
       maxHeaderSize: limits.headerBytes,
+      // Node would answer what has no Host by itself, without our headers.
+      requireHostHeader: false,
       // HTTP/2 in clear and the like are not spoken here: such a request is answered as if it had not asked.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     },
@@ -317,7 +325,9 @@ export function createHttp(options: HttpOptions): Http {
     } else {
       // The door has bounds of its own.
       if (socket instanceof Socket) bound.release(socket);
-      onUpgrade(request, socket, head, forwarded.addressOf(request));
+      const refuse = (why: "invalid" | "full") =>
+        answerRaw(socket, why === "full" ? httpErrors.full() : httpErrors.invalid(), security.all);
+      onUpgrade(request, socket, head, forwarded.addressOf(request), refuse);
     }
   });
 

@@ -25,6 +25,7 @@ import { attachSocket, Knock } from "./socket-wire.ts";
 import type { KnockAnswer } from "./socket-wire.ts";
 import { GateQueue, Tick } from "./tick.ts";
 import { createUpgradeHandler } from "./websocket-wire.ts";
+import type { Refuse } from "./websocket-wire.ts";
 import type { Wire } from "./wire.ts";
 
 /** A retained message as it was stored. */
@@ -177,8 +178,8 @@ export function createDoor(deps: DoorDeps) {
     },
 
     /** Takes a WebSocket upgrade over from the web server; the caller has looked at the path and at who may come from where. */
-    handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, remoteAddress?: string): void {
-      upgrade(request, socket, head, remoteAddress);
+    handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, remoteAddress?: string, refuse?: Refuse): void {
+      upgrade(request, socket, head, remoteAddress, refuse);
     },
 
     /** New connections get the new certificate; those that are here stay. */

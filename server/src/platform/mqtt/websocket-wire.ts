@@ -60,6 +60,9 @@ export interface WebSocketDoor {
   left(remoteAddress: string): void;
 }
 
+/** Answers a handshake that comes to nothing, in the form of the web server it came by. */
+export type Refuse = (why: "invalid" | "full") => void;
+
 /**
  * Takes upgrades for MQTT: subprotocol `mqtt`, binary frames, no compression.
  *
@@ -73,16 +76,20 @@ export function createUpgradeHandler(door: WebSocketDoor) {
     maxPayload: door.maxMessageBytes,
     handleProtocols: (protocols) => (protocols.has("mqtt") ? "mqtt" : false),
   });
-  return (request: IncomingMessage, socket: Duplex, head: Buffer, address?: string): void => {
+  // The library answers faulty handshakes by itself, unless it is listened to.
+  const refusals = new WeakMap<IncomingMessage, Refuse>();
+  server.on("wsClientError", (_error, _socket, request) => refusals.get(request)?.("invalid"));
+  return (request: IncomingMessage, socket: Duplex, head: Buffer, address?: string, refuse: Refuse = refuseBy(socket)): void => {
+    refusals.set(request, refuse);
     const remoteAddress = address ?? request.socket.remoteAddress ?? "";
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     if (!offered.includes("mqtt")) {
-      refuse(socket, "400 Bad Request");
+      refuse("invalid");
       return;
     }
     const open = door.enter(remoteAddress);
     if (open === undefined) {
-      refuse(socket, "503 Service Unavailable");
+      refuse("full");
       return;
     }
     const left = () => door.left(remoteAddress);
@@ -94,8 +101,12 @@ export function createUpgradeHandler(door: WebSocketDoor) {
   };
 }
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+/** For a web server that has no words of its own for it. */
+function refuseBy(socket: Duplex): Refuse {
+  return (why) => {
+    const status = why === "full" ? "503 Service Unavailable" : "400 Bad Request";
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  };
 }
 
 function attach(socket: WebSocket, connection: Connection): void {
