@@ -21,6 +21,7 @@ import type { Scope } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
 import * as store from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
+import { createIdentityProviders } from "./identity-provider.ts";
 import { addMembership, chooseOrganisation, findMembership, listStandingSessions } from "./membership-store.ts";
 import { createPasskeys } from "./passkeys.ts";
 import { findPasswordHash } from "./password-store.ts";
@@ -35,7 +36,9 @@ import type { FoundSession } from "./session-keeper.ts";
 import { checkChosenCode, hashSetupCode, makeSetupCode } from "./setup-code.ts";
 import { actorOf, createSignInJournal } from "./sign-in-journal.ts";
 import { createSignInLibrary, sessionCookie } from "./sign-in-library.ts";
+import { createSignInProviders } from "./sign-in-providers.ts";
 import { createSignIn } from "./sign-in.ts";
+import { callbackOf, createSingleSignOn } from "./single-sign-on.ts";
 import * as tokens from "./token-store.ts";
 import { addApiToken, toApiToken } from "./tokens.ts";
 import type { NewToken } from "./tokens.ts";
@@ -76,7 +79,7 @@ const keyPurpose = "auth session signing key";
 const cleanUpMs = 300_000;
 
 /** People, their sessions and tokens. Tables must be there; the first organisation is made by `ensureFirstOrganisation`. */
-export async function createAuth({ db, config, audit, mail, limits, clock, log, seal }: AuthDeps) {
+export async function createAuth({ db, config, audit, mail, egress, limits, clock, log, seal }: AuthDeps) {
   const chosenCode = config.ROOST_SETUP_CODE?.reveal();
   if (chosenCode !== undefined) checkChosenCode(chosenCode);
   const signingKey = await loadSigningKey(db, seal);
@@ -99,6 +102,9 @@ export async function createAuth({ db, config, audit, mail, limits, clock, log, 
   const passwords = createPasswords({ db, hasher, isWeak, keeper, journal, mail, publicUrl, limits, clock, log });
   const secondFactor = createSecondFactor({ db, library, passwords, keeper, journal, signingKey, limits, log });
   const passkeys = createPasskeys({ db, library, keeper, journal, publicUrl, limits, log });
+  const identityProviders = createIdentityProviders({ egress, clock });
+  const singleSignOn = createSingleSignOn({ db, library, identityProviders, journal, seal, publicUrl, clock, log });
+  const providers = createSignInProviders({ db, identityProviders, audit, seal, redirectUri: callbackOf(publicUrl) });
   const cleanUp = setInterval(() => {
     keeper.removeEnded().catch((error: unknown) => log.debug({ err: error }, "ended sessions could not be cleaned up"));
   }, cleanUpMs);
@@ -129,6 +135,8 @@ export async function createAuth({ db, config, audit, mail, limits, clock, log, 
     passwords,
     secondFactor,
     passkeys,
+    singleSignOn,
+    providers,
     sessions: keeper,
     welcome: signIn.welcome,
     welcomeProgram: signIn.welcomeProgram,
@@ -227,16 +235,18 @@ export async function createAuth({ db, config, audit, mail, limits, clock, log, 
     /** How a person's account is secured. @throws {AppError} `http.forbidden` for a token. */
     async getSecurity(caller: PersonCaller) {
       if (caller.kind !== "person") throw httpErrors.forbidden();
-      const [hash, left, keys] = await Promise.all([
+      const [hash, left, keys, known, links] = await Promise.all([
         findPasswordHash(db, caller.id),
         secondFactor.recoveryCodesLeft(caller.id),
         passkeys.list(caller.id),
+        singleSignOn.list(),
+        singleSignOn.links(caller.id),
       ]);
       return {
         hasPassword: hash !== undefined,
         secondFactor: { enabled: left !== undefined, recoveryCodesLeft: left ?? 0 },
         passkeys: keys.length,
-        providers: [],
+        providers: known.map((provider) => ({ ...provider, linkedAt: links.get(provider.id) })),
       };
     },
 

@@ -35,6 +35,7 @@ export interface SecondFactorDeps {
 /** A person's own session in a browser, which the library knows by its cookie. */
 export interface BrowserSession extends OwnSession {
   readonly cookieValue: string;
+  readonly createdAt: Date;
 }
 
 /** The second factor: an authenticator app and recovery codes, over the library's plugin. */

@@ -17,6 +17,8 @@ export interface FoundSession {
   readonly id: string;
   readonly organisationId: string | undefined;
   readonly person: { readonly id: string; readonly email: string };
+  /** When the person proved who they are. */
+  readonly createdAt: Date;
   /** Set where the library renewed the session; by its own names. */
   readonly cookies: readonly string[];
 }
@@ -61,6 +63,7 @@ export function createSessionKeeper({ db, library, clock, log, limits, onEnded }
       id: session.id,
       organisationId: session.activeOrganizationId ?? undefined,
       person: { id: user.id, email: user.email },
+      createdAt: session.createdAt,
       cookies: answered.getSetCookie(),
     };
   }
@@ -89,8 +92,8 @@ export function createSessionKeeper({ db, library, clock, log, limits, onEnded }
       else {
         const session = await store.findBearerSession(db, hashSecret(credential.secret), limits.maxHours);
         if (session !== undefined) {
-          const { id, organisationId, personId, email } = session;
-          found = { id, organisationId, person: { id: personId, email }, cookies: [] };
+          const { id, organisationId, personId, email, createdAt } = session;
+          found = { id, organisationId, person: { id: personId, email }, createdAt, cookies: [] };
         }
       }
       if (found !== undefined && renews) {

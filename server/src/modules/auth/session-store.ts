@@ -7,16 +7,29 @@ export interface BearerSession {
   readonly personId: string;
   readonly email: string;
   readonly organisationId: string | undefined;
+  readonly createdAt: Date;
 }
 
 export async function findBearerSession(db: Queryable, accessHash: Buffer, maxHours: number): Promise<BearerSession | undefined> {
-  const [row] = await db.query<{ id: string; person_id: string; email: string; active_organisation_id: string | null }>(sql`
-    select s.id, s.person_id, p.email, s.active_organisation_id from sessions s join people p on p.id = s.person_id
+  const [row] = await db.query<{
+    id: string;
+    person_id: string;
+    email: string;
+    active_organisation_id: string | null;
+    created_at: Date;
+  }>(sql`
+    select s.id, s.person_id, p.email, s.active_organisation_id, s.created_at from sessions s join people p on p.id = s.person_id
     where s.access_hash = ${accessHash} and s.access_expires_at > now() and s.expires_at > now()
       and s.created_at > now() - make_interval(secs => ${maxHours * 3_600})`);
   return row === undefined
     ? undefined
-    : { id: row.id, personId: row.person_id, email: row.email, organisationId: row.active_organisation_id ?? undefined };
+    : {
+        id: row.id,
+        personId: row.person_id,
+        email: row.email,
+        organisationId: row.active_organisation_id ?? undefined,
+        createdAt: row.created_at,
+      };
 }
 
 export interface GivenBearer {

@@ -7,7 +7,7 @@ import type { PasswordHasher } from "./password.ts";
 import { passkeyPlugin, secondFactorPlugin, sessionOpener, stepCookies } from "./sign-in-plugins.ts";
 
 /** How recent a sign-in must be for what opens another way in. */
-const freshSeconds = 3_600;
+export const freshSeconds = 3_600;
 
 export interface SignInLibraryOptions {
   readonly db: Db;

@@ -10,7 +10,7 @@ export function mountSignIn(mount: Mount, auth: Auth): void {
   mount(contract.listWaysToSignIn, async ({ request }) => ({
     passkeys: auth.passkeys.isAvailable(request),
     resetByMail: auth.passwords.canMail,
-    providers: [],
+    providers: await auth.singleSignOn.list(),
   }));
   mount(contract.findSession, async ({ request }) => {
     const caller = await auth.authenticatePerson(credentials(request));
@@ -22,6 +22,8 @@ export function mountSignIn(mount: Mount, auth: Auth): void {
   mountSecondFactor(mount, auth);
   mountPasskeys(mount, auth);
   mountSessions(mount, auth);
+  mountSingleSignOn(mount, auth);
+  mountProviders(mount, auth);
 }
 
 function mountPasswords(mount: Mount, { passwords, ownSession }: Auth): void {
@@ -95,6 +97,37 @@ function mountSessions(mount: Mount, { sessions, ownSession }: Auth): void {
     const { id, person } = await ownSession(caller, credentials(request));
     return { ended: await sessions.endAllOf(person.id, id) };
   });
+}
+
+function mountSingleSignOn(mount: Mount, auth: Auth): void {
+  const { singleSignOn, ownSession, browserSession } = auth;
+  mount(contract.beginSingleSignOn, async ({ params, body, request }) => ({
+    url: await singleSignOn.begin(params.providerId, body.returnTo, credentials(request)),
+  }));
+  mount(contract.linkSingleSignOn, async ({ caller, params, body, request }) => {
+    const session = await browserSession(caller, credentials(request));
+    return { url: await singleSignOn.beginLink(session, params.providerId, body.returnTo, credentials(request)) };
+  });
+  mount(contract.unlinkSingleSignOn, async ({ caller, params, request }) =>
+    singleSignOn.unlink(await ownSession(caller, credentials(request)), caller.by, params.providerId),
+  );
+  mount(contract.finishSingleSignOn, async ({ query, request }) => {
+    const asked = credentials(request);
+    request.setHeader("location", await singleSignOn.finish(query, asked, (proven) => auth.welcome(proven, asked)));
+  });
+  mount(contract.signOutEverywhere, async ({ caller, request }) => {
+    const { id } = await ownSession(caller, credentials(request));
+    const url = await singleSignOn.endUrl(id);
+    await auth.signOut(caller, credentials(request));
+    return { url };
+  });
+}
+
+function mountProviders(mount: Mount, { providers }: Auth): void {
+  mount(contract.listSignInProviders, async () => ({ items: await providers.list() }));
+  mount(contract.addSignInProvider, async ({ caller, body }) => providers.add(caller.by, body));
+  mount(contract.changeSignInProvider, async ({ caller, params, body }) => providers.change(caller.by, params.providerId, body));
+  mount(contract.removeSignInProvider, async ({ caller, params }) => providers.remove(caller.by, params.providerId));
 }
 
 function credentials(request: RequestFacts): CredentialRequest {
