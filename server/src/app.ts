@@ -51,6 +51,7 @@ import { createTelemetry } from "./modules/telemetry/telemetry.ts";
 import { machineNames } from "./platform/certificate-names.ts";
 import { createCertificates } from "./platform/certificates.ts";
 import { systemClock } from "./platform/clock.ts";
+import { createRotatingConnection } from "./platform/database-password.ts";
 import { createDb } from "./platform/db.ts";
 import { createEgress } from "./platform/egress.ts";
 import { createDispatch } from "./platform/events.ts";
@@ -128,7 +129,9 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
 
   const postgres = await openPostgres({ dataDir: `${dataDir}/postgres`, url: config.ROOST_DATABASE_URL?.reveal(), log });
   ends.push(() => postgres.stop());
-  const db = createDb({ connection: postgres.connection, log });
+  const databaseUrl = config.ROOST_DATABASE_URL;
+  const rotating = databaseUrl?.place?.kind === "file" ? createRotatingConnection(() => databaseUrl.revealLatest()) : undefined;
+  const db = createDb({ connection: postgres.connection, rotating, log });
   ends.push(() => db.close());
   await migrate(db, await readMigrations(migrationsFolder), log);
   await checkRowSecurity(db);

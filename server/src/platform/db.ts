@@ -1,6 +1,8 @@
 import { httpErrors } from "@roost/contract/errors";
 import pg from "pg";
 
+import { RotatingPool } from "./database-password.ts";
+import type { RotatingConnection } from "./database-password.ts";
 import type { Log } from "./log.ts";
 import type { Sql } from "./sql.ts";
 import type { Within } from "./tenancy.ts";
@@ -18,6 +20,8 @@ export interface Transaction extends Queryable {
 
 export interface DbOptions {
   readonly connection: pg.PoolConfig;
+  /** Where the password may change while we run. */
+  readonly rotating?: RotatingConnection | undefined;
   readonly log: Log;
   readonly maxConnections?: number;
   /** How long a statement may take before the caller is told that the database is away; a frozen server answers nobody. */
@@ -58,9 +62,9 @@ pg.types.setTypeParser(20, (text) => {
 });
 
 /** Opens the pool; nothing is connected until the first statement. */
-export function createDb({ connection, log, maxConnections = 10, statementTimeoutMs = 4_000 }: DbOptions): Db {
+export function createDb({ connection, rotating, log, maxConnections = 10, statementTimeoutMs = 4_000 }: DbOptions): Db {
   const shared: pg.PoolConfig = { ...connection, application_name: "roost" };
-  const pool = new pg.Pool({
+  const options: pg.PoolConfig = {
     ...shared,
     max: maxConnections,
     connectionTimeoutMillis: statementTimeoutMs,
@@ -68,7 +72,8 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
     // The server's own limit cannot fire while it is stopped: the client's does.
     query_timeout: statementTimeoutMs + 500,
     idleTimeoutMillis: 30_000,
-  });
+  };
+  const pool = rotating === undefined ? new pg.Pool(options) : new RotatingPool(options, rotating);
   // Without a listener, a restart of the server ends the process.
   let closing = false;
   pool.on("error", (error) => {
@@ -116,10 +121,15 @@ export function createDb({ connection, log, maxConnections = 10, statementTimeou
       };
     },
     async connect(applicationName) {
-      const client = new pg.Client({ ...connection, application_name: applicationName, connectionTimeoutMillis: statementTimeoutMs });
-      client.on("error", (error) => log.warn({ err: error, applicationName }, "a database connection was lost"));
-      await client.connect().catch(rethrow);
-      return client;
+      const Client = rotating?.Client ?? pg.Client;
+      const signIn = async () => {
+        const client = new Client({ ...connection, application_name: applicationName, connectionTimeoutMillis: statementTimeoutMs });
+        client.on("error", (error) => log.warn({ err: error, applicationName }, "a database connection was lost"));
+        await client.connect();
+        rotating?.worked(client);
+        return client;
+      };
+      return await (rotating === undefined ? signIn() : rotating.patiently(signIn)).catch(rethrow);
     },
     async close() {
       closing = true;
