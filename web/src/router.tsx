@@ -1,6 +1,5 @@
 import { severity } from "@roost/contract/alarms";
 import { auditOutcome } from "@roost/contract/audit";
-import { auditOutcome } from "@roost/contract/audit";
 import { deviceState } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import type { QueryClient } from "@tanstack/react-query";
@@ -103,7 +102,6 @@ const deviceRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/devices/device-page.tsx"), "DevicePage"),
 });
 
-const day = z.iso.date().optional().catch(undefined);
 const day = z.iso.date().optional().catch(undefined);
 const epochMs = z.coerce.number().int().min(0).optional().catch(undefined);
 
@@ -263,28 +261,30 @@ const auditRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/audit/audit-page.tsx"), "AuditPage"),
 });
 
-const auditRoute = createRoute({
-  getParentRoute: () => signedInRoute,
-  path: "/audit",
-  validateSearch: z.object({
-    of: z.literal("platform").optional().catch(undefined),
-    q: text(200),
-    actor: text(200),
-    action: text(200),
-    kind: text(200),
-    object: text(200),
-    outcome: auditOutcome.optional().catch(undefined),
-    from: day,
-    to: day,
-  }),
-  component: lazyRouteComponent(() => import("./pages/audit/audit-page.tsx"), "AuditPage"),
-});
-
 const apiDocsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/api/docs",
   validateSearch: z.object({ q: text(120) }),
   component: lazyRouteComponent(() => import("./pages/api-docs/api-docs-page.tsx"), "ApiDocsPage"),
+});
+
+const flagsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/flags",
+  validateSearch: z.object({ q: text(64), archived: z.enum(["yes"]).optional().catch(undefined) }),
+  component: lazyRouteComponent(() => import("./pages/flags/flags-page.tsx"), "FlagsPage"),
+});
+
+const flagRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/flags/$key",
+  component: lazyRouteComponent(() => import("./pages/flags/flag-page.tsx"), "FlagPage"),
+});
+
+const rolloutRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/rollouts/$planId",
+  component: lazyRouteComponent(() => import("./pages/flags/plan-page.tsx"), "PlanPage"),
 });
 
 const statusRoute = createRoute({
@@ -316,7 +316,9 @@ const routeTree = rootRoute.addChildren([
     organisationRoute,
     platformRoute.addChildren([platformOrganisationsRoute, platformSecretsRoute, platformSignInRoute]),
     auditRoute,
-    auditRoute,
+    flagsRoute,
+    flagRoute,
+    rolloutRoute,
     apiDocsRoute,
     statusRoute,
   ]),

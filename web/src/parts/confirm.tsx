@@ -12,6 +12,8 @@ interface ConfirmProps {
   readonly verb: string;
   /** What must be typed, for what cannot be undone. Absent: the button alone is enough. */
   readonly name?: string;
+  /** For what hurts nobody and can be undone: the button is not red. */
+  readonly calm?: boolean;
   readonly error?: unknown;
   readonly busy: boolean;
   readonly onConfirm: () => void;
@@ -19,7 +21,7 @@ interface ConfirmProps {
 }
 
 /** Asks before something that hurts; where it cannot be undone, asks for the name. */
-export function Confirm({ title, children, verb, name, error, busy, onConfirm, onClose }: ConfirmProps) {
+export function Confirm({ title, children, verb, name, calm = false, error, busy, onConfirm, onClose }: ConfirmProps) {
   const [typed, setTyped] = useState("");
   const allowed = name === undefined || typed.trim() === name;
   const submit = (event: SyntheticEvent) => {
@@ -48,7 +50,7 @@ export function Confirm({ title, children, verb, name, error, busy, onConfirm, o
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button type="submit" color="red" disabled={!allowed} loading={busy}>
+          <Button type="submit" {...(calm ? {} : { color: "red" })} disabled={!allowed} loading={busy}>
             {verb}
           </Button>
         </FormEnd>

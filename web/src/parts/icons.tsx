@@ -120,6 +120,11 @@ export const PersonIcon = (props: IconProps) => (
     <path d="M3.5 17c.8-3.3 3.3-5 6.5-5s5.7 1.7 6.5 5" />
   </Icon>
 );
+export const FlagIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M5 17.5v-14M5 4.5c3-1.6 5.5 1.6 10 0v7.5c-4.5 1.6-7-1.6-10 0" />
+  </Icon>
+);
 export const PrintIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M6 7V3.5h8V7M6 14H3.5V8.5a1.5 1.5 0 0 1 1.5-1.5h10a1.5 1.5 0 0 1 1.5 1.5V14H14" />
@@ -151,11 +156,6 @@ export const OrganisationIcon = (props: IconProps) => (
 export const PlatformIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M10 2.8 16.2 5v4.6c0 3.6-2.5 6.3-6.2 7.6-3.7-1.3-6.2-4-6.2-7.6V5z" />
-  </Icon>
-);
-export const AuditIcon = (props: IconProps) => (
-  <Icon {...props}>
-    <path d="M5 2.8h7.5L16 6.3v10.9H5zM12.2 3v3.6h3.6M8 10h5M8 13h5" />
   </Icon>
 );
 export const AuditIcon = (props: IconProps) => (

@@ -24,32 +24,34 @@ export function PlanBar({ plan }: { readonly plan: RolloutPlan }) {
   const begins = widths.map((_, index) => widths.slice(0, index).reduce((all, one) => all + one, 0) * scale);
   const here = (begins[plan.step] ?? 0) + (widths[plan.step] ?? 0) * scale * progressOf(plan);
   return (
-    <svg
-      className={styles.bar}
-      data-plan={plan.state}
-      viewBox="0 0 1000 16"
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={describe(plan)}
-    >
-      {widths.map((width, index) => {
-        const begin = begins[index] ?? 0;
-        const end = begin + width * scale;
-        const filled = phaseOf(plan, index) === "past" ? end : phaseOf(plan, index) === "present" ? here : begin;
-        return (
-          // oxlint-disable-next-line react/no-array-index-key -- a step is its place
-          <g key={index}>
-            <rect x={begin + (index === 0 ? 0 : 2)} width={end - begin - (index === 0 ? 0 : 2)} y="4" height="8" className={styles.track} />
-            {filled > begin && (
-              <rect x={begin + (index === 0 ? 0 : 2)} width={Math.max(0, filled - begin - 2)} y="4" height="8" className={styles.fill} />
-            )}
-          </g>
-        );
-      })}
-      {plan.state !== "draft" && plan.state !== "done" && (
-        <rect x={Math.min(995, Math.max(0, here - 2))} width="5" height="16" className={styles.here} />
-      )}
-    </svg>
+    <>
+      <p className="unseen">{describe(plan)}</p>
+      <svg className={styles.bar} data-plan={plan.state} viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true">
+        {widths.map((width, index) => {
+          const begin = begins[index] ?? 0;
+          const end = begin + width * scale;
+          const filled = phaseOf(plan, index) === "past" ? end : phaseOf(plan, index) === "present" ? here : begin;
+          return (
+            // oxlint-disable-next-line react/no-array-index-key -- a step is its place
+            <g key={index}>
+              <rect
+                x={begin + (index === 0 ? 0 : 2)}
+                width={end - begin - (index === 0 ? 0 : 2)}
+                y="4"
+                height="8"
+                className={styles.track}
+              />
+              {filled > begin && (
+                <rect x={begin + (index === 0 ? 0 : 2)} width={Math.max(0, filled - begin - 2)} y="4" height="8" className={styles.fill} />
+              )}
+            </g>
+          );
+        })}
+        {plan.state !== "draft" && plan.state !== "done" && (
+          <rect x={Math.min(995, Math.max(0, here - 2))} width="5" height="16" className={styles.here} />
+        )}
+      </svg>
+    </>
   );
 }
 
