@@ -299,6 +299,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
           nounId: id,
           data: { key: device.key, name: device.name },
         });
+        await record(tx, whose, "device.removed", device);
       });
     },
     /** A new claim secret; the old one and its remembered claims are void. @throws {AppError} `devices.not_found` */
