@@ -81,6 +81,7 @@ export const addNotificationTarget = defineRoute({
   method: "POST",
   path: "/api/v1/notification-targets",
   access: "notifications:configure",
+  wholeOrganisation: true,
   summary: "Adds a webhook or Discord address that is told of alarms.",
   body: z.strictObject({ kind: targetKind, name: z.string().trim().min(1).max(120), url: address, minSeverity: severity.default("info") }),
   reply: notificationTarget.extend({
@@ -96,6 +97,7 @@ export const changeNotificationTarget = defineRoute({
   method: "PATCH",
   path: "/api/v1/notification-targets/:targetId",
   access: "notifications:configure",
+  wholeOrganisation: true,
   summary: "Changes a target's name or severity, or switches it off and on; absent fields stay as they are.",
   params: z.object({ targetId: notificationTargetId }),
   body: z.strictObject({
@@ -112,6 +114,7 @@ export const removeNotificationTarget = defineRoute({
   method: "DELETE",
   path: "/api/v1/notification-targets/:targetId",
   access: "notifications:configure",
+  wholeOrganisation: true,
   summary: "Removes a target; its record of deliveries stays.",
   params: z.object({ targetId: notificationTargetId }),
   errors: [notificationErrors.target_not_found],
@@ -122,6 +125,7 @@ export const testNotificationTarget = defineRoute({
   method: "POST",
   path: "/api/v1/notification-targets/:targetId/test",
   access: "notifications:configure",
+  wholeOrganisation: true,
   summary: "Sends a test notice now and answers what came back.",
   params: z.object({ targetId: notificationTargetId }),
   reply: delivery,

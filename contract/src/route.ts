@@ -18,6 +18,8 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly path: `/${string}`;
   /** Who may: a permission, or one of `public`, `signedIn`, `device`. A route without one does not start. */
   readonly access: Access;
+  /** About the organisation as a whole: whoever acts in a part of it only is refused, whatever their role says. */
+  readonly wholeOrganisation?: true;
   /** One plain sentence for people. */
   readonly summary: string;
   readonly params?: Params;

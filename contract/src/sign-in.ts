@@ -133,6 +133,7 @@ export const makePasswordResetLink = defineRoute({
   method: "POST",
   path: "/api/v1/people/:personId/password-reset",
   access: "people:write",
+  wholeOrganisation: true,
   summary: "Makes a reset link for a member, shown once, where no mail is sent. Only for people who may no more than the caller.",
   params: z.object({ personId }),
   reply: z.object({

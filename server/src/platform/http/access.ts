@@ -63,6 +63,7 @@ export async function authorise(
       count(person);
       if (person === undefined) throw httpErrors.unauthenticated();
       if (route.access !== "signedIn" && !person.permissions.has(route.access)) throw httpErrors.forbidden({ permission: route.access });
+      if (route.wholeOrganisation === true && person.scope !== undefined) throw httpErrors.forbidden({ needs: "the whole organisation" });
       return person;
     }
   }

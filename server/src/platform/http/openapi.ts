@@ -77,6 +77,7 @@ function operationOf(route: Route): Json {
     summary: route.summary,
     tags: [tagOf(route)],
     "x-access": route.access,
+    ...(route.wholeOrganisation === true ? { "x-whole-organisation": true } : {}),
     security: securityOf(route.access),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
