@@ -55,7 +55,7 @@ export async function startIdentityProvider({ redirectUri }: { redirectUri: stri
         grant_types: ["authorization_code"],
       },
     ],
-    jwks: { keys: [privateJwk as never] },
+    jwks: { keys: [privateJwk] },
     findAccount: (_context, id) => ({ accountId: id, claims: async () => ({ sub: id, ...accounts.get(id) }) }),
     claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
     // As most providers do: what is asked for stands in the ID token.
