@@ -8,7 +8,7 @@ import { formatCount, formatExact } from "../../parts/format.ts";
 import { List } from "../../parts/list.tsx";
 import { useApi } from "../../roost.tsx";
 import type { AuditQuery } from "./audit-search.ts";
-import { actionWords, changesOf } from "./audit-words.ts";
+import { actionWords, changesOf, objectWords } from "./audit-words.ts";
 
 import styles from "./audit-list.module.css";
 
@@ -56,7 +56,7 @@ function Entry({ entry, onActor, onObject }: { readonly entry: AuditRecord } & P
             {actionWords(entry.action)}
             {entry.outcome === "refused" && <span className={styles.refused}>Refused</span>}
           </span>
-          <span className={styles.object}>{object.name ?? object.id}</span>
+          <span className={styles.object}>{objectWords(object)}</span>
           <span className={styles.who}>{actor.name}</span>
           <span className={styles.when}>
             <Age at={entry.at} />

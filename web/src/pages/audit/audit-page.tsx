@@ -4,7 +4,7 @@ import { addressOf } from "@roost/contract/client";
 import { getRouteApi } from "@tanstack/react-router";
 
 import { Chips, Filters, SearchField } from "../../parts/filters.tsx";
-import { DownloadIcon } from "../../parts/icons.tsx";
+import { CloseIcon, DownloadIcon } from "../../parts/icons.tsx";
 import { Page } from "../../parts/page.tsx";
 import { useMay } from "../../roost.tsx";
 import { AuditList } from "./audit-list.tsx";
@@ -71,27 +71,40 @@ export function AuditPage() {
       <Filters>
         <SearchField label="Who" value={search.actor ?? ""} onChange={(actor) => change({ actor: actor === "" ? undefined : actor })} />
         <SearchField
-          label="Action, such as role.changed or role."
+          label="Action: role.changed, or role."
           value={search.action ?? ""}
           onChange={(action) => change({ action: action === "" ? undefined : action })}
         />
-        <TextInput
-          className={styles.day}
-          type="date"
-          aria-label="From day"
-          value={search.from ?? ""}
-          max={search.to}
-          onChange={({ currentTarget: { value } }) => change({ from: value === "" ? undefined : value })}
-        />
-        <span className="quiet">to</span>
-        <TextInput
-          className={styles.day}
-          type="date"
-          aria-label="To day, inclusive"
-          value={search.to ?? ""}
-          min={search.from}
-          onChange={({ currentTarget: { value } }) => change({ to: value === "" ? undefined : value })}
-        />
+        <div className={styles.days}>
+          <TextInput
+            className={styles.day}
+            type="date"
+            aria-label="From day"
+            value={search.from ?? ""}
+            max={search.to}
+            onChange={({ currentTarget: { value } }) => change({ from: value === "" ? undefined : value })}
+          />
+          <span className="quiet">to</span>
+          <TextInput
+            className={styles.day}
+            type="date"
+            aria-label="To day, inclusive"
+            value={search.to ?? ""}
+            min={search.from}
+            onChange={({ currentTarget: { value } }) => change({ to: value === "" ? undefined : value })}
+          />
+        </div>
+        {search.object !== undefined && (
+          <Button
+            variant="default"
+            className={styles.only}
+            rightSection={<CloseIcon size={14} />}
+            onClick={() => change({ kind: undefined, object: undefined })}
+          >
+            Only {search.kind === undefined ? "" : `${search.kind.replaceAll("_", " ")} `}
+            {search.object}
+          </Button>
+        )}
         {Object.values(rest).some((value) => value !== undefined) && (
           <Button variant="subtle" onClick={() => void navigate({ search: search.of === undefined ? {} : { of: search.of } })}>
             Clear

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { actionWords, changesOf, faultSentence } from "./audit-words.ts";
+import { actionWords, changesOf, faultSentence, objectWords } from "./audit-words.ts";
 
 describe("words of the audit trail", () => {
   it("reads an action as words", () => {
@@ -21,6 +21,12 @@ describe("words of the audit trail", () => {
       { field: "roles", after: "viewer, admin" },
       { field: "limits", after: '{"a":1}' },
     ]);
+  });
+
+  it("names a thing by its name, else by its kind and id", () => {
+    expect(objectWords({ kind: "site", id: "1", name: "Hill" })).toBe("Hill");
+    expect(objectWords({ kind: "alarm_rule", id: "01a1fdf8-501c-711d-945f-9c3c67009502" })).toBe("alarm rule 01a1…9502");
+    expect(objectWords({ kind: "audit", id: "csv" })).toBe("audit csv");
   });
 
   it("names the place of a fault", () => {

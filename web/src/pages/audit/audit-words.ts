@@ -8,6 +8,13 @@ export function actionWords(action: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** The name of a thing; without one its kind and id, of a long id both ends. */
+export function objectWords({ kind, id, name }: AuditRecord["object"]): string {
+  if (name !== undefined) return name;
+  const short = /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? `${id.slice(0, 4)}…${id.slice(-4)}` : id;
+  return `${kind.replaceAll("_", " ")} ${short}`;
+}
+
 /** One field that changed. A side that is absent was not there. */
 export interface Change {
   readonly field: string;
