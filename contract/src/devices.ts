@@ -20,7 +20,7 @@ export const device = z.object({
   id: deviceId,
   organisationId,
   siteId: siteId.optional(),
-  /** Groups it belongs to, of those the caller may see. Absent: none. */
+  /** Groups it belongs to. Absent: none. */
   groupIds: z.array(deviceGroupId).optional(),
   name: z.string(),
   /** What kind of thing it is, as a kit's manifest names it; `generic` without a kit. */
@@ -147,7 +147,7 @@ export const changeDevice = defineRoute({
     name: name.optional(),
     heartbeatSeconds: z.number().min(1).max(86_400).optional(),
     siteId: siteId.nullable().optional(),
-    /** All it shall belong to, of the groups that the caller may see; in others it stays. */
+    /** All it shall belong to. */
     groupIds: groupIds.optional(),
   }),
   reply: device,

@@ -26,7 +26,8 @@ create index devices_site_id_idx on devices (site_id);
 
 create table device_group_members (
   group_id uuid not null references device_groups (id) on delete cascade,
-  device_id text not null references devices (id) on delete cascade,
+  -- At the end of the transaction: a device that somebody adds to their part of an organisation is in its groups before it is there.
+  device_id text not null references devices (id) on delete cascade deferrable initially deferred,
   organisation_id uuid not null,
   primary key (group_id, device_id)
 );
@@ -121,3 +122,66 @@ create table device_events (
 -- Two events of one type may happen at one instant; the same event sent twice is one.
 create unique index device_events_key on device_events (device_id, type, measured_at, md5(data::text));
 select protect_rows('device_events', 'device_id');
+
+-- Devices that went from one organisation to another. Each of the two keeps its own record.
+create table device_transfers (
+  id uuid primary key,
+  organisation_id uuid not null references organisations (id) on delete cascade,
+  direction text not null check (direction in ('out', 'in')),
+  -- No foreign key: the record stays when the device is removed, wherever it is by then.
+  device_id text not null,
+  device_name text not null,
+  state text not null check (state in ('offered', 'done', 'withdrawn')),
+  -- SHA-256 of 32 random bytes that were shown once.
+  code_hash bytea unique,
+  other_organisation text,
+  by_name text not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz,
+  settled_at timestamptz
+);
+create index device_transfers_organisation_id_idx on device_transfers (organisation_id, created_at desc);
+create index device_transfers_device_id_idx on device_transfers (device_id, settled_at);
+select protect_rows('device_transfers');
+
+-- Moves all that hangs on a device to an organisation: every table that names both, and every table that names an organisation and hangs on
+-- one of those by a foreign key. The schema itself is asked, so that a table made tomorrow cannot be forgotten. What stays behind is named
+-- here: places and groups of the giver, its record of transfers, and what it sent to its own people.
+create function roost_move_device(moved text, to_organisation uuid) returns bigint language plpgsql as $$
+declare
+  stays constant name[] := array['devices', 'device_group_members', 'device_transfers', 'deliveries', 'delivery_attempts'];
+  one record;
+  n bigint;
+  total bigint := 0;
+begin
+  for one in
+    with recursive tenant as (
+      select c.oid, c.relname from pg_class c
+      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> all (stays)
+        and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'organisation_id' and not a.attisdropped)
+    ), straight as (
+      select t.oid, case a.attname when 'device_id' then 'device_id = $2'
+        else 'device_key = (select d.key from devices d where d.id = $2)' end as rows
+      from tenant t join pg_attribute a on a.attrelid = t.oid and a.attname in ('device_id', 'device_key') and not a.attisdropped
+    ), reached as (
+      select s.oid, s.rows, array[s.oid] as way from straight s
+      union all
+      select t.oid, format('%I in (select p.%I from %s p where %s)', fk.attname, pk.attname, r.oid::regclass, r.rows), r.way || t.oid
+      from reached r
+      join pg_constraint f on f.confrelid = r.oid and f.contype = 'f' and array_length(f.conkey, 1) = 1
+      join tenant t on t.oid = f.conrelid and t.oid <> all (r.way) and not exists (select from straight s where s.oid = t.oid)
+      join pg_attribute fk on fk.attrelid = t.oid and fk.attnum = f.conkey[1]
+      join pg_attribute pk on pk.attrelid = r.oid and pk.attnum = f.confkey[1]
+    )
+    -- What hangs on others goes first, while they can still be told by where they are; the order does not matter to what is moved.
+    select r.oid::regclass as name, r.rows from reached r order by array_length(r.way, 1) desc
+  loop
+    execute format('update %s set organisation_id = $1 where %s and organisation_id is distinct from $1', one.name, one.rows)
+      using to_organisation, moved;
+    get diagnostics n = row_count;
+    total := total + n;
+  end loop;
+  return total;
+end
+$$;
+revoke execute on function roost_move_device from public;

@@ -67,7 +67,10 @@ function devicePrincipal(access: DeviceAccess, ingest: Pick<Ingest, "routeFor">)
   return {
     kind: "device",
     id,
-    organisationId: device.organisationId,
+    // It may be handed over while it is connected.
+    get organisationId() {
+      return device.organisationId;
+    },
     get revoked() {
       return access.ended;
     },

@@ -54,6 +54,14 @@ export function isInScope(scope: Scope | undefined, device: Placed): boolean {
   return scope.allow.every((parts) => isIn(parts, device)) && !isIn(scope.deny, device);
 }
 
+/**
+ * Says whether a site or group belongs to a scope by itself: a device that has no other place is in scope there. In it, people with a scope may
+ * put devices.
+ */
+export function isOwnPart(scope: Scope | undefined, kind: keyof Parts, id: string): boolean {
+  return scope === undefined || (scope.allow.every((parts) => parts[kind].includes(id)) && !scope.deny[kind].includes(id));
+}
+
 function isIn(parts: Parts, { siteId, groupIds }: Placed): boolean {
   return (siteId !== undefined && parts.siteIds.includes(siteId)) || parts.groupIds.some((id) => groupIds.has(id));
 }

@@ -1,5 +1,5 @@
 import type { Device, DeviceState } from "@roost/contract/devices";
-import type { DeviceId, OrganisationId, SiteId } from "@roost/contract/ids";
+import type { DeviceGroupId, DeviceId, OrganisationId, SiteId } from "@roost/contract/ids";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import type { Sql } from "../../platform/sql.ts";
@@ -11,6 +11,7 @@ interface DeviceRow {
   key: number;
   organisation_id: string;
   site_id: string | null;
+  group_ids: string[] | null;
   name: string;
   kind: string;
   state: DeviceState;
@@ -24,13 +25,14 @@ interface DeviceRow {
 }
 
 const columns = sql`d.id, d.key, d.organisation_id, d.site_id, d.name, d.kind, d.state, d.state_since, d.heartbeat_seconds,
-  d.firmware_version, d.attributes, d.created_at, d.claimed_at, d.last_seen_at`;
+  (select array_agg(g.group_id order by g.group_id) from device_group_members g where g.device_id = d.id) as group_ids, d.firmware_version, d.attributes, d.created_at, d.claimed_at, d.last_seen_at`;
 
 function deviceOf(row: DeviceRow): Device {
   return {
     id: row.id as DeviceId,
     organisationId: row.organisation_id as OrganisationId,
     ...(row.site_id === null ? {} : { siteId: row.site_id as SiteId }),
+    ...(row.group_ids === null ? {} : { groupIds: row.group_ids as DeviceGroupId[] }),
     name: row.name,
     kind: row.kind,
     state: row.state,
@@ -50,6 +52,7 @@ export interface NewDevice {
   readonly name: string;
   readonly kind: string;
   readonly heartbeatSeconds: number;
+  readonly siteId: string | undefined;
   readonly claimSecretSealed: Buffer | undefined;
   readonly hidden: boolean;
 }
@@ -57,8 +60,8 @@ export interface NewDevice {
 /** @returns `undefined` when the id is taken, by whomever. */
 export async function insertDevice(tx: Transaction, device: NewDevice): Promise<Device | undefined> {
   const [row] = await tx.query<DeviceRow>(sql`
-    insert into devices as d (id, organisation_id, name, kind, heartbeat_seconds, claim_secret_sealed, hidden)
-    values (${device.id}, ${device.organisationId}, ${device.name}, ${device.kind}, ${device.heartbeatSeconds},
+    insert into devices as d (id, organisation_id, name, kind, heartbeat_seconds, site_id, claim_secret_sealed, hidden)
+    values (${device.id}, ${device.organisationId}, ${device.name}, ${device.kind}, ${device.heartbeatSeconds}, ${device.siteId ?? null},
       ${device.claimSecretSealed ?? null}, ${device.hidden})
     on conflict (id) do nothing
     returning ${columns}`);
@@ -79,17 +82,25 @@ export async function lockDevice(tx: Transaction, organisationId: string, id: st
   return row === undefined ? undefined : { ...deviceOf(row), key: row.key };
 }
 
-export interface FleetFilter {
-  readonly q: string | undefined;
+/** What is listed and counted. */
+export interface FleetPart {
+  readonly q?: string | undefined;
+  readonly siteId?: string | undefined;
+  readonly groupId?: string | undefined;
+}
+
+export interface FleetFilter extends FleetPart {
   readonly state: DeviceState | undefined;
   readonly limit: number;
   /** Name and id of the last device of the page before. */
   readonly after: { readonly name: string; readonly id: string } | undefined;
 }
 
-function matching(organisationId: string, q: string | undefined): Sql {
+function matching(organisationId: string, { q, siteId, groupId }: FleetPart): Sql {
   const needle = q?.trim();
-  const all = sql`d.organisation_id = ${organisationId} and not d.hidden`;
+  const all = sql`d.organisation_id = ${organisationId} and not d.hidden
+    ${siteId === undefined ? sql`` : sql`and d.site_id = ${siteId}`}
+    ${groupId === undefined ? sql`` : sql`and exists (select from device_group_members g where g.device_id = d.id and g.group_id = ${groupId})`}`;
   if (needle === undefined || needle === "") return all;
   return sql`${all} and (position(lower(${needle}::text) in lower(d.name)) > 0 or position(lower(${needle}::text) in d.id) > 0)`;
 }
@@ -98,7 +109,7 @@ function matching(organisationId: string, q: string | undefined): Sql {
 export async function listDevicePage(db: Queryable, organisationId: string, filter: FleetFilter): Promise<Device[]> {
   const rows = await db.query<DeviceRow>(sql`
     select ${columns} from devices d
-    where ${matching(organisationId, filter.q)}
+    where ${matching(organisationId, filter)}
       ${filter.state === undefined ? sql`` : sql`and d.state = ${filter.state}`}
       ${filter.after === undefined ? sql`` : sql`and (lower(d.name), d.id) > (lower(${filter.after.name}::text), ${filter.after.id}::text)`}
     order by lower(d.name), d.id limit ${filter.limit + 1}`);
@@ -106,9 +117,9 @@ export async function listDevicePage(db: Queryable, organisationId: string, filt
 }
 
 /** How many devices are in each state; all states are there. */
-export async function countDevices(db: Queryable, organisationId: string, q?: string): Promise<Record<DeviceState, number>> {
+export async function countDevices(db: Queryable, organisationId: string, part: FleetPart = {}): Promise<Record<DeviceState, number>> {
   const rows = await db.query<{ state: DeviceState; n: number }>(sql`
-    select d.state, count(*)::int as n from devices d where ${matching(organisationId, q)} group by d.state`);
+    select d.state, count(*)::int as n from devices d where ${matching(organisationId, part)} group by d.state`);
   const counts = { waiting: 0, online: 0, offline: 0, revoked: 0 };
   for (const row of rows) counts[row.state] = row.n;
   return counts;
@@ -117,10 +128,11 @@ export async function countDevices(db: Queryable, organisationId: string, q?: st
 export async function updateDevice(
   tx: Transaction,
   id: string,
-  change: { name?: string | undefined; heartbeatSeconds?: number | undefined },
+  change: { name?: string | undefined; heartbeatSeconds?: number | undefined; siteId?: string | null | undefined },
 ): Promise<Device | undefined> {
   const [row] = await tx.query<DeviceRow>(sql`
     update devices d set name = coalesce(${change.name ?? null}, d.name),
+      site_id = ${change.siteId === undefined ? sql`d.site_id` : sql`${change.siteId}::uuid`},
       pace_seconds = case when ${change.heartbeatSeconds ?? null}::float8 is distinct from d.heartbeat_seconds
         and ${change.heartbeatSeconds ?? null}::float8 is not null then null else d.pace_seconds end,
       heartbeat_seconds = coalesce(${change.heartbeatSeconds ?? null}, d.heartbeat_seconds)

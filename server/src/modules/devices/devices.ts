@@ -21,6 +21,7 @@ import type { ClaimOutcome } from "./claims.ts";
 import { endCredentials, expireCredentials, findCredentialDevice, insertCredential, pruneCredentials } from "./credential-store.ts";
 import { hashSecret, looksLikeDeviceSecret, makeDeviceSecret } from "./credential.ts";
 import { makeDeviceId } from "./device-name.ts";
+import type { FleetPart } from "./device-store.ts";
 import {
   countDevices,
   deleteDevice,
@@ -34,10 +35,13 @@ import {
   updateDevice,
 } from "./device-store.ts";
 import { claimUriOf, labelSvg } from "./label.ts";
+import { joinGroups, leaveGroups } from "./place-store.ts";
+import { checkPlace, planPlace, settingsOf } from "./placement.ts";
+import type { DeviceChange } from "./placement.ts";
 import { createPresence } from "./presence-watch.ts";
 import { labelHostFor } from "./reach.ts";
 import type { Reach } from "./reach.ts";
-import { createRegistry } from "./registry.ts";
+import { createRegistry, placeFacts } from "./registry.ts";
 import type { DeviceAccess, DeviceIdentity } from "./registry.ts";
 import { deleteDeviceEvents, insertDeviceEvents, loadAttributes, mergeAttributes } from "./report-store.ts";
 import { loadRetained, retain } from "./retained-store.ts";
@@ -69,6 +73,8 @@ export interface AddDevice {
   readonly name?: string | undefined;
   readonly kind: string;
   readonly heartbeatSeconds: number;
+  readonly siteId?: string | undefined;
+  readonly groupIds?: readonly string[] | undefined;
 }
 
 const pruneEveryMs = 60_000;
@@ -117,24 +123,27 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
   async function insert(
     within: Database,
     whose: Whose,
-    { id, name, kind, heartbeatSeconds }: AddDevice,
+    { id, name, kind, heartbeatSeconds, siteId, groupIds = [] }: AddDevice,
     { hidden, claimSecret }: { hidden: boolean; claimSecret: Buffer | undefined },
   ): Promise<Device> {
     const deviceId = id?.toLowerCase() ?? makeDeviceId(name);
     const added = await within.transaction(async (tx) => {
+      if (!hidden) await checkPlace(tx, whose, undefined, { siteId, groupIds: new Set(groupIds) });
+      await joinGroups(tx, whose.organisationId, deviceId, groupIds);
       const device = await insertDevice(tx, {
         id: deviceId,
         organisationId: whose.organisationId,
         name: name ?? deviceId,
         kind,
         heartbeatSeconds,
+        siteId,
         claimSecretSealed: claimSecret === undefined ? undefined : seal.seal(claimSecret, claimSecretPurpose(deviceId)),
         hidden,
       });
       if (device === undefined) throw deviceErrors.already_exists({ id: deviceId });
       if (hidden) return device;
       await emit(tx, { organisationId: whose.organisationId, type: "device.added", nounId: deviceId });
-      await record(tx, whose, "device.added", device, undefined, { name: device.name, kind, heartbeatSeconds });
+      await record(tx, whose, "device.added", device, undefined, settingsOf(device));
       return device;
     });
     await reload([deviceId]);
@@ -192,8 +201,8 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
 
   const handler: FactHandler = {
     name: "devices.registry",
-    types: ["device.added", "device.claimed", "device.changed", "device.removed"],
-    handle: (fact) => reload([fact.nounId]),
+    types: placeFacts,
+    handle: (fact) => reload(fact.type.startsWith("device.") ? [fact.nounId] : registry.idsAt(fact.nounId)),
   };
 
   return {
@@ -235,7 +244,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
      * Adds a device with a claim secret that is shown once.
      *
      * @param hostHeader - By which name the person reached this installation: the label then names it too, if the certificate does.
-     * @throws {AppError} `devices.already_exists`
+     * @throws {AppError} `devices.already_exists`, `devices.unknown_place`, `devices.out_of_reach`
      */
     async add(whose: Whose, wanted: AddDevice, hostHeader?: string): Promise<{ device: Device; ticket: ClaimTicket }> {
       const secret = randomBytes(32);
@@ -245,17 +254,16 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
     /** Devices by name, case aside. @throws {AppError} `http.invalid` for a cursor of another list. */
     async list(
       whose: Within,
-      query: { q?: string | undefined; state?: DeviceState | undefined; limit: number; cursor?: string | undefined },
+      query: FleetPart & { state?: DeviceState | undefined; limit: number; cursor?: string | undefined },
     ): Promise<{ items: Device[]; next?: string; counts: Record<DeviceState, number> }> {
       const [name, id] = query.cursor === undefined ? [] : readCursor(query.cursor, ["text", "text"]);
       const [found, counts] = await Promise.all([
         listDevicePage(db.within(whose), whose.organisationId, {
-          q: query.q,
+          ...query,
           state: query.state,
-          limit: query.limit,
           after: name === undefined || id === undefined ? undefined : { name, id },
         }),
-        countDevices(db.within(whose), whose.organisationId, query.q),
+        countDevices(db.within(whose), whose.organisationId, query),
       ]);
       return { ...pageOf(found, query.limit, (last) => [last.name, last.id]), counts };
     },
@@ -267,10 +275,16 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
       if (device === undefined) throw deviceErrors.not_found({ deviceId: id });
       return device;
     },
-    /** @throws {AppError} `devices.not_found` */
-    change: (whose: Whose, id: string, change: { name?: string | undefined; heartbeatSeconds?: number | undefined }): Promise<Device> =>
+    /** Brings the memory up to date about one device; for what changes devices beside this face. */
+    reload: (id: string): Promise<void> => reload([id]),
+    /** @throws {AppError} `devices.not_found`, `devices.unknown_place`, `devices.out_of_reach` */
+    change: (whose: Whose, id: string, change: DeviceChange): Promise<Device> =>
       changeLocked(whose, id, async (tx, device) => {
-        const after = (await updateDevice(tx, id, change)) ?? device;
+        const { joins, leaves } = await planPlace(tx, whose, device, change);
+        await joinGroups(tx, whose.organisationId, id, joins);
+        const updated = (await updateDevice(tx, id, change)) ?? device;
+        await leaveGroups(tx, id, leaves);
+        const after = joins.length + leaves.length === 0 ? updated : ((await findDevice(tx, whose.organisationId, id)) ?? updated);
         await changed(tx, whose.organisationId, id, "settings");
         await record(tx, whose, "device.changed", after, settingsOf(device), settingsOf(after));
         return after;
@@ -378,6 +392,3 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
 export type Devices = ReturnType<typeof createDevices>;
 
 /** What people set of a device, for the record of changes. */
-function settingsOf({ name, kind, heartbeatSeconds, siteId }: Device): object {
-  return { name, kind, heartbeatSeconds, siteId };
-}

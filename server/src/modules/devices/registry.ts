@@ -51,6 +51,17 @@ export interface RegistryRow {
   }[];
 }
 
+/** Facts after which a device has to be looked at again: about the device itself, or a place where it may have been. */
+export const placeFacts: readonly string[] = [
+  "device.added",
+  "device.claimed",
+  "device.changed",
+  "device.transferred",
+  "device.removed",
+  "site.removed",
+  "device_group.removed",
+];
+
 interface KnownDevice extends DeviceIdentity {
   key: number;
   organisationId: string;
@@ -145,6 +156,9 @@ export function createRegistry({ clock }: { clock: Clock }) {
     find: (id: string): DeviceIdentity | undefined => byId.get(id),
     findByKey: (key: number): DeviceIdentity | undefined => byKey.get(key),
     ids: (): string[] => [...byId.keys()],
+    /** Those at a site or in a group. */
+    idsAt: (partId: string): string[] =>
+      [...byId.values()].filter((device) => device.siteId === partId || device.groupIds.has(partId)).map(({ id }) => id),
     /** @param secretHash - SHA-256 of the secret that was shown. */
     accessBySecret(deviceId: string, secretHash: Buffer): DeviceAccess | undefined {
       const credential = byHash.get(secretHash.toString("hex"));

@@ -54,7 +54,7 @@ export async function insertDeviceEvents(tx: Transaction, rows: readonly DeviceE
   if (rows.length === 0) return 0;
   const stored = await tx.query<{ id: string }>(sql`
     insert into device_events (id, organisation_id, device_id, type, data, measured_at, received_at)
-    select n.id, n.organisation_id, n.device_id, n.type, n.data, n.measured_at, n.received_at
+    select n.id, d.organisation_id, n.device_id, n.type, n.data, n.measured_at, n.received_at
     from unnest(${rows.map(() => newId())}::uuid[], ${rows.map((row) => row.organisationId)}::uuid[], ${rows.map((row) => row.deviceId)}::text[],
       ${rows.map((row) => row.type)}::text[], ${rows.map((row) => JSON.stringify(row.data))}::jsonb[],
       ${rows.map((row) => row.measuredAt.toISOString())}::timestamptz[], ${rows.map((row) => row.receivedAt.toISOString())}::timestamptz[])

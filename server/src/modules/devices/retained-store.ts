@@ -55,7 +55,7 @@ export async function retain(tx: Transaction, rows: readonly RetainRow[]): Promi
   // A device removed meanwhile keeps nothing; its row would break the whole batch.
   await tx.query(sql`
     insert into retained_messages (topic, device_id, organisation_id, payload, qos, properties, expires_at)
-    select n.topic, n.device_id, n.organisation_id, n.payload, n.qos, n.properties, n.expires_at
+    select n.topic, n.device_id, d.organisation_id, n.payload, n.qos, n.properties, n.expires_at
     from unnest(${kept.map((row) => row.topic)}::text[], ${kept.map((row) => row.deviceId)}::text[],
       ${kept.map((row) => row.organisationId)}::uuid[], ${kept.map((row) => row.payload)}::bytea[], ${kept.map((row) => row.qos)}::smallint[],
       ${kept.map((row) => (row.properties === undefined ? null : JSON.stringify(row.properties)))}::jsonb[],

@@ -27,7 +27,7 @@ export async function addRejects(tx: Transaction, rows: readonly RejectRow[]): P
   // Of a device that was removed meanwhile, what it did wrong is kept without it.
   await tx.query(sql`
     insert into ingest_rejects (id, organisation_id, device_id, code, topic, excerpt, count, minute_at, first_at, last_at)
-    select n.id, n.organisation_id, d.id, n.code, n.topic, n.excerpt, n.count, n.minute_at, n.first_at, n.last_at
+    select n.id, coalesce(d.organisation_id, n.organisation_id), d.id, n.code, n.topic, n.excerpt, n.count, n.minute_at, n.first_at, n.last_at
     from unnest(${rows.map((row) => newId(row.firstMs))}::uuid[], ${rows.map((row) => row.organisationId ?? null)}::uuid[],
       ${rows.map((row) => row.deviceId ?? null)}::text[], ${rows.map((row) => row.code)}::text[], ${rows.map((row) => row.topic)}::text[],
       ${rows.map((row) => row.excerpt)}::text[], ${rows.map((row) => row.count)}::integer[], ${rows.map((row) => at(row.minuteMs))}::timestamptz[],

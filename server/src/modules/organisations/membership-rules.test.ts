@@ -3,12 +3,11 @@ import type { Permission, Role } from "@roost/contract/permissions";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { isInScope } from "../../platform/tenancy.ts";
+import { isInScope, isOwnPart } from "../../platform/tenancy.ts";
 import type { Parts, Placed, Scope } from "../../platform/tenancy.ts";
 import {
   coversScope,
   leavesNoOwner,
-  ownParts,
   heldOf,
   plainTerms,
   refuseRole,
@@ -132,7 +131,7 @@ describe("the rules of memberships", () => {
     fc.assert(
       fc.property(scope, fc.constantFrom(...sites), (one, siteId) => {
         const stands = { siteId, groupIds: new Set<string>() };
-        expect(ownParts(one).has("siteIds", siteId)).toBe(isInScope(one, stands));
+        expect(isOwnPart(one, "siteIds", siteId)).toBe(isInScope(one, stands));
       }),
     );
   });

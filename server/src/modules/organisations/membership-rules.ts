@@ -142,10 +142,3 @@ export function refuseRole(by: Held, before: Iterable<Permission>, after: Iterab
 export function leavesNoOwner(before: Held, after: Held | undefined, owners: number): boolean {
   return before.role === "owner" && after?.role !== "owner" && owners <= 1;
 }
-
-/** What of sites and groups a scope names as its own: those in every one of its parts, less what is denied. `undefined`: all. */
-export function ownParts(scope: Scope | undefined): { has(kind: "siteIds" | "groupIds", id: string): boolean } {
-  return {
-    has: (kind, id) => scope === undefined || (scope.allow.every((parts) => parts[kind].includes(id)) && !scope.deny[kind].includes(id)),
-  };
-}

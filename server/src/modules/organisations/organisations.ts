@@ -24,7 +24,6 @@ import { createPlatformAdministration } from "./platform-administration.ts";
 import { settleGrant } from "./support-store.ts";
 import { createSupport } from "./support.ts";
 
-export { ownParts } from "./membership-rules.ts";
 export type { Held } from "./membership-rules.ts";
 
 export interface OrganisationsDeps {
@@ -77,8 +76,9 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
       if (found === undefined) throw organisationErrors.not_found();
       return found;
     },
-    /** @throws {AppError} `organisations.not_found`, `people.person_needed`, `http.forbidden` */
-    rename: (caller: PersonCaller, name: string): Promise<Organisation> => {
+    /** @throws {AppError} `organisations.not_found`, `http.forbidden` */
+    async rename(caller: PersonCaller, name: string): Promise<Organisation> {
+      if (caller.kind !== "person") throw httpErrors.forbidden();
       const object = { kind: "organisation", id: caller.organisationId, name };
       return act(caller, "organisation:write", { action: "organisation.renamed", object }, async (tx) => {
         const before = await findOrganisation(tx, caller.organisationId);

@@ -4,10 +4,9 @@ import type { DeviceGroup, Site } from "@roost/contract/organisations";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
-import { actorOf } from "../../platform/tenancy.ts";
+import { actorOf, isOwnPart } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
-import { ownParts } from "./membership-rules.ts";
 import { lockOrganisation } from "./organisation-store.ts";
 import * as store from "./place-store.ts";
 
@@ -27,11 +26,11 @@ export function createPlaces({ db, audit }: { db: Db; audit: Pick<Audit, "record
   function ownOf({ scope }: Within, kind: "siteIds" | "groupIds"): store.Own {
     if (scope === undefined) return undefined;
     const named = scope.allow.flatMap((parts) => parts[kind]);
-    return [...new Set(named)].filter((id) => ownParts(scope).has(kind, id));
+    return [...new Set(named)].filter((id) => isOwnPart(scope, kind, id));
   }
 
   function isSeen(whose: Within, kind: "siteIds" | "groupIds", place: { id: string; devices: number }): boolean {
-    return place.devices > 0 || ownParts(whose.scope).has(kind, place.id);
+    return place.devices > 0 || isOwnPart(whose.scope, kind, place.id);
   }
 
   const record = (tx: Transaction, whose: Whose, what: string, object: { id: string; name: string }, change: Change) => {

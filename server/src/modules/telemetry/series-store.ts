@@ -49,7 +49,7 @@ export async function insertSeries(
 ): Promise<void> {
   await db.query(sql`
     insert into series (device_key, organisation_id, metric, kind, unit, min, max)
-    select ${deviceKey}, ${organisationId}, w.metric, w.kind, w.unit, w.min, w.max
+    select ${deviceKey}, coalesce((select d.organisation_id from devices d where d.key = ${deviceKey}), ${organisationId}), w.metric, w.kind, w.unit, w.min, w.max
     from unnest(${wanted.map((one) => one.metric)}::text[], ${wanted.map((one) => one.kind)}::text[], ${wanted.map((one) => one.unit ?? "1")}::text[],
       ${wanted.map((one) => one.min ?? null)}::double precision[], ${wanted.map((one) => one.max ?? null)}::double precision[]) as w (metric, kind, unit, min, max)
     on conflict (device_key, metric) do nothing`);
