@@ -9,6 +9,7 @@ import pg from "pg";
 export interface TelemetryUnderTest {
   compact(options: { force?: boolean }): Promise<{ values: number }>;
   query(query: {
+    readonly within?: { readonly organisationId: string };
     deviceKey: number;
     metric: string;
     from: Date;
@@ -100,18 +101,20 @@ interface Db {
   close(): Promise<void>;
 }
 
+/** Whose everything is in a benchmark. */
+export const benchOrganisation = "01900000-0000-7000-8000-000000000000";
+
 /** Adds an organisation and devices with keys 1 to `devices`, each with the metrics; series keys count up device by device. */
 export async function addDevices(client: pg.Client, devices: number, metrics: readonly string[]): Promise<void> {
   await client.query("truncate organisations, devices, series restart identity cascade");
-  const organisationId = "01900000-0000-7000-8000-000000000000";
-  await client.query("insert into organisations (id, name, slug) values ($1, 'Bench', 'bench')", [organisationId]);
+  await client.query("insert into organisations (id, name, slug) values ($1, 'Bench', 'bench')", [benchOrganisation]);
   await client.query(
     "insert into devices (id, organisation_id, name, kind) select 'device-' || i, $1, 'Device', 'generic' from generate_series(1, $2::integer) i order by i",
-    [organisationId, devices],
+    [benchOrganisation, devices],
   );
   await client.query(
     "insert into series (device_key, organisation_id, metric) select d.key, $1, m.metric from devices d cross join unnest($2::text[]) with ordinality m (metric, i) order by d.key, m.i",
-    [organisationId, metrics],
+    [benchOrganisation, metrics],
   );
 }
 
