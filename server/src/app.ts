@@ -28,6 +28,8 @@ import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
 import { mountDevices } from "./modules/devices/device-routes.ts";
 import { createDevices } from "./modules/devices/devices.ts";
+import { mountTransfers } from "./modules/devices/transfer-routes.ts";
+import { createTransfers } from "./modules/devices/transfers.ts";
 import { mountFlags } from "./modules/flags/flag-routes.ts";
 import { createFlags } from "./modules/flags/flags.ts";
 import { createRolloutPlans } from "./modules/flags/rollout-plans.ts";
@@ -180,6 +182,9 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   });
   ends.push(() => devices.stop());
   await devices.start();
+  const transfers = createTransfers({ db, audit, organisations, devices, log });
+  ends.push(() => transfers.close());
+  transfers.start();
 
   const telemetry = createTelemetry({ db, audit, clock, log, describe: metricDescriptions(devices) });
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
@@ -238,7 +243,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const facts = createFactHub({ tellsOf });
   const dispatch = await createDispatch({
     db,
-    handlers: [...devices.handlers, ...alarms.handlers, ...notifications.handlers],
+    handlers: [...devices.handlers, ...transfers.handlers, ...alarms.handlers, ...notifications.handlers],
     observe: (fact) => {
       alarms.observe(fact);
       ingest.observe(fact);
@@ -310,6 +315,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   mountAuth(http.mount, auth);
   mountOrganisations(http.mount, organisations);
   mountDevices(http.mount, devices, fleetReads(telemetry, alarms));
+  mountTransfers(http.mount, transfers);
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
   mountIngest(http.mount, ingest);
   mountAlarms(http.mount, alarms);

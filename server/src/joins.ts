@@ -60,6 +60,9 @@ export function metricDescriptions(devices: Devices) {
   };
 }
 
+// A look at memory alone; what is open ends well within the 5 s in which access has to end.
+const lookMs = 1_000;
+
 /** Finds a device in memory: one that the caller may see. Hidden ones are not there. */
 export function deviceLookup(devices: Devices) {
   return {
@@ -68,6 +71,17 @@ export function deviceLookup(devices: Devices) {
       const device = devices.find(deviceId);
       if (!maySee(within, device)) throw deviceErrors.not_found({ deviceId });
       return device;
+    },
+    whileSeen(within: Within, deviceId: string, signal: AbortSignal): AbortSignal {
+      const gone = new AbortController();
+      const timer = setInterval(() => {
+        if (!maySee(within, devices.find(deviceId))) gone.abort();
+      }, lookMs);
+      timer.unref();
+      const both = AbortSignal.any([signal, gone.signal]);
+      if (both.aborted) clearInterval(timer);
+      else both.addEventListener("abort", () => clearInterval(timer), { once: true });
+      return both;
     },
   };
 }

@@ -9,6 +9,8 @@ import type { SeriesWithLatest, Telemetry } from "./telemetry.ts";
 /** What telemetry asks of devices: one device of an organisation. @throws {AppError} `devices.not_found` */
 export interface DeviceLookup {
   get(within: Within, deviceId: string): Promise<{ readonly key: number; readonly id: string }>;
+  /** Aborts with `signal`, and within 5 s when the device is no more to be seen: handed over, moved out of the scope, removed. */
+  whileSeen(within: Within, deviceId: string, signal: AbortSignal): AbortSignal;
 }
 
 function toSeries({ series, latest }: SeriesWithLatest): Series {
@@ -67,7 +69,7 @@ export function mountTelemetry(mount: Mount, telemetry: Telemetry, devices: Devi
   mount(streamTelemetry, async ({ params, query, caller, request }) => {
     const device = await devices.get(caller, params.deviceId);
     const lastEventId = request.headers["last-event-id"];
-    const signal = AbortSignal.any([request.signal, caller.signal]);
+    const signal = devices.whileSeen(caller, device.id, AbortSignal.any([request.signal, caller.signal]));
     const body = telemetry.stream({
       deviceKey: device.key,
       metrics: namesIn(query.metrics),
