@@ -1,3 +1,4 @@
+import { httpErrors } from "@roost/contract/errors";
 import { organisationErrors } from "@roost/contract/organisations";
 import type { Organisation } from "@roost/contract/organisations";
 import type { Permission } from "@roost/contract/permissions";
