@@ -277,7 +277,9 @@ const flagsRoute = createRoute({
 
 const flagRoute = createRoute({
   getParentRoute: () => signedInRoute,
-  path: "/flags/$key",
+  path: "/flag",
+  // Not a part of the path: a key may have a dot, and an address with one in its last part is a file's.
+  validateSearch: z.object({ key: z.string().max(64).catch("") }),
   component: lazyRouteComponent(() => import("./pages/flags/flag-page.tsx"), "FlagPage"),
 });
 

@@ -34,7 +34,7 @@ import { oneFlag } from "./questions.ts";
 
 import styles from "./flags.module.css";
 
-const route = getRouteApi("/signed-in/flags/$key");
+const route = getRouteApi("/signed-in/flag");
 
 type FlagWhole = RouteReply<typeof getFlag>;
 
@@ -44,7 +44,7 @@ export function FlagPage() {
 }
 
 function Loaded() {
-  const { key } = route.useParams();
+  const { key } = route.useSearch();
   const flag = useQuery(oneFlag(useApi().call, key));
   if (flag.data !== undefined) return <FlagView flag={flag.data} />;
   if (!flag.isError) return <PageWaiting />;

@@ -129,7 +129,7 @@ function FlagRow({ flag }: { readonly flag: Flag }) {
   return (
     <li className={styles.row}>
       <div className={styles.what}>
-        <Link to="/flags/$key" params={{ key: flag.key }} className="mono">
+        <Link to="/flag" search={{ key: flag.key }} className="mono">
           <strong>{flag.key}</strong>
         </Link>
         <span>{flag.about}</span>
@@ -153,7 +153,7 @@ export function FlagTags({ flag }: { readonly flag: Flag }) {
     <>
       {!flag.setting.enabled && flag.override === undefined && <span className={styles.killed}>Killed</span>}
       {flag.override !== undefined && <span className={styles.tag}>Set by the environment</span>}
-      {!flag.effect.active && <span className={styles.tag}>{flag.shipped ? "No effect yet" : "Your own"}</span>}
+      {!flag.effect.active && <span className={styles.tag}>{flag.shipped ? "No effect" : "Your own"}</span>}
       {flag.plans.some(({ state }) => state !== "draft") && <span className={styles.tag}>In a plan</span>}
       {flag.archivedAt !== undefined && <span className={styles.tag}>Archived</span>}
     </>
@@ -176,7 +176,7 @@ function AddFlag({ onClose }: { readonly onClose: () => void }) {
     mutationFn: (body: { key: string; type: FlagType; about: string; value: FlagValue }) => call(addFlag, { body }),
     onSuccess: async (flag) => {
       await queryClient.invalidateQueries({ queryKey: ["flags"] });
-      await navigate({ to: "/flags/$key", params: { key: flag.key } });
+      await navigate({ to: "/flag", search: { key: flag.key } });
     },
   });
   const submit = (event: SyntheticEvent) => {
