@@ -34,3 +34,16 @@ create table reseal_findings (
   primary key (table_name, column_name)
 );
 select close_rows('reseal_findings');
+
+-- What signs the session cookies of browsers, in versions: the newest signs, older ones verify until no cookie of theirs can be good any more.
+create table session_keys (
+  kid integer primary key,
+  -- Sealed with a data key; null once retired.
+  sealed bytea,
+  made_at timestamptz not null default now(),
+  made_by text not null,
+  -- Known to all servers by then.
+  current_at timestamptz not null,
+  retired_at timestamptz
+);
+select close_rows('session_keys');

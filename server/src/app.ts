@@ -221,6 +221,7 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
     columns: sealedColumns,
     configured: configuredSecrets(config),
     files: keyFiles(config, dataDir),
+    sessionKeys: auth.sessionKeys,
   });
   await secrets.observe();
 

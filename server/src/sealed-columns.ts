@@ -1,3 +1,5 @@
+import { sessionKeyPurpose } from "./modules/auth/session-keys.ts";
+import { providerPurpose } from "./modules/auth/sign-in-providers.ts";
 import { answerPurpose, claimSecretPurpose } from "./modules/devices/claims.ts";
 import { sealPurpose } from "./modules/notifications/deliverer.ts";
 import type { SealedColumn } from "./modules/secrets/secrets.ts";
@@ -10,7 +12,8 @@ import { sightingPurpose } from "./modules/secrets/secrets.ts";
 export const sealedColumns: readonly SealedColumn[] = [
   { table: "auth_keys", column: "sealed", key: [], purpose: () => "auth session signing key" },
   { table: "audit_keys", column: "sealed", key: [], purpose: () => "audit key" },
-  { table: "sign_in_providers", column: "sealed_secret", key: ["id"], purpose: ({ id }) => `sign-in provider:${String(id)}` },
+  { table: "sign_in_providers", column: "sealed_secret", key: ["id"], purpose: ({ id }) => providerPurpose(String(id)) },
+  { table: "session_keys", column: "sealed", key: ["kid"], purpose: ({ kid }) => sessionKeyPurpose(Number(kid)) },
   { table: "devices", column: "claim_secret_sealed", key: ["id"], purpose: ({ id }) => claimSecretPurpose(String(id)) },
   {
     table: "claims",

@@ -21,6 +21,7 @@ import type { Scope } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
 import * as store from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
+import type { Credential } from "./credentials.ts";
 import { createIdentityProviders } from "./identity-provider.ts";
 import { addMembership, chooseOrganisation, findMembership, listStandingSessions } from "./membership-store.ts";
 import { createPasskeys } from "./passkeys.ts";
@@ -33,6 +34,7 @@ import { createSecondFactor } from "./second-factor.ts";
 import type { BrowserSession } from "./second-factor.ts";
 import { createSessionKeeper } from "./session-keeper.ts";
 import type { FoundSession } from "./session-keeper.ts";
+import { createSessionKeys } from "./session-keys.ts";
 import { checkChosenCode, hashSetupCode, makeSetupCode } from "./setup-code.ts";
 import { actorOf, createSignInJournal } from "./sign-in-journal.ts";
 import { createSignInLibrary, sessionCookie } from "./sign-in-library.ts";
@@ -87,7 +89,13 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
   const isWeak = createWeakPasswordCheck();
   const publicUrl = config.ROOST_PUBLIC_URL;
   const library = createSignInLibrary({ db, log, hasher, signingKey, publicUrl, idleHours: config.ROOST_SESSION_IDLE_HOURS });
-  const credentialOf = ({ headers, isSecure }: CredentialRequest) => readCredential(headers, cookieNameFor(sessionCookie, isSecure));
+  const sessionKeys = await createSessionKeys({ db, seal, log, idleHours: config.ROOST_SESSION_IDLE_HOURS });
+  const credentialOf = ({ headers, isSecure }: CredentialRequest): Credential | undefined => {
+    const credential = readCredential(headers, cookieNameFor(sessionCookie, isSecure));
+    if (credential?.kind !== "session") return credential;
+    const signed = sessionKeys.read(credential.cookieValue);
+    return signed === undefined ? undefined : { kind: "session", cookieValue: signed.value, isOld: signed.isOld };
+  };
   const rights = createRights({ clock, log, recheck: (grants) => recheck(db, grants) });
   const keeper = createSessionKeeper({
     db,
@@ -98,15 +106,27 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
     onEnded: (sessionId) => rights.end("person", sessionId),
   });
   const journal = createSignInJournal({ db, audit, log });
-  const signIn = createSignIn({ db, library, keeper, journal, limits, log, signingKey });
+  const signIn = createSignIn({
+    db,
+    library,
+    sessionKeys,
+    keeper,
+    journal,
+    limits,
+    log,
+    signingKey,
+    idleHours: config.ROOST_SESSION_IDLE_HOURS,
+  });
   const passwords = createPasswords({ db, hasher, isWeak, keeper, journal, mail, publicUrl, limits, clock, log });
-  const secondFactor = createSecondFactor({ db, library, passwords, keeper, journal, signingKey, limits, log });
+  const secondFactor = createSecondFactor({ db, library, sessionKeys, passwords, keeper, journal, signingKey, limits, log });
   const passkeys = createPasskeys({ db, library, keeper, journal, publicUrl, limits, log });
   const identityProviders = createIdentityProviders({ egress, clock });
   const singleSignOn = createSingleSignOn({ db, library, identityProviders, journal, seal, publicUrl, clock, log });
   const providers = createSignInProviders({ db, identityProviders, audit, seal, redirectUri: callbackOf(publicUrl) });
   const cleanUp = setInterval(() => {
-    keeper.removeEnded().catch((error: unknown) => log.debug({ err: error }, "ended sessions could not be cleaned up"));
+    Promise.all([keeper.removeEnded(), sessionKeys.retire()]).catch((error: unknown) =>
+      log.debug({ err: error }, "ended sessions could not be cleaned up"),
+    );
   }, cleanUpMs);
   cleanUp.unref();
 
@@ -138,6 +158,8 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
     singleSignOn,
     providers,
     sessions: keeper,
+    /** The keys that sign the sessions of browsers, for their rotation. */
+    sessionKeys: sessionKeys.rotation,
     welcome: signIn.welcome,
     welcomeProgram: signIn.welcomeProgram,
     ownSession,
@@ -290,7 +312,11 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
       const right = await rights.find(key, async () => {
         const found = await keeper.find(credential, true);
         if (found === undefined) return undefined;
-        for (const cookie of found.cookies) request.addHeader("set-cookie", cookieLineFor(cookie, request.isSecure));
+        const own = found.cookies.some((cookie) => cookie.startsWith(`${sessionCookie}=`));
+        // One that an old key signed is good still, and gets its successor with the answer.
+        const anew = credential.kind === "session" && credential.isOld === true && !own ? [signIn.cookieAnew(credential.cookieValue)] : [];
+        for (const cookie of [...found.cookies, ...anew])
+          request.addHeader("set-cookie", cookieLineFor(sessionKeys.sign(cookie), request.isSecure));
         const membership = await findMembership(db, found.person.id, found.organisationId);
         if (membership === undefined) return undefined;
         return {
@@ -353,6 +379,7 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
 
     close(): void {
       clearInterval(cleanUp);
+      sessionKeys.close();
       rights.close();
     },
   };

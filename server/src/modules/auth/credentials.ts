@@ -5,8 +5,8 @@ export type Credential =
   | { readonly kind: "token"; readonly secret: string }
   /** A program's session. */
   | { readonly kind: "bearer"; readonly secret: string }
-  /** The session cookie's value, signature included, still percent-encoded. */
-  | { readonly kind: "session"; readonly cookieValue: string };
+  /** The session cookie's value, signature included, still percent-encoded. `isOld`: the key that signed it is being replaced. */
+  | { readonly kind: "session"; readonly cookieValue: string; readonly isOld?: boolean };
 
 const tokenForm = /^roost_pat_[A-Za-z0-9_-]{43}$/;
 const bearerForm = /^roost_ses_[A-Za-z0-9_-]{43}$/;

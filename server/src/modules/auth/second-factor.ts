@@ -14,6 +14,7 @@ import { cookieLineFor, hashSecret, unpackStep } from "./credentials.ts";
 import type { OwnSession, Passwords } from "./passwords.ts";
 import { claimCode, countRecoveryCodes } from "./second-factor-store.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
+import type { SessionKeys } from "./session-keys.ts";
 import type { SignInJournal } from "./sign-in-journal.ts";
 import { sessionCookie } from "./sign-in-library.ts";
 import type { SignInLibrary } from "./sign-in-library.ts";
@@ -24,6 +25,7 @@ import type { Proven } from "./sign-in.ts";
 export interface SecondFactorDeps {
   readonly db: Db;
   readonly library: SignInLibrary;
+  readonly sessionKeys: Pick<SessionKeys, "sign">;
   readonly passwords: Pick<Passwords, "confirm">;
   readonly keeper: SessionKeeper;
   readonly journal: SignInJournal;
@@ -39,7 +41,7 @@ export interface BrowserSession extends OwnSession {
 }
 
 /** The second factor: an authenticator app and recovery codes, over the library's plugin. */
-export function createSecondFactor({ db, library, passwords, keeper, journal, signingKey, limits, log }: SecondFactorDeps) {
+export function createSecondFactor({ db, library, sessionKeys, passwords, keeper, journal, signingKey, limits, log }: SecondFactorDeps) {
   const headersOf = ({ cookieValue }: BrowserSession, request?: CredentialRequest) => {
     const headers = request === undefined ? new Headers() : libraryHeaders(request);
     headers.set("cookie", `${sessionCookie}=${cookieValue}`);
@@ -101,7 +103,7 @@ export function createSecondFactor({ db, library, passwords, keeper, journal, si
       await giveBack();
       await claimCode(db, personId, hashSecret(`${personId}:${code}`));
       for (const line of headers.getSetCookie()) {
-        if (line.startsWith(`${sessionCookie}=`)) request.addHeader("set-cookie", cookieLineFor(line, request.isSecure));
+        if (line.startsWith(`${sessionCookie}=`)) request.addHeader("set-cookie", cookieLineFor(sessionKeys.sign(line), request.isSecure));
       }
       await journal.record(db, { by, personId, action: "second_factor.added" });
       log.info({ personId }, "a second factor was switched on");
@@ -118,7 +120,7 @@ export function createSecondFactor({ db, library, passwords, keeper, journal, si
         returnHeaders: true,
       });
       for (const line of headers.getSetCookie()) {
-        if (line.startsWith(`${sessionCookie}=`)) request.addHeader("set-cookie", cookieLineFor(line, request.isSecure));
+        if (line.startsWith(`${sessionCookie}=`)) request.addHeader("set-cookie", cookieLineFor(sessionKeys.sign(line), request.isSecure));
       }
       await journal.record(db, { by, personId, action: "second_factor.removed" });
       log.info({ personId }, "a second factor was switched off");

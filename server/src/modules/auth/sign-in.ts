@@ -15,6 +15,7 @@ import { findPerson, findSetup } from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, makeKnownBrowser, packStep, readCookie, readKnownBrowser, setCookieValue } from "./credentials.ts";
 import { findMembership, listMemberships } from "./membership-store.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
+import type { SessionKeys } from "./session-keys.ts";
 import type { SignInJournal } from "./sign-in-journal.ts";
 import { sessionCookie } from "./sign-in-library.ts";
 import type { SignInLibrary } from "./sign-in-library.ts";
@@ -23,11 +24,13 @@ import { challengeSeconds, stepCookies } from "./sign-in-plugins.ts";
 interface SignInDeps {
   readonly db: Db;
   readonly library: SignInLibrary;
+  readonly sessionKeys: Pick<SessionKeys, "sign">;
   readonly keeper: SessionKeeper;
   readonly journal: SignInJournal;
   readonly limits: Pick<RateLimits, "guess">;
   readonly log: Log;
   readonly signingKey: string;
+  readonly idleHours: number;
 }
 
 /** Somebody who proved who they are, with the session that the library opened for them. */
@@ -46,7 +49,7 @@ const browserCookie = "roost_browser";
 const attributes = "Path=/; HttpOnly; SameSite=Lax";
 
 /** Signing in by a password, and what every way in ends with. */
-export function createSignIn({ db, library, keeper, journal, limits, log, signingKey }: SignInDeps) {
+export function createSignIn({ db, library, sessionKeys, keeper, journal, limits, log, signingKey, idleHours }: SignInDeps) {
   function cookieOf({ headers, isSecure }: CredentialRequest, name: string): string | undefined {
     return typeof headers["cookie"] === "string" ? readCookie(headers["cookie"], cookieNameFor(name, isSecure)) : undefined;
   }
@@ -113,7 +116,7 @@ export function createSignIn({ db, library, keeper, journal, limits, log, signin
     const { person, organisationId } = await admit(proven, request);
     for (const name of [sessionCookie, stepCookies.trust]) {
       const line = proven.cookies.findLast((cookie) => cookie.startsWith(`${name}=`));
-      if (line !== undefined) request.addHeader("set-cookie", cookieLineFor(line, request.isSecure));
+      if (line !== undefined) request.addHeader("set-cookie", cookieLineFor(sessionKeys.sign(line), request.isSecure));
     }
     if (readKnownBrowser(cookieOf(request, browserCookie), signingKey, person.email) === undefined) {
       const mark = `${browserCookie}=${makeKnownBrowser(signingKey, person.email)}; Max-Age=${browserSeconds}; ${attributes}`;
@@ -140,6 +143,9 @@ export function createSignIn({ db, library, keeper, journal, limits, log, signin
     /** @throws {AppError} as `withCookie` */
     withBearer: async ({ username, password }: { username: string; password: string }, request: CredentialRequest): Promise<Bearer> =>
       welcomeProgram(await check({ email: username, password }, request, true), request),
+
+    /** A session's cookie once more, by the library's own name. It never outlives its session: that is looked up each time. */
+    cookieAnew: (cookieValue: string) => `${sessionCookie}=${cookieValue}; Max-Age=${Math.ceil(idleHours * 3_600)}; ${attributes}`,
 
     /** Takes the session's cookie out of the browser. */
     endedCookie: (isSecure: boolean) => cookieLineFor(`${sessionCookie}=; Max-Age=0; ${attributes}`, isSecure),

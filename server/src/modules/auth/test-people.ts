@@ -18,6 +18,7 @@ import { createLog } from "../../platform/log.ts";
 import { createMail } from "../../platform/mail.ts";
 import { createRateLimits } from "../../platform/rate-limits.ts";
 import { createSeal } from "../../platform/seal.ts";
+import type { Seal } from "../../platform/seal.ts";
 import type { ServerTls } from "../../platform/tls.ts";
 import { createAudit } from "../audit/audit.ts";
 import { mountAuth } from "./auth-routes.ts";
@@ -53,6 +54,7 @@ export interface Installation {
   readonly connection: pg.PoolConfig;
   readonly db: Db;
   readonly auth: Auth;
+  readonly seal: Seal;
   readonly code: string;
   readonly organisationId: string;
   /** Every line that was logged, at the finest level. */
@@ -120,6 +122,7 @@ export async function startInstallation({
     connection: database.connection,
     db,
     auth,
+    seal,
     code,
     organisationId,
     lines,
