@@ -160,13 +160,14 @@ begin
       where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> all (stays)
         and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'organisation_id' and not a.attisdropped)
     ), straight as (
-      select t.oid, case a.attname when 'device_id' then 'device_id = $2'
-        else 'device_key = (select d.key from devices d where d.id = $2)' end as rows
+      -- Names sort by "C" and texts as the database does, which need not be the same.
+      select t.oid, (case a.attname when 'device_id' then 'device_id = $2'
+        else 'device_key = (select d.key from devices d where d.id = $2)' end) collate "C" as rows
       from tenant t join pg_attribute a on a.attrelid = t.oid and a.attname in ('device_id', 'device_key') and not a.attisdropped
     ), reached as (
       select s.oid, s.rows, array[s.oid] as way from straight s
       union all
-      select t.oid, format('%I in (select p.%I from %s p where %s)', fk.attname, pk.attname, r.oid::regclass, r.rows), r.way || t.oid
+      select t.oid, format('%I in (select p.%I from %s p where %s)', fk.attname, pk.attname, r.oid::regclass, r.rows) collate "C", r.way || t.oid
       from reached r
       join pg_constraint f on f.confrelid = r.oid and f.contype = 'f' and array_length(f.conkey, 1) = 1
       join tenant t on t.oid = f.conrelid and t.oid <> all (r.way) and not exists (select from straight s where s.oid = t.oid)
