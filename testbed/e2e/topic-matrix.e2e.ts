@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { claim } from "../src/device.ts";
 import { printFigures } from "../src/figures.ts";
+import { markers } from "../src/matrix/stage.ts";
+import type { World } from "../src/matrix/stage.ts";
 import { filled, listen, subscribe, triedFilters } from "../src/matrix/topics.ts";
 import type { Listener } from "../src/matrix/topics.ts";
-import { createWorld, markers } from "../src/matrix/world.ts";
-import type { World } from "../src/matrix/world.ts";
+import { createWorld } from "../src/matrix/world.ts";
 import { pause, until } from "../src/waiting.ts";
 
 type Credentials = { username: string; password: string; clientId: string };

@@ -1,4 +1,4 @@
-import { rolePermissions } from "@roost/contract/permissions";
+import { platformPermissions, rolePermissions } from "@roost/contract/permissions";
 import type { Permission } from "@roost/contract/permissions";
 
 import type { MembershipTerms } from "./organisations.ts";
@@ -91,7 +91,7 @@ export const callers: readonly CallerTerms[] = [
     name: "platform administrator",
     kind: "person",
     organisation: "home",
-    permissions: rolePermissions.owner,
+    permissions: [...rolePermissions.owner, ...platformPermissions],
     isPlatformAdministrator: true,
     sees: ["home"],
   },

@@ -2,8 +2,9 @@ import { addAlarmRule } from "@roost/contract/alarms";
 import { addNotificationTarget } from "@roost/contract/notifications";
 
 import { claimBody } from "../device.ts";
+import { wholeOrganisation } from "./expectation.ts";
 import type { Expectations, Refusal } from "./expectation.ts";
-import { markers, organisationOf } from "./world.ts";
+import { markers, organisationOf } from "./stage.ts";
 
 const noDevice: Refusal = [404, "devices.not_found"];
 const noAlarm: Refusal = [404, "alarms.not_found"];
@@ -23,13 +24,21 @@ export const deviceExpectations: Expectations = {
     object: "device",
     absent: [422, "devices.unknown_place"],
     fresh: async (world, place) => ({ newDeviceId: `${markers[organisationOf[place]]}-new-${world.next()}` }),
-    body: (ids) => ({
+    body: (ids, _world, caller) => ({
       id: ids["newDeviceId"],
       name: "A device",
       heartbeatSeconds: 86_400,
       siteId: ids["siteId"],
-      groupIds: [ids["groupId"]],
+      // Who acts at one site names its groups neither.
+      ...(caller.name === "admin A of one site" ? {} : { groupIds: [ids["groupId"]] }),
     }),
+    except: [
+      {
+        when: ({ name }, place) => name === "admin A of one site" && place === "aSouth",
+        answer: [403, "devices.out_of_reach"],
+        why: "the place is there, and not theirs",
+      },
+    ],
   },
   getDevice: { object: "device", absent: noDevice, shows: (ids) => [id("deviceId")(ids)] },
   changeDevice: { object: "device", absent: noDevice, body: (ids) => ({ name: `${ids["word"]} device` }) },
@@ -115,14 +124,21 @@ export const deviceExpectations: Expectations = {
 
   listNotificationTargets: { object: "none", shows: (ids) => [id("targetId")(ids)] },
   addNotificationTarget: {
+    except: [wholeOrganisation],
     object: "none",
     body: (_ids, world) => ({ kind: "webhook", name: "A target", url: `${world.catcher.url}/more`, minSeverity: "critical" }),
     undo: async (world, _place, answer) => {
       await world.sql.query("delete from notification_targets where id = $1", [(JSON.parse(answer) as { id: string }).id]);
     },
   },
-  changeNotificationTarget: { object: "organisation", absent: noTarget, body: () => ({ minSeverity: "info" }) },
+  changeNotificationTarget: {
+    except: [wholeOrganisation],
+    object: "organisation",
+    absent: noTarget,
+    body: () => ({ minSeverity: "info" }),
+  },
   removeNotificationTarget: {
+    except: [wholeOrganisation],
     object: "organisation",
     absent: noTarget,
     fresh: async (world, place) => {
@@ -132,7 +148,7 @@ export const deviceExpectations: Expectations = {
       return { targetId: target.id };
     },
   },
-  testNotificationTarget: { object: "organisation", absent: noTarget },
+  testNotificationTarget: { except: [wholeOrganisation], object: "organisation", absent: noTarget },
   listDeliveries: {
     object: "none",
     shows: (ids) => [id("deliveryId")(ids)],

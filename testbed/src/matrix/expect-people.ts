@@ -2,7 +2,7 @@ import { addApiToken } from "@roost/contract/auth";
 
 import { peopleOnly } from "./expectation.ts";
 import type { Expectations } from "./expectation.ts";
-import { password } from "./world.ts";
+import { password } from "./stage.ts";
 
 /** People, sessions and tokens. */
 export const peopleExpectations: Expectations = {

@@ -1,7 +1,17 @@
 import { deviceExpectations } from "./expect-devices.ts";
 import { installationExpectations } from "./expect-installation.ts";
+import { organisationExpectations } from "./expect-organisations.ts";
 import { peopleExpectations } from "./expect-people.ts";
+import { platformExpectations } from "./expect-platform.ts";
+import { signInExpectations } from "./expect-sign-in.ts";
 import type { Expectations } from "./expectation.ts";
 
 /** A row for every operation there is; one without a row fails the run. */
-export const expectations: Expectations = { ...peopleExpectations, ...deviceExpectations, ...installationExpectations };
+export const expectations: Expectations = {
+  ...peopleExpectations,
+  ...signInExpectations,
+  ...organisationExpectations,
+  ...deviceExpectations,
+  ...platformExpectations,
+  ...installationExpectations,
+};

@@ -2,10 +2,10 @@ import type { Place } from "./callers.ts";
 import type { Expectation, Refusal } from "./expectation.ts";
 import { codeOf } from "./reference.ts";
 import type { Operation } from "./reference.ts";
+import { markers, organisationOf } from "./stage.ts";
+import type { Caller, Ids, World } from "./stage.ts";
 import { changedTables } from "./stored.ts";
 import type { WireAnswer } from "./wire.ts";
-import { markers, organisationOf } from "./world.ts";
-import type { Caller, Ids, World } from "./world.ts";
 
 /** One question of the matrix: who asks for what, and what has to come of it. */
 export interface Cell {
@@ -25,22 +25,33 @@ const home: Readonly<Record<"a" | "b" | "home", Place>> = { a: "aNorth", b: "b",
 /** Every cell of an operation. */
 export function cellsOf(operation: Operation, row: Expectation, world: World): Cell[] {
   return world.callers.flatMap((caller) =>
-    placesOf(row, caller).map((place) => ({ operation, row, caller, place, ...expectedOf(operation, row, caller, place) })),
+    placesOf(row, caller).map((place, index) => {
+      // Of what belongs to a person alone the first is their own, made for it; the rest is other people's, in their own organisation too.
+      const isOthers = row.object === "self" && index > 0;
+      return { operation, row, caller, place, ...expectedOf(operation, row, caller, { place, isOthers }) };
+    }),
   );
 }
 
 function placesOf(row: Expectation, caller: Caller): readonly Place[] {
   if (row.object === "device") return ["aNorth", "aSouth", "b", "home"];
+  if (row.object === "self") return [home[caller.organisation ?? "a"], "aNorth", "b", "home"];
   if (row.object === "organisation") return ["aNorth", "b", "home"];
   return [home[caller.organisation ?? "a"]];
 }
 
-function expectedOf(operation: Operation, row: Expectation, caller: Caller, place: Place): Pick<Cell, "expected" | "isAbsent"> {
+function expectedOf(
+  operation: Operation,
+  row: Expectation,
+  caller: Caller,
+  { place, isOthers }: { place: Place; isOthers: boolean },
+): Pick<Cell, "expected" | "isAbsent"> {
   const refused = refusalOf(operation.access, caller);
   if (refused !== undefined) return { expected: refused, isAbsent: false };
   const exception = row.except?.find(({ when }) => when(caller, place));
   if (exception !== undefined) return { expected: exception.answer, isAbsent: false };
-  if (row.object !== "none" && !isVisible(row, caller, place)) return { expected: row.absent ?? "done", isAbsent: true };
+  if (isOthers || (row.object !== "none" && row.object !== "self" && !isVisible(row, caller, place)))
+    return { expected: row.absent ?? "done", isAbsent: true };
   return { expected: row.always ?? "done", isAbsent: false };
 }
 
@@ -56,16 +67,20 @@ function isVisible(row: Expectation, caller: Caller, place: Place): boolean {
 }
 
 /** Asks, with the ids given in place of the standing ones. */
-export async function ask(world: World, cell: Cell, ids: Ids, query?: Readonly<Record<string, string>>): Promise<WireAnswer> {
+export async function ask(
+  world: World,
+  cell: Cell,
+  ids: Ids,
+  { query, headers = cell.caller.headers }: { query?: Readonly<Record<string, string>>; headers?: Readonly<Record<string, string>> } = {},
+): Promise<WireAnswer> {
   const { operation, row, caller } = cell;
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(ids[name] ?? `no-${name}`));
   const asked = new URLSearchParams({ ...row.query?.(ids), ...query }).toString();
   const body = row.body === undefined ? undefined : JSON.stringify(row.body(ids, world, caller));
-  const own = row.spendsSession === true && cell.expected === "done" ? await world.signInAgain(caller) : caller.headers;
   return caller.wire.send({
     method: operation.method,
     path: asked === "" ? path : `${path}?${asked}`,
-    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...own, ...row.headers },
+    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers, ...row.headers },
     body,
   });
 }
@@ -73,17 +88,38 @@ export async function ask(world: World, cell: Cell, ids: Ids, query?: Readonly<R
 /** What is wrong, once for all callers it is wrong for. */
 export function summarise(faults: readonly string[]): string {
   const groups = new Map<string, string[]>();
-  for (const fault of faults) {
+  for (const fault of faults.map(printable)) {
     const [who = "", ...what] = fault.split(": ");
     const [operation = "", caller] = who.split(" as ");
     const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
     const key = `${operation}: ${what
       .join(": ")
       .replaceAll(uuid, "…")
-      .replaceAll(/(quokka|wombat|numbat|absent)-[\w-]+/g, "…")}`;
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "…")
+      .replaceAll(/(?:quokka|wombat|numbat|absent|a-device|helper|potoroo)-[\w-]+/g, "…")}`;
     groups.set(key, [...(groups.get(key) ?? []), caller ?? ""]);
   }
   return [...groups].map(([what, who]) => `${what}\n      ${who.join(", ")}`).join("\n");
+}
+
+// What comes in an answer may be anything, an archive too.
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e\n…]/g, ".");
+}
+
+/** Operations that the reference tells of and nothing answers. */
+export async function findUnmounted(world: World, operations: readonly Operation[]): Promise<string[]> {
+  const asked = await Promise.all(
+    operations.map(async ({ id, method, path }) => {
+      const { status, body } = await world.wire.send({
+        method,
+        path: path.replaceAll(/\{\w+\}/g, "none"),
+        headers: { "x-forwarded-for": "192.0.2.7" },
+      });
+      return status === 404 && codeOf(body) === "http.not_found" ? [id] : [];
+    }),
+  );
+  return asked.flat();
 }
 
 /** All faults of the refused cells of an operation: each answer, absent and foreign alike, and nothing changed by any of them. */
@@ -96,7 +132,9 @@ export async function tryRefused(world: World, cells: readonly Cell[]): Promise<
       if (!cell.isAbsent) return found;
       const nothing = await ask(world, cell, world.absent);
       const [one, other] = [comparable(answer, world.places[cell.place]), comparable(nothing, world.absent)];
-      return one === other ? found : [...found, `${nameOf(cell)}: foreign and absent differ:\n    ${one}\n    ${other}`];
+      return one === other
+        ? found
+        : [...found, `${nameOf(cell)}: foreign and absent differ, ${one.slice(0, 160)} and ${other.slice(0, 160)}`];
     }),
   );
   const changed = changedTables(before, await world.stored.hashes());
@@ -110,8 +148,10 @@ export async function tryAllowed(world: World, cells: readonly Cell[], leaks: Le
     async (cell) => {
       const { row, place, caller } = cell;
       const standing = world.places[place];
-      const ids = row.fresh === undefined ? standing : { ...standing, ...(await row.fresh(world, place, caller)) };
-      const answer = await ask(world, cell, ids);
+      const headers = row.standIn === true ? await world.standIn(caller) : { ...caller.headers };
+      const own = row.spendsSession === true ? await world.signInAgain(caller) : headers;
+      const ids = row.fresh === undefined ? standing : { ...standing, ...(await row.fresh(world, place, caller, own)) };
+      const answer = await ask(world, cell, ids, { headers: own });
       const found = [...faultsOf(cell, answer, ids), ...leaks(cell, answer, [ids])];
       if (answer.status < 400) await row.undo?.(world, place, answer.body);
       const visible = row.object === "none" ? caller.sees : [place];
@@ -138,15 +178,15 @@ async function each<Item, Result>(items: readonly Item[], run: (item: Item) => P
 async function tryFilters(world: World, cell: Cell, leaks: LeakCheck): Promise<string[]> {
   const faults: string[] = [];
   for (const filter of cell.row.filters ?? []) {
-    const nothing = await ask(world, cell, world.absent, filter(world.absent));
+    const nothing = await ask(world, cell, world.absent, { query: filter(world.absent) });
     for (const place of ["aNorth", "aSouth", "b", "home"] as const) {
       const ids = world.places[place];
-      const answer = await ask(world, cell, ids, filter(ids));
+      const answer = await ask(world, cell, ids, { query: filter(ids) });
       faults.push(...leaks(cell, answer, [ids]));
       const isSeen = cell.caller.sees.includes(place);
       const [one, other] = [comparable(answer, ids), comparable(nothing, world.absent)];
       if (!isSeen && one !== other)
-        faults.push(`${nameOf(cell)} ${JSON.stringify(filter(ids))}: differs from absent:\n    ${one}\n    ${other}`);
+        faults.push(`${nameOf(cell)} ${JSON.stringify(filter(ids))}: differs from absent, ${one.slice(0, 160)} and ${other.slice(0, 160)}`);
       if (isSeen && one === other) faults.push(`${nameOf(cell)} ${JSON.stringify(filter(ids))}: finds nothing`);
     }
   }

@@ -1,8 +1,19 @@
 import type pg from "pg";
 
 // What changes by itself: the canary's readings, clocks of use, jobs, and the records of refusals themselves.
-const livingTables = new Set(["event_cursors", "schema_migrations", "claim_tries", "rate_limits", "throttles"]);
-const livingColumns = ["last_used_at", "last_seen_at", "state_since", "state", "pace_seconds", "updated_at", "moved_at"];
+const livingTables = /^(?:event_cursors|schema_migrations|claim_tries|rate_|throttle|audit_|secret_sightings|data_keys|flag_revision|hot_)/;
+const livingColumns = [
+  "last_used_at",
+  "last_seen_at",
+  "state_since",
+  "state",
+  "pace_seconds",
+  "updated_at",
+  "moved_at",
+  "last_asked_at",
+  "watched_at",
+  "watched_ms",
+];
 
 /** Reads what the database holds, behind the server's back. */
 export interface Stored {
@@ -21,14 +32,14 @@ export async function createStored(sql: pg.Client, { without = [] }: { without?:
      where t.table_schema = 'public' and t.table_type = 'BASE TABLE' group by t.table_name order by t.table_name`,
   );
   const isSamples = (table: string) => /^(?:sample|segment|chunk|series|presence)/.test(table);
-  const tables = rows.filter(({ table_name }) => !livingTables.has(table_name) && !isSamples(table_name));
+  const tables = rows.filter(({ table_name }) => !livingTables.test(table_name) && !isSamples(table_name));
   const watched = tables.filter(({ table_name }) => !without.includes(table_name));
   const dropped = livingColumns.map((column) => `'${column}'`).join(", ");
   return {
     async hashes() {
       const parts = watched.map(
         ({ table_name }) =>
-          `select '${table_name}' as name, (select md5(coalesce(string_agg(r, '' order by r), '')) from (select md5((to_jsonb(t) - array[${dropped}])::text) as r from "${table_name}" t) x) as hash`,
+          `select '${table_name}' as name, (select md5(coalesce(string_agg(r, '' order by r), '')) from (select md5((to_jsonb(t) - array[${dropped}])::text) as r from "${table_name}" t ${table_name === "memberships" ? "where t.expires_at is null or t.expires_at > now()" : ""}) x) as hash`,
       );
       const answer = await sql.query<{ name: string; hash: string }>(parts.join(" union all "));
       return new Map(answer.rows.map(({ name, hash }) => [name, hash]));

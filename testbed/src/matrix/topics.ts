@@ -1,7 +1,7 @@
 import { generate } from "mqtt-packet";
 
 import { RawMqtt } from "../raw-mqtt.ts";
-import type { World } from "./world.ts";
+import type { World } from "./stage.ts";
 
 /** A filter somebody tries, and who of them may: `token` stands for tokens that see the device named. */
 export interface TriedFilter {

@@ -15,64 +15,31 @@ import { startCatcher } from "../catchers.ts";
 import type { Catcher } from "../catchers.ts";
 import { claim } from "../device.ts";
 import { setUpAdministrator } from "../people.ts";
-import type { Administrator } from "../people.ts";
 import { createDataDir, startServer } from "../server-process.ts";
 import type { ServerProcess } from "../server-process.ts";
 import { until } from "../waiting.ts";
 import { callers as terms, customPermissions, limitedPermissions } from "./callers.ts";
 import type { CallerTerms, Place } from "./callers.ts";
 import { createArranger } from "./organisations.ts";
-import type { Arranger } from "./organisations.ts";
+import { markers, organisationOf, password } from "./stage.ts";
+import type { Caller, Ids, World } from "./stage.ts";
+import { addStanding } from "./standing.ts";
 import { createStored } from "./stored.ts";
-import type { Stored } from "./stored.ts";
 import { createWire } from "./wire.ts";
 import type { Wire } from "./wire.ts";
 
-/** What a request may name, by the names that paths have: `deviceId`, `alarmId`, … */
-export type Ids = Readonly<Record<string, string>>;
-
-export interface Caller extends CallerTerms {
-  /** From an address of its own, so that nobody's requests count as another's. */
-  readonly wire: Wire;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly email?: string;
-  readonly personId?: string;
-}
-
-/** Two organisations with people, devices, readings, alarms and notices, on a real server. */
-export interface World {
-  readonly server: ServerProcess;
-  readonly wire: Wire;
-  readonly sql: pg.Client;
-  readonly stored: Stored;
-  readonly arrange: Arranger;
-  readonly catcher: Catcher;
-  /** PEM of the installation's own authority. */
-  readonly ca: string;
-  readonly administrator: Administrator;
-  readonly callers: readonly Caller[];
-  readonly places: Readonly<Record<Place, Ids>>;
-  /** Ids of nothing. */
-  readonly absent: Ids;
-  as(name: string): Caller;
-  /** The owner of a place's organisation, by the contract. */
-  owner(place: Place): Call;
-  /** A new session of a person. */
-  signInAgain(caller: Caller): Promise<Record<string, string>>;
-  freshDevice(place: Place, options?: { claimed?: true }): Promise<Ids>;
-  next(): number;
-  close(): Promise<void>;
-}
-
-export const password = "a long walk to the coop at dawn";
 const words: Readonly<Record<Place, string>> = { aNorth: "quokka-north", aSouth: "quokka-south", b: "wombat-field", home: "numbat-field" };
-/** Words that stand in every name of an organisation's things. */
-export const markers = { a: "quokka", aSouth: "quokka-south", b: "wombat", home: "numbat" } as const;
-export const organisationOf = { aNorth: "a", aSouth: "a", b: "b", home: "home" } as const;
+// A matrix asks more in a minute than people do in a day. What the limits hold is another test's matter.
+const noLimits = ["everything", "anonymous", "welcome", "probes", "signIn", "looks", "changes", "apiKey", "device", "organisation"]
+  .map((name) => `${name}=1000000/min`)
+  .join(", ");
 
 export async function createWorld({ env = {} }: { env?: Readonly<Record<string, string>> } = {}): Promise<World> {
   const folder = createDataDir();
-  const server = await startServer({ dataDir: folder.dataDir, env: { ROOST_EGRESS_ALLOW: "127.0.0.1", ROOST_LOG_LEVEL: "warn", ...env } });
+  const server = await startServer({
+    dataDir: folder.dataDir,
+    env: { ROOST_EGRESS_ALLOW: "127.0.0.1", ROOST_LOG_LEVEL: "warn", ROOST_RATE_LIMITS: noLimits, ...env },
+  });
   const sql = new pg.Client({ host: server.ready.databaseSocketDir, user: "roost", database: "roost" });
   const catcher = await startCatcher();
   const wire = createWire(server.ready.url);
@@ -158,6 +125,20 @@ async function populate(
   const owners = { a: "owner A", b: "owner B", home: "platform administrator" } as const;
   const owner = (place: Place): Call => callOf(as(owners[organisationOf[place]]).headers);
 
+  async function addPerson(email: string, { organisation = "a", membership = { role: "owner" } }: CallerTerms): Promise<string> {
+    const personId = await arrange.person(email, email.split("@")[0] ?? email);
+    const { role, only, not, ...rest } = membership;
+    await arrange.membership(organisations[organisation], personId, {
+      role,
+      ...rest,
+      ...(only === undefined ? {} : { siteIds: [sites.aNorth] }),
+      ...(not === undefined ? {} : { deniedSiteIds: [sites.aSouth] }),
+      ...(role === "custom" ? { roleId: roles[organisation] } : {}),
+      expired: false,
+    });
+    return personId;
+  }
+
   async function addPeople(): Promise<void> {
     for (const [index, term] of terms.entries()) {
       if (term.kind !== "person") continue;
@@ -170,16 +151,7 @@ async function populate(
       }
       const organisation = term.organisation ?? "a";
       const email = `${term.name.toLowerCase().replaceAll(" ", "-")}@${markers[organisation]}.example`;
-      const personId = await arrange.person(email, `${term.name} ${markers[organisation]}`);
-      const { role = "viewer", only, not, ...rest } = term.membership ?? {};
-      await arrange.membership(organisations[organisation], personId, {
-        role,
-        ...rest,
-        ...(only === undefined ? {} : { siteIds: [sites.aNorth] }),
-        ...(not === undefined ? {} : { deniedSiteIds: [sites.aSouth] }),
-        ...(role === "custom" ? { roleId: roles[organisation] } : {}),
-        expired: false,
-      });
+      const personId = await addPerson(email, term);
       callers.push({ ...term, wire: own, email, personId, headers: await signedIn(own, email, index % 3 === 0) });
     }
   }
@@ -200,7 +172,7 @@ async function populate(
     };
   }
 
-  async function addPlace(place: Place): Promise<Ids> {
+  async function addPlace(place: Place): Promise<Record<string, string>> {
     const call = owner(place);
     const organisation = organisationOf[place];
     const device = await freshDevice(place, { claimed: true });
@@ -245,7 +217,6 @@ async function populate(
       siteId: sites[place],
       organisationId: organisations[organisation],
       roleId: roles[organisation],
-      personId: as(owners[organisation]).personId ?? "",
       targetId: target.id,
       ruleId: rule.id,
       alarmId,
@@ -258,7 +229,7 @@ async function populate(
   }
 
   await addPeople();
-  const places: Record<Place, Ids> = {
+  const places: Record<Place, Record<string, string>> = {
     aNorth: await addPlace("aNorth"),
     aSouth: await addPlace("aSouth"),
     b: await addPlace("b"),
@@ -290,11 +261,7 @@ async function populate(
   // In the order of the list, so that reports read alike.
   callers.sort((one, other) => terms.findIndex(({ name }) => name === one.name) - terms.findIndex(({ name }) => name === other.name));
 
-  const absentId = randomUUID();
-  const absent: Record<string, string> = Object.fromEntries(Object.keys(places.aNorth).map((name) => [name, absentId]));
-  absent["deviceId"] = `absent-${randomBytes(4).toString("hex")}`;
-  absent["metric"] = "temperature";
-  return {
+  const world: Omit<World, "close"> = {
     server,
     wire,
     sql,
@@ -305,12 +272,28 @@ async function populate(
     administrator,
     callers,
     places,
-    absent,
+    absent: {},
     as,
     owner,
     signInAgain: async (caller) =>
       caller.email === undefined ? { ...caller.headers } : signedIn(caller.wire, caller.email, "cookie" in caller.headers),
+    signIn: (email) => signedIn(wire, email, false),
+    async standIn(caller) {
+      if (caller.kind !== "person") return { ...caller.headers };
+      const email = `stand-in-${next()}@example.org`;
+      const personId = await addPerson(email, caller);
+      if (caller.isPlatformAdministrator === true) await sql.query("update people set platform_admin = true where id = $1", [personId]);
+      return { ...(await signedIn(caller.wire, email, "cookie" in caller.headers)), "x-email": email };
+    },
     freshDevice,
     next,
+  };
+  for (const place of ["aNorth", "aSouth", "b", "home"] as const) Object.assign(places[place], await addStanding(world, place));
+  const absentId = randomUUID();
+  const kept = new Set(["metric", "token", "code"]);
+  const absent = Object.entries(places.aNorth).map(([name, value]) => [name, kept.has(name) ? value : absentId]);
+  return {
+    ...world,
+    absent: { ...Object.fromEntries(absent), deviceId: `absent-${randomBytes(4).toString("hex")}`, key: "no-such-flag" },
   };
 }
