@@ -92,6 +92,8 @@ export function createDeliverer({
     const at = new Date(clock.nowMs());
     const startedMs = clock.monotonicMs();
     const result = await send(due).catch((error: unknown): AttemptResult => {
+      // Not the target's fault: while secrets are out of reach a notice waits, and no try of it is used up.
+      if (isAppError(error) && error.status === 503 && error.code.startsWith("secrets.")) throw error;
       if (isAppError(error)) return { code: error.code };
       log.error({ err: error, deliveryId: due.id }, "a notice could not be made");
       return { code: "http.internal" };
