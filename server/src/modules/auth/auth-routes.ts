@@ -17,9 +17,9 @@ export function mountAuth(mount: Mount, auth: Auth): void {
   mount(contract.chooseOrganisation, async ({ caller, body, request }) =>
     auth.chooseOrganisation(caller, credentials(request), body.organisationId),
   );
-  mount(contract.listApiTokens, async ({ caller }) => ({ items: await auth.listTokens(caller.organisationId) }));
-  mount(contract.addApiToken, async ({ caller, body }) => auth.addToken(caller, body));
-  mount(contract.removeApiToken, async ({ caller, params }) => auth.removeToken(caller, params.tokenId));
+  mount(contract.listApiTokens, async ({ caller }) => ({ items: await auth.tokens.list(caller.organisationId) }));
+  mount(contract.addApiToken, async ({ caller, body }) => auth.tokens.add(caller, body));
+  mount(contract.removeApiToken, async ({ caller, params }) => auth.tokens.remove(caller, params.tokenId));
 }
 
 function credentials(request: RequestFacts): CredentialRequest {

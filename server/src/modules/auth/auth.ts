@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import { authErrors } from "@roost/contract/auth";
-import type { ApiToken, Session } from "@roost/contract/auth";
+import type { Session } from "@roost/contract/auth";
 import type { Bearer } from "@roost/contract/auth";
 import { httpErrors } from "@roost/contract/errors";
 import type { Permission } from "@roost/contract/permissions";
@@ -42,8 +42,7 @@ import { createSignInProviders } from "./sign-in-providers.ts";
 import { createSignIn } from "./sign-in.ts";
 import { callbackOf, createSingleSignOn } from "./single-sign-on.ts";
 import * as tokens from "./token-store.ts";
-import { addApiToken, toApiToken } from "./tokens.ts";
-import type { NewToken } from "./tokens.ts";
+import { createTokens } from "./tokens.ts";
 
 export { membershipColumns, partsOf, toMembership } from "./membership-store.ts";
 export type { Membership, MembershipRow } from "./membership-store.ts";
@@ -158,6 +157,7 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
     singleSignOn,
     providers,
     sessions: keeper,
+    tokens: createTokens({ db, audit, log, onEnded: (tokenId) => rights.end("token", tokenId) }),
     /** The keys that sign the sessions of browsers, for their rotation. */
     sessionKeys: sessionKeys.rotation,
     welcome: signIn.welcome,
@@ -355,26 +355,6 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
     async getSession(caller: Omit<PersonCaller, "by">): Promise<Session> {
       const personId = caller.kind === "person" ? caller.id : (await tokens.listStandingTokens(db, [caller.id])).get(caller.id)?.personId;
       return signIn.describe(personId, caller.organisationId, caller.permissions);
-    },
-
-    /** Newest first; never secrets. */
-    async listTokens(organisationId: string): Promise<ApiToken[]> {
-      return (await tokens.listTokens(db, organisationId)).map(toApiToken);
-    },
-
-    /**
-     * Makes a token; its secret is answered here and never again.
-     *
-     * @throws {AppError} `http.forbidden` for permissions its maker does not hold, or when its maker is a token itself.
-     */
-    addToken: (caller: PersonCaller, input: NewToken): Promise<{ token: ApiToken; secret: string }> =>
-      addApiToken({ db, log }, caller, input),
-
-    /** @throws {AppError} `auth.token_not_found` */
-    async removeToken(caller: PersonCaller, tokenId: string): Promise<void> {
-      if (!(await tokens.removeToken(db, caller.organisationId, tokenId))) throw authErrors.token_not_found();
-      rights.end("token", tokenId);
-      log.info({ tokenId }, "an API token was taken away");
     },
 
     close(): void {

@@ -99,11 +99,12 @@ export async function addToken(
   return toToken(row);
 }
 
-export async function removeToken(db: Queryable, organisationId: string, tokenId: string): Promise<boolean> {
-  const rows = await db.query(
-    sql`delete from api_tokens t where t.organisation_id = ${organisationId} and t.id::text = ${tokenId} returning t.id`,
+/** @returns Its name; `undefined` where there is none. */
+export async function removeToken(tx: Queryable, organisationId: string, tokenId: string): Promise<string | undefined> {
+  const [row] = await tx.query<{ name: string }>(
+    sql`delete from api_tokens t where t.organisation_id = ${organisationId} and t.id::text = ${tokenId} returning t.name`,
   );
-  return rows.length > 0;
+  return row?.name;
 }
 
 export async function removeTokensOf(db: Queryable, organisationId: string, personId: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { authErrors } from "@roost/contract/auth";
 import type { ApiToken } from "@roost/contract/auth";
 import { httpErrors } from "@roost/contract/errors";
 import { apiTokenId, deviceGroupId, siteId } from "@roost/contract/ids";
@@ -6,8 +7,9 @@ import type { Permission } from "@roost/contract/permissions";
 import type { Db } from "../../platform/db.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Audit } from "../audit/audit.ts";
 import { hashSecret, makeTokenSecret } from "./credentials.ts";
-import { addToken } from "./token-store.ts";
+import * as store from "./token-store.ts";
 import type { StoredToken } from "./token-store.ts";
 
 export interface NewToken {
@@ -18,34 +20,73 @@ export interface NewToken {
   readonly expiresInDays: number;
 }
 
-/** Makes a token for a person; see the face. */
-export async function addApiToken(
-  { db, log }: { db: Db; log: Log },
-  caller: PersonCaller,
-  input: NewToken,
-): Promise<{ token: ApiToken; secret: string }> {
-  // A token that made tokens would outlive its own revocation.
-  if (caller.kind !== "person") throw httpErrors.forbidden();
-  const missing = input.permissions.filter((permission) => !caller.permissions.has(permission));
-  if (missing.length > 0) throw httpErrors.forbidden({ permissions: missing });
-  const secret = makeTokenSecret();
-  const stored = await addToken(db, {
-    organisationId: caller.organisationId,
-    personId: caller.id,
-    name: input.name,
-    permissions: [...new Set(input.permissions)],
-    parts:
-      input.siteIds === undefined && input.groupIds === undefined
-        ? undefined
-        : { siteIds: input.siteIds ?? [], groupIds: input.groupIds ?? [] },
-    secretHash: hashSecret(secret),
-    expiresInDays: input.expiresInDays,
-  });
-  log.info({ tokenId: stored.id, personId: caller.id }, "an API token was made");
-  return { token: toApiToken(stored), secret };
+export interface TokensDeps {
+  readonly db: Db;
+  readonly audit: Pick<Audit, "record">;
+  readonly log: Log;
+  /** Ends what a token has open in this process. */
+  readonly onEnded: (tokenId: string) => void;
 }
 
-export function toApiToken(stored: StoredToken): ApiToken {
+/** API tokens: for integrations, streams and MQTT. */
+export function createTokens({ db, audit, log, onEnded }: TokensDeps) {
+  return {
+    /** Newest first; never secrets. */
+    list: async (organisationId: string): Promise<ApiToken[]> => (await store.listTokens(db, organisationId)).map(toApiToken),
+
+    /**
+     * Makes a token; its secret is answered here and never again.
+     *
+     * @throws {AppError} `http.forbidden` for permissions its maker does not hold, or when its maker is a token itself.
+     */
+    async add(caller: PersonCaller, input: NewToken): Promise<{ token: ApiToken; secret: string }> {
+      // A token that made tokens would outlive its own revocation.
+      if (caller.kind !== "person") throw httpErrors.forbidden();
+      const missing = input.permissions.filter((permission) => !caller.permissions.has(permission));
+      if (missing.length > 0) throw httpErrors.forbidden({ permissions: missing });
+      const { organisationId, by } = caller;
+      const secret = makeTokenSecret();
+      const stored = await db.transaction(async (tx) => {
+        const added = await store.addToken(tx, {
+          organisationId,
+          personId: caller.id,
+          name: input.name,
+          permissions: [...new Set(input.permissions)],
+          parts:
+            input.siteIds === undefined && input.groupIds === undefined
+              ? undefined
+              : { siteIds: input.siteIds ?? [], groupIds: input.groupIds ?? [] },
+          secretHash: hashSecret(secret),
+          expiresInDays: input.expiresInDays,
+        });
+        const { permissions, parts, expiresAt } = added;
+        await audit.record(tx, {
+          organisationId,
+          by,
+          action: "api_token.added",
+          object: { kind: "api_token", id: added.id, name: added.name },
+          after: { permissions, ...parts, expiresAt },
+        });
+        return added;
+      });
+      log.info({ tokenId: stored.id, personId: caller.id }, "an API token was made");
+      return { token: toApiToken(stored), secret };
+    },
+
+    /** @throws {AppError} `auth.token_not_found` */
+    async remove({ organisationId, by }: PersonCaller, tokenId: string): Promise<void> {
+      await db.transaction(async (tx) => {
+        const name = await store.removeToken(tx, organisationId, tokenId);
+        if (name === undefined) throw authErrors.token_not_found();
+        await audit.record(tx, { organisationId, by, action: "api_token.removed", object: { kind: "api_token", id: tokenId, name } });
+      });
+      onEnded(tokenId);
+      log.info({ tokenId }, "an API token was taken away");
+    },
+  };
+}
+
+function toApiToken(stored: StoredToken): ApiToken {
   return {
     id: apiTokenId.parse(stored.id),
     name: stored.name,
