@@ -43,7 +43,13 @@ export function createPlanTurns({ write, audit }: { write: WriteFlag; audit: Pic
       if (isDeepStrictEqual(setting, flag.setting)) continue;
       flags.set(
         key,
-        await write(tx, flag, { what: "plan_step", by, setting, why: `${plan.shown.name}: ${step.name}`, planId: plan.shown.id }),
+        await write(tx, flag, {
+          what: "plan_step",
+          by,
+          setting,
+          why: by.kind === "system" ? step.name : `${plan.shown.name}: ${step.name}`,
+          planId: plan.shown.id,
+        }),
       );
     }
   }

@@ -23,6 +23,7 @@ import { formatExact } from "../../parts/format.ts";
 import { Page, Section } from "../../parts/page.tsx";
 import { PageWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay } from "../../roost.tsx";
+import { saySpan } from "./flag-words.ts";
 import { NotYours } from "./flags-page.tsx";
 import { PlanStateMark } from "./plan-state.tsx";
 import { PlanBar, PlanTimeline } from "./plan-timeline.tsx";
@@ -63,6 +64,12 @@ function PlanView({ plan, stale }: { readonly plan: PlanWhole; readonly stale: b
       <div className={styles.lead}>
         <p className={styles.now}>
           <PlanStateMark state={plan.state} />
+          {plan.state === "running" && (
+            <span>
+              Step {plan.step + 1} of {plan.steps.length},{" "}
+              <strong>{saySpan((plan.steps[plan.step]?.waitSeconds ?? 0) - plan.watchedSeconds)} left</strong>
+            </span>
+          )}
           {plan.state === "waiting" && <span>The wait of step {plan.step + 1} is over. Look at the gates, then decide.</span>}
           {plan.why !== undefined && <span className={styles.why}>{plan.why}</span>}
           {stale && <span className="quiet">What you see may be old: Roost does not answer.</span>}
