@@ -22,8 +22,10 @@ import type { Audit } from "../audit/audit.ts";
 import * as store from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, hashSecret, isTokenSecret, readCredential } from "./credentials.ts";
 import type { Credential } from "./credentials.ts";
+import { createFirstRun } from "./first-run.ts";
+import type { FirstAdministrator } from "./first-run.ts";
 import { createIdentityProviders } from "./identity-provider.ts";
-import { addMembership, chooseOrganisation, findMembership, listStandingSessions } from "./membership-store.ts";
+import { chooseOrganisation, findMembership, listStandingSessions } from "./membership-store.ts";
 import { createPasskeys } from "./passkeys.ts";
 import { findPasswordHash } from "./password-store.ts";
 import { createPasswordHasher, createWeakPasswordCheck } from "./password.ts";
@@ -35,7 +37,6 @@ import type { BrowserSession } from "./second-factor.ts";
 import { createSessionKeeper } from "./session-keeper.ts";
 import type { FoundSession } from "./session-keeper.ts";
 import { createSessionKeys } from "./session-keys.ts";
-import { checkChosenCode, hashSetupCode, makeSetupCode } from "./setup-code.ts";
 import { actorOf, createSignInJournal } from "./sign-in-journal.ts";
 import { createSignInLibrary, sessionCookie } from "./sign-in-library.ts";
 import { createSignInProviders } from "./sign-in-providers.ts";
@@ -81,8 +82,6 @@ const cleanUpMs = 300_000;
 
 /** People, their sessions and tokens. Tables must be there; the first organisation is made by `ensureFirstOrganisation`. */
 export async function createAuth({ db, config, audit, mail, egress, limits, clock, log, seal }: AuthDeps) {
-  const chosenCode = config.ROOST_SETUP_CODE?.reveal();
-  if (chosenCode !== undefined) checkChosenCode(chosenCode);
   const signingKey = await loadSigningKey(db, seal);
   const hasher = createPasswordHasher();
   const isWeak = createWeakPasswordCheck();
@@ -105,6 +104,7 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
     onEnded: (sessionId) => rights.end("person", sessionId),
   });
   const journal = createSignInJournal({ db, audit, log });
+  const firstRun = createFirstRun({ db, chosenCode: config.ROOST_SETUP_CODE?.reveal(), hasher, isWeak, journal, log });
   const signIn = createSignIn({
     db,
     library,
@@ -171,53 +171,13 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
       return { ...(await ownSession(caller, request)), cookieValue: credential.cookieValue };
     },
 
-    /**
-     * Makes the organisation "Home" at the first start, and a new set-up code at every start until one was used; the old one then ends.
-     *
-     * @returns The code to show, where Roost made one and has no administrator yet.
-     */
-    async ensureFirstOrganisation(): Promise<{ organisationId: string; setupCode?: string }> {
-      return db.transaction(async (tx) => {
-        await store.lockStart(tx);
-        const setup = await store.findSetup(tx);
-        const organisationId = setup?.organisationId ?? (await store.addFirstOrganisation(tx, "Home"));
-        if (setup?.isUsed === true) return { organisationId };
-        const setupCode = chosenCode ?? makeSetupCode();
-        await store.saveSetupCode(tx, hashSetupCode(setupCode));
-        return { organisationId, setupCode };
-      });
-    },
+    ensureFirstOrganisation: firstRun.ensureOrganisation,
+    isSetupNeeded: firstRun.isNeeded,
 
-    async isSetupNeeded(): Promise<boolean> {
-      return (await store.findSetup(db))?.isUsed !== true;
-    },
-
-    /**
-     * Makes the first administrator, owner of the first organisation, and signs in. Of two at once, one wins.
-     *
-     * @throws {AppError} `auth.already_set_up`, `auth.wrong_setup_code`, `auth.weak_password`
-     */
-    async setUp(
-      input: { code: string; email: string; password: string; name?: string | undefined },
-      request: CredentialRequest,
-    ): Promise<Session> {
-      const email = input.email.toLowerCase();
-      const codeHash = hashSetupCode(input.code);
-      if ((await store.findSetup(db))?.isUsed === true) throw authErrors.already_set_up();
-      // Before the costly hash, so that strangers without the code cost nothing.
-      if (!(await store.isSetupCode(db, codeHash))) throw authErrors.wrong_setup_code();
-      if (isWeak(input.password, [email, input.name ?? ""])) throw authErrors.weak_password();
-      const passwordHash = await hasher.hash(input.password);
-      await db.transaction(async (tx) => {
-        const organisationId = await store.useSetupCode(tx, codeHash);
-        if (organisationId === undefined) throw authErrors.already_set_up();
-        const personId = await store.addPerson(tx, { email, name: input.name ?? email.split("@")[0] ?? email, passwordHash });
-        if (personId === undefined) throw authErrors.already_set_up();
-        await addMembership(tx, organisationId, personId, "owner");
-        await store.saveFirstPerson(tx, personId);
-      });
-      log.info("the first administrator was set up");
-      return signIn.withCookie({ email, password: input.password }, request);
+    /** Makes the first administrator, and signs in. @throws {AppError} `auth.already_set_up`, `auth.wrong_setup_code`, `auth.weak_password` */
+    async setUp(input: FirstAdministrator, request: CredentialRequest): Promise<Session> {
+      await firstRun.setUp(input, request);
+      return signIn.withCookie(input, request);
     },
 
     /** @throws {AppError} `auth.wrong_credentials`, `http.too_many_requests` */
