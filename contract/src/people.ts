@@ -8,6 +8,7 @@ import { listOf, page } from "./paging.ts";
 import { permission, roles } from "./permissions.ts";
 import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
+import { signInErrors } from "./sign-in.ts";
 import { instant } from "./time.ts";
 
 /** One of the four that every organisation has, or `custom`: one that it made for itself. */
@@ -351,7 +352,7 @@ export const joinByInvitation = defineRoute({
   method: "POST",
   path: "/api/v1/invitations/join",
   access: "public",
-  summary: "Makes an account with an invitation, and signs in. For people without one.",
+  summary: "Makes an account with an invitation, and signs in. Who has one and belongs nowhere any more gives its password.",
   body: z.strictObject({
     token,
     /** Only where the invitation names none. */
@@ -361,5 +362,11 @@ export const joinByInvitation = defineRoute({
   }),
   reply: session,
   status: 201,
-  errors: [peopleErrors.invitation_ended, peopleErrors.invitation_for_another, peopleErrors.account_exists, authErrors.weak_password],
+  errors: [
+    peopleErrors.invitation_ended,
+    peopleErrors.invitation_for_another,
+    peopleErrors.account_exists,
+    authErrors.weak_password,
+    signInErrors.wrong_password,
+  ],
 });

@@ -149,6 +149,17 @@ describe("invitations", () => {
     expect(await outcome(join(last, "by-nobody@example.org"))).toBe(ended);
   });
 
+  it("who was taken out comes back with the password of their account, and with no other", async () => {
+    await house.welcome(owner, "back@example.org", { role: "viewer" });
+    await owner.call(removePerson, { params: { personId: await house.idOf("back@example.org") } });
+    expect(await outcome(house.visit("back@example.org"))).toBe("auth.wrong_credentials");
+    const token = await offer({ email: "back@example.org" });
+    const wrong = anybody()(joinByInvitation, { body: { token, name: "x", password: "another walk at noon" } });
+    expect(await outcome(wrong)).toBe("auth.wrong_password");
+    expect(await outcome(join(token))).toBe("done");
+    expect(await outcome(house.visit("back@example.org"))).toBe("done");
+  });
+
   it("by mail the link is in the mail alone, and proves the mailbox", async () => {
     const before = mailbox.caught.length;
     const made = await owner.call(addInvitation, { body: { role: "viewer", email: "mia@example.org", by: "mail" } });

@@ -18,7 +18,7 @@ import { allow } from "./acting.ts";
 import type { Act } from "./acting.ts";
 import * as store from "./invitation-store.ts";
 import type { StoredInvitation } from "./invitation-store.ts";
-import { countOwners, deleteMember, findMember, insertMember } from "./member-store.ts";
+import { belongsAnywhere, countOwners, deleteMember, findMember, insertMember } from "./member-store.ts";
 import { coversScope, refuseToGive, refuseToRemove } from "./membership-rules.ts";
 import type { Terms } from "./membership-rules.ts";
 import { lockOrganisation } from "./organisation-store.ts";
@@ -27,7 +27,7 @@ import { recorded, shownTerms, weigh } from "./people.ts";
 export interface InvitationsDeps {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
-  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "signIn">;
+  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "passwords" | "signIn">;
   readonly mail: Mail;
   readonly clock: Clock;
   readonly log: Log;
@@ -104,6 +104,22 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
     });
     log.info({ personId: taker.id, organisationId }, "an invitation was accepted");
     return found;
+  }
+
+  /** A new account, and its first membership: both or none. */
+  async function joinAnew(
+    found: StoredInvitation,
+    given: { token: string; email: string; name: string; password: string },
+    by: Omit<Actor, "kind" | "id" | "name">,
+  ): Promise<void> {
+    const { email, name } = given;
+    const passwordHash = await auth.hashNewPassword(given);
+    await db.transaction(async (tx) => {
+      // Whoever has a link that went by mail alone reads that mailbox.
+      const id = await auth.addPerson(tx, { email, name, passwordHash, isEmailVerified: found.byMail });
+      if (id === undefined) throw peopleErrors.account_exists();
+      await takeUp(tx, given.token, { id, email }, { kind: "person", id, name: email, ...by });
+    });
   }
 
   async function send(invitation: StoredInvitation, token: string): Promise<void> {
@@ -227,7 +243,8 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
     /**
      * Makes an account with an invitation, and signs in.
      *
-     * @throws {AppError} `people.invitation_ended`, `people.invitation_for_another`, `people.account_exists`, `auth.weak_password`
+     * @throws {AppError} `people.invitation_ended`, `people.invitation_for_another`, `people.account_exists`, `auth.weak_password`,
+     *   `auth.wrong_password` for the account of somebody who belongs nowhere
      */
     async join(
       given: { token: string; email?: string | undefined; name: string; password: string },
@@ -239,15 +256,14 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
       if (found.email !== undefined && asked !== undefined && asked !== found.email) throw peopleErrors.invitation_for_another();
       const email = found.email ?? asked;
       if (email === undefined) throw httpErrors.invalid({ faults: [{ path: "body.email", message: "The invitation names no address." }] });
-      if ((await store.findPersonByEmail(db, email)) !== undefined) throw peopleErrors.account_exists();
-      const passwordHash = await auth.hashNewPassword({ email, name: given.name, password: given.password });
-      await db.transaction(async (tx) => {
-        // Whoever has a link that went by mail alone reads that mailbox.
-        const account = { email, name: given.name, passwordHash, isEmailVerified: found.byMail };
-        const id = await auth.addPerson(tx, account);
-        if (id === undefined) throw peopleErrors.account_exists();
-        await takeUp(tx, given.token, { id, email }, { kind: "person", id, name: email, ...by });
-      });
+      const known = await store.findPersonByEmail(db, email);
+      // With an account they sign in and accept; who belongs nowhere (any more) cannot sign in, and shows here whose account it is.
+      if (known !== undefined && (await belongsAnywhere(db, known.id))) throw peopleErrors.account_exists();
+      if (known === undefined) await joinAnew(found, { ...given, email }, by);
+      else {
+        await auth.passwords.confirm(known.id, given.password);
+        await db.transaction((tx) => takeUp(tx, given.token, known, { kind: "person", id: known.id, name: email, ...by }));
+      }
       return auth.signIn({ email, password: given.password }, request);
     },
   };

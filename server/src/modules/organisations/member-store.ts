@@ -86,6 +86,13 @@ export async function listMembers(
   return rows.map(memberOf);
 }
 
+/** Whether somebody is let in by any organisation now. */
+export async function belongsAnywhere(db: Queryable, personId: string): Promise<boolean> {
+  const rows = await db.query(sql`
+    select from memberships m where m.person_id = ${personId} and (m.expires_at is null or m.expires_at > now()) limit 1`);
+  return rows.length > 0;
+}
+
 export async function countOwners(db: Queryable, organisationId: string): Promise<number> {
   const [row] = await db.query<{ n: number }>(
     sql`select count(*)::int as n from memberships m where m.organisation_id = ${organisationId} and m.role = 'owner'`,

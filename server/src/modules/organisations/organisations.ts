@@ -30,7 +30,7 @@ export type { Held } from "./membership-rules.ts";
 export interface OrganisationsDeps {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
-  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "removeTokensOf" | "signIn">;
+  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "passwords" | "removeTokensOf" | "signIn">;
   readonly mail: Mail;
   readonly clock: Clock;
   readonly log: Log;
