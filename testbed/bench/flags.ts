@@ -1,5 +1,6 @@
 // How long a flag takes to be asked: alone, behind rules, by shares, by OpenFeature; and until a change holds on another server.
 // node testbed/bench/flags.ts [--asks 2e6] [--changes 50]
+import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 
 import { openCluster, quantile } from "./store.ts";
@@ -36,9 +37,10 @@ interface OpenFeatureLibrary {
     getClient(domain: string): OpenFeatureClient;
   };
 }
-const library = new URL("../../server/node_modules/@openfeature/server-sdk/dist/esm/index.js", import.meta.url);
-const hoisted = new URL("../../node_modules/@openfeature/server-sdk/dist/esm/index.js", import.meta.url);
-const { OpenFeature } = (await import(library.href).catch(() => import(hoisted.href))) as OpenFeatureLibrary;
+// The server's library, which is none of the testbed's.
+const ofServer = createRequire(new URL("../../server/package.json", import.meta.url));
+const library = ofServer.resolve(["@openfeature", "server-sdk"].join("/"));
+const { OpenFeature } = (await import(library)) as OpenFeatureLibrary;
 
 const cluster = await openCluster();
 const store = await cluster.openStore("flags");

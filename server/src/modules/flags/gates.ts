@@ -119,8 +119,6 @@ export function createGates({ reads, clock }: { reads: GateReads; clock: Clock }
   };
 }
 
-export type Gates = ReturnType<typeof createGates>;
-
 function readingOf(gate: Extract<PlanGate, { kind: "metric" }>, first: Sample, last: Sample): readonly [number | undefined, string] {
   switch (gate.reading) {
     case "value":

@@ -103,6 +103,8 @@ export function createPlanTurns({ write, audit }: { write: WriteFlag; audit: Pic
       const { shown, progress } = locked;
       const turned = turnPlan(shown, progress, event);
       if (turned === undefined) throw planErrors.not_now({ state: progress.state, step: progress.step });
+      // A person is waited for, and the gates are open: nothing to write, second after second.
+      if (turned.acts.length === 0 && turned.progress.state === "waiting") return turned.progress;
       const plan = event.kind === "start" ? await hold(tx, locked) : locked;
       for (const act of turned.acts) {
         const step = act.kind === "apply" ? shown.steps[act.step] : undefined;
@@ -127,5 +129,3 @@ export function createPlanTurns({ write, audit }: { write: WriteFlag; audit: Pic
     },
   };
 }
-
-export type PlanTurns = ReturnType<typeof createPlanTurns>;
