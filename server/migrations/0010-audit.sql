@@ -20,6 +20,8 @@ create table audit_entries (
   correlation_id text,
   -- Over all of the above with the installation's audit key: a row that somebody else wrote is none of ours.
   mac bytea not null,
+  -- Set where somebody was erased: over the hash above, which the chain binds, and what stands in the row since.
+  erased_mac bytea,
   -- The chain takes rows up in this order, below the oldest transaction still open.
   xact_id xid8 not null default pg_current_xact_id()
 );

@@ -16,6 +16,8 @@ import { createChain } from "./chain.ts";
 import { createSigner } from "./checkpoint.ts";
 import { toStored } from "./entry.ts";
 import type { AuditEntry } from "./entry.ts";
+import type { AuditErasure } from "./erasing-store.ts";
+import { eraseFromTrail } from "./erasing.ts";
 import { createMacs } from "./mac.ts";
 import { createRetirement } from "./retirement.ts";
 import { createTrail } from "./trail.ts";
@@ -25,6 +27,7 @@ import { verifyTrail } from "./verify.ts";
 import type { VerifyProgress } from "./verify.ts";
 
 export type { AuditEntry } from "./entry.ts";
+export type { AuditErasure } from "./erasing-store.ts";
 
 export interface AuditDeps {
   readonly db: Db;
@@ -56,6 +59,9 @@ export function createAudit({ db, clock, log, key, witnessFile }: AuditDeps) {
      * @example await audit.record(tx, { organisationId, by: caller.by, action: "role.changed", object: { kind: "person", id }, before, after });
      */
     record,
+
+    /** Takes somebody's name out of the trail, which stays whole; answers of how many entries. See `erasing.ts`. */
+    erase: (tx: Queryable, erasure: AuditErasure): Promise<number> => eraseFromTrail(tx, macs, erasure),
 
     /** Begins to take entries up into the chain. */
     start: () => chain.start(),

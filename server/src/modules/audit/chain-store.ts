@@ -11,6 +11,8 @@ export interface Link extends LinkParts {
 /** An entry with the hash it was written with. */
 export interface SealedEntry extends StoredEntry {
   readonly mac: Buffer;
+  /** Set where names were taken out of it since; see `erasing.ts`. */
+  readonly erasedMac?: Buffer | null | undefined;
 }
 
 /** Where the chain ends, and up to where entries were taken up. */
@@ -40,7 +42,7 @@ export const entryColumns = trusted(`
   e.actor_kind as "actorKind", e.actor_id as "actorId", e.actor_name as "actorName", e.action,
   e.object_kind as "objectKind", e.object_id as "objectId", e.object_name as "objectName",
   e.before::text as "before", e.after::text as "after", e.outcome,
-  e.remote_address as "remoteAddress", e.user_agent as "userAgent", e.correlation_id as "correlationId", e.mac`);
+  e.remote_address as "remoteAddress", e.user_agent as "userAgent", e.correlation_id as "correlationId", e.mac, e.erased_mac as "erasedMac"`);
 
 /** Locks the chain for this transaction; `undefined` while another server is at it. */
 export async function lockHead(tx: Transaction): Promise<ChainHead | undefined> {

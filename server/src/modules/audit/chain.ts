@@ -6,7 +6,7 @@ import type { Witness } from "./audit-witness.ts";
 import * as store from "./chain-store.ts";
 import type { ChainHead, Checkpoint, Link } from "./chain-store.ts";
 import type { Signer } from "./checkpoint.ts";
-import { isSame } from "./mac.ts";
+import { isGenuine } from "./mac.ts";
 import type { Macs } from "./mac.ts";
 
 export interface ChainDeps {
@@ -40,7 +40,7 @@ export function createChain({ db, clock, log, macs, signer, witness }: ChainDeps
     let { position, mac } = head;
     for (const entry of waiting) {
       if (entry.isLinked) continue;
-      if (!isSame(macs.entry(entry), entry.mac)) {
+      if (!isGenuine(macs, entry)) {
         // Left out of the chain: verification names it.
         log.error({ entryId: entry.id }, "an audit entry was not written by this installation, or was altered since");
         continue;

@@ -19,11 +19,14 @@ export const beginning: Buffer = Buffer.alloc(32);
 /** Makes the keyed hashes of entries and links. Keys differ by purpose, so that one can never pass for the other. */
 export function createMacs(key: Buffer) {
   const entryKey = secretOf(key, "roost audit entry");
+  const erasedKey = secretOf(key, "roost audit erased entry");
   const linkKey = secretOf(key, "roost audit link");
   const retirementKey = secretOf(key, "roost audit retirement");
   const archiveKey = secretOf(key, "roost audit archive");
   return {
     entry: (entry: StoredEntry): Buffer => hmac(entryKey, entryText(entry)),
+    /** Of an entry out of which names were taken: what stands there now, bound to what was written. */
+    erased: (entry: StoredEntry, written: Buffer): Buffer => hmac(erasedKey, JSON.stringify([written.toString("hex"), entryText(entry)])),
     link: (link: LinkParts): Buffer =>
       hmac(
         linkKey,
@@ -47,6 +50,15 @@ export function createMacs(key: Buffer) {
   };
 }
 export type Macs = ReturnType<typeof createMacs>;
+
+/** Says whether an entry is the one that was written, or what this installation itself left of it when somebody was erased. */
+export function isGenuine(
+  macs: Macs,
+  entry: StoredEntry & { readonly mac: Buffer; readonly erasedMac?: Buffer | null | undefined },
+): boolean {
+  if (isSame(macs.entry(entry), entry.mac)) return true;
+  return entry.erasedMac !== null && entry.erasedMac !== undefined && isSame(macs.erased(entry, entry.mac), entry.erasedMac);
+}
 
 /** A key of its own for one purpose. */
 export function derive(key: Buffer, purpose: string): Buffer {

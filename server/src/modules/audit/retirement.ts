@@ -15,7 +15,7 @@ import { insertCheckpoint, lockHead, selectCheckpoints } from "./chain-store.ts"
 import type { SealedEntry } from "./chain-store.ts";
 import type { Signer } from "./checkpoint.ts";
 import type { AuditEntry } from "./entry.ts";
-import { isSame } from "./mac.ts";
+import { isGenuine, isSame } from "./mac.ts";
 import type { Macs } from "./mac.ts";
 import * as store from "./retirement-store.ts";
 import { createJudge } from "./verdict.ts";
@@ -75,7 +75,7 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
   async function step(organisationId: string | null, before: Date, isArchived: boolean, evidence: Set<string>): Promise<number> {
     return db.transaction(async (tx) => {
       const due = await store.lockDue(tx, { organisationId, before, limit: stepRows, skip: [...evidence] });
-      const good = due.filter((entry) => isSame(macs.entry(entry), entry.mac) && isSame(entry.mac, entry.linkedMac));
+      const good = due.filter((entry) => isGenuine(macs, entry) && isSame(entry.mac, entry.linkedMac));
       for (const entry of due) if (!good.includes(entry)) evidence.add(entry.id);
       const [first, last] = [good[0], good.at(-1)];
       if (first === undefined || last === undefined) return due.length;
@@ -204,5 +204,5 @@ export type Retirement = ReturnType<typeof createRetirement>;
 
 /** An entry to the letter, with its place and its hash: an archive can be checked as the trail can. */
 function archiveLine(entry: SealedEntry & { position: number }): string {
-  return `${JSON.stringify({ ...entry, mac: entry.mac.toString("hex"), linkedMac: undefined })}\n`;
+  return `${JSON.stringify({ ...entry, mac: entry.mac.toString("hex"), erasedMac: entry.erasedMac?.toString("hex"), linkedMac: undefined })}\n`;
 }

@@ -2,7 +2,7 @@ import type { AuditFault, AuditVerdict } from "@roost/contract/audit";
 
 import type { Checkpoint, Link, SealedEntry } from "./chain-store.ts";
 import type { Signer } from "./checkpoint.ts";
-import { beginning, isSame } from "./mac.ts";
+import { beginning, isGenuine, isSame } from "./mac.ts";
 import type { Macs } from "./mac.ts";
 
 /** What is wrong with one row, or with a stretch of the chain. */
@@ -119,8 +119,7 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
       return;
     }
     entries += 1;
-    const own = macs.entry(entry);
-    const isWritten = isSame(own, entry.mac) && (!isGood || isSame(own, link.entryMac));
+    const isWritten = isGenuine(macs, entry) && (!isGood || isSame(entry.mac, link.entryMac));
     if (!isWritten) blame({ kind: "edited", position, entryId, organisationId: isGood ? organisationId : entry.organisationId });
   }
 
@@ -146,7 +145,7 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
 
     /** An entry without a link. `isWaiting`: the chain has not come to it yet. */
     stray(entry: SealedEntry, isWaiting: boolean): void {
-      if (!isSame(macs.entry(entry), entry.mac)) {
+      if (!isGenuine(macs, entry)) {
         blame({ kind: "inserted", entryId: entry.id, organisationId: entry.organisationId });
       } else if (isWaiting) {
         waiting += 1;

@@ -1,5 +1,6 @@
 import type { Db, Queryable } from "../../platform/db.ts";
 import { sql } from "../../platform/sql.ts";
+import type { Audit } from "../audit/audit.ts";
 import { shares } from "./personal-map.ts";
 import type { DeviceSubject, PersonSubject, TableShare } from "./personal-map.ts";
 import {
@@ -17,11 +18,14 @@ import type { RunningErasure, Sought } from "./personal-store.ts";
 /** What a step did; `wait`: it is not its time yet, try again later. */
 type Done = { readonly place: string; readonly how: "deleted" | "anonymised"; readonly rows: number } | "wait";
 
+/** Takes somebody's name out of the audit trail; answers of how many entries. */
+type EraseFromTrail = Audit["erase"];
+
 /** One step of an erasure: one transaction that may be cut off and done again. */
 interface Step {
   /** Where it waits, all begins anew. */
   readonly isCheck?: true;
-  run(tx: Queryable, erasure: RunningErasure): Promise<Done | undefined>;
+  run(tx: Queryable, erasure: RunningErasure, eraseFromTrail: EraseFromTrail): Promise<Done | undefined>;
 }
 
 /** What stands in place of somebody who was erased: tells them apart, and names nobody. */
@@ -49,6 +53,26 @@ function deviceOf({ subjectId, deviceKey, organisationId }: RunningErasure): Dev
   return { id: subjectId, key: deviceKey ?? -1, organisationId };
 }
 
+/** What stays in the audit trail and its archives names nobody. */
+function trailStep(ownerOf: (erasure: RunningErasure) => string | null): Step {
+  return {
+    run: async (tx, erasure, eraseFromTrail) => {
+      const { subject, subjectId, sought } = erasure;
+      const owner = ownerOf(erasure);
+      // What belongs to no organisation goes on while the account does.
+      if (owner === null && (await whyAccountStays(tx, subjectId)) !== undefined) return undefined;
+      const rows = await eraseFromTrail(tx, {
+        organisationId: owner,
+        subject,
+        id: subjectId,
+        words: [sought.email, sought.name].filter((word) => word !== undefined && word.length >= shortestName) as string[],
+        pseudonym: subject === "person" ? pseudonymOf(subjectId) : "erased device",
+      });
+      return { place: "audit_entries", how: "anonymised", rows };
+    },
+  };
+}
+
 const personSteps: readonly Step[] = [
   ...shares
     .filter((share) => share.person?.erase === "delete")
@@ -59,6 +83,8 @@ const personSteps: readonly Step[] = [
       },
     })),
   ...shares.filter((share) => share.words !== undefined).map(nameStep),
+  trailStep(({ organisationId }) => organisationId),
+  trailStep(() => null),
   ...shares
     .filter((share) => share.account?.erase === "delete")
     .map((share): Step => ({
@@ -96,6 +122,7 @@ const deviceSteps: readonly Step[] = [
         return { place: share.table, how: "deleted", rows: await deleteRows(tx, share.table, rows) };
       },
     })),
+  trailStep(({ organisationId }) => organisationId),
   {
     isCheck: true,
     // What was under way while the device went: a batch that was being committed, hours that were being compacted.
@@ -130,7 +157,12 @@ const keptSentences = (subject: "person" | "device") =>
  *
  * @returns The erasure when this call ended it.
  */
-export async function runErasure(db: Db, id: string, signal: AbortSignal): Promise<RunningErasure | undefined> {
+export async function runErasure(
+  db: Db,
+  eraseFromTrail: EraseFromTrail,
+  id: string,
+  signal: AbortSignal,
+): Promise<RunningErasure | undefined> {
   // Not of the pool: what is deleted may take longer than a request may.
   const client = await db.connect("roost erasure");
   const tx: Queryable = { query: async (statement) => (await client.query(statement.text, [...statement.values])).rows };
@@ -150,7 +182,7 @@ export async function runErasure(db: Db, id: string, signal: AbortSignal): Promi
         await client.query("commit");
         return erasure;
       }
-      const done = await step.run(tx, erasure);
+      const done = await step.run(tx, erasure, eraseFromTrail);
       // What came up behind the steps that are done is looked for again, from the first of them.
       const next = done !== "wait" ? erasure.step + 1 : step.isCheck === true ? 0 : erasure.step;
       await noteStep(tx, id, next, done === "wait" ? undefined : done);

@@ -58,7 +58,7 @@ function platformWords(table: string, about: string, by: string, ...more: readon
     about,
     words: [by, ...more],
     isPlatforms: true,
-    withheld: table === "data_keys" ? ["wrapped"] : [],
+    withheld: table === "data_keys" ? ["wrapped"] : table === "session_keys" ? ["sealed"] : [],
     account: { rows: ({ email }) => sql`lower(t.${identifier(by)}) = lower(${email ?? null}::text)`, erase: "name" },
   };
 }
@@ -174,6 +174,15 @@ export const shares: readonly TableShare[] = [
     about: "When somebody tried to claim the device in the last minutes.",
     device: { rows: device, erase: "delete", notExported: "Gone after a minute." },
   },
+  {
+    table: "device_transfers",
+    about: "Offers of the device to another organisation, and takings over.",
+    withheld: ["code_hash"],
+    words: ["by_name"],
+    person: { rows: (s) => sql`${here(s)} and lower(t.by_name) = lower(${s.email ?? null}::text)`, erase: "name" },
+    // The other organisation keeps its own record.
+    device: { rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`, erase: "delete" },
+  },
   { table: "device_group_members", about: "Groups the device belongs to.", device: { rows: device, erase: "delete" } },
   { table: "alarm_rules", about: "Limits set for the device's values.", device: { rows: device, erase: "delete" } },
   {
@@ -202,22 +211,22 @@ export const shares: readonly TableShare[] = [
   {
     table: "audit_entries",
     about: "Who did what: the person to anything, anybody to the person or the device.",
-    withheld: ["mac"],
+    withheld: ["mac", "erased_mac"],
     account: {
       rows: (s) => sql`t.organisation_id is null and (t.actor_id = ${s.id} or (t.object_kind = 'person' and t.object_id = ${s.id}))`,
       erase: "keep",
-      why: "The audit trail is proof and cannot be changed; entries age out by its own retention.",
+      why: "The audit trail says what was done, when, and by which id; names, addresses and programs are taken out of it.",
     },
     person: {
       rows: (s) => sql`${here(s)} and (t.actor_id = ${s.id} or (t.object_kind = 'person' and t.object_id = ${s.id}))`,
       erase: "keep",
-      why: "The audit trail is proof and cannot be changed; entries age out by its own retention.",
+      why: "The audit trail says what was done, when, and by which id; names, addresses and programs are taken out of it.",
     },
     device: {
       rows: (s) =>
         sql`${here(s)} and ((t.object_kind = 'device' and t.object_id = ${s.id}) or (t.actor_kind = 'device' and t.actor_id = ${s.id}))`,
       erase: "keep",
-      why: "The audit trail says that the device was here and who did what to it; entries age out by its own retention.",
+      why: "The audit trail says that the device was here and who did what to it; what it was called is taken out.",
     },
   },
   {
@@ -307,6 +316,7 @@ export const shares: readonly TableShare[] = [
   platformWords("rollout_plans", "Rollout plans the person made.", "created_by", "why"),
   platformWords("rollout_entries", "What the person did with rollout plans.", "by", "why"),
   platformWords("data_keys", "Keys of the installation the person had made; not the keys.", "made_by"),
+  platformWords("session_keys", "Keys of sessions the person had made; not the keys.", "made_by"),
   {
     table: "people",
     about: "The account: name, e-mail address, since when.",

@@ -53,6 +53,18 @@ describe("personal data", () => {
     const reach = () => {
       throw new Error("Nobody asks for the way here.");
     };
+    for (const person of [home.lee, home.kim]) {
+      const { by } = callerOf(person, home.coop, "viewer");
+      const object = { kind: "device", id: home.deviceId, name: "Teddy" };
+      await audit.record(db, {
+        organisationId: home.coop,
+        by,
+        action: "device.changed",
+        object,
+        after: { name: "Teddy", contact: person.email },
+      });
+    }
+    await db.query(sql`delete from audit_entries where mac = '\\x00'`);
     devices = createDevices({ db, seal: createSeal(randomBytes(32)), clock: systemClock, log, audit, reach });
     await devices.start();
     const telemetry = createTelemetry({ db, clock: systemClock, log, audit });
@@ -133,7 +145,7 @@ describe("personal data", () => {
     }
     expect(rowsIn(files, "account/people.json")).toMatchObject([{ email: home.kim.email, name: home.kim.name }]);
     expect(rowsIn(files, "account/sessions.json")).toMatchObject([{ ip_address: "203.0.113.77" }]);
-    for (const table of ["api_tokens", "memberships", "alarms", "alarm_entries", "audit_entries"]) {
+    for (const table of ["api_tokens", "memberships", "alarms", "alarm_entries"]) {
       expect(rowsIn(files, `organisation-${home.farm}/${table}.json`)).toHaveLength(1);
     }
     const manifest = JSON.parse(files.get("manifest.json") ?? "") as { files: { file: string; rows: number; about: string }[] };
@@ -158,7 +170,6 @@ describe("personal data", () => {
     for (const table of ["accounts", "second_factors", "passkeys"]) expect(files.has(`account/${table}.json`)).toBe(false);
     expect(rowsIn(files, "memberships.json")).toHaveLength(1);
     // Whoever never had anything to do with the organisation does not exist in it.
-    await db.query(sql`delete from audit_entries where organisation_id = ${home.farm} and actor_id = ${home.lee.id}`);
     await expect(personal.exportPerson(callerOf(home.kim, home.farm, "owner"), home.lee.id, never)).rejects.toMatchObject({
       code: "personal_data.person_not_found",
     });
@@ -257,6 +268,11 @@ describe("personal data", () => {
       union all select 'deliveries' from deliveries a where a.organisation_id = ${home.coop} and lower(to_jsonb(a)::text) like '%lee@example.org%'
       union all select 'invitations' from invitations a where a.organisation_id = ${home.coop} and lower(to_jsonb(a)::text) like '%lee@example.org%'`);
     expect(inCoop).toEqual([]);
+    const trail = await db.query<{ actor_id: string; actor_name: string; remote_address: string | null; after: object }>(sql`
+      select e.actor_id, e.actor_name, e.remote_address, e.after from audit_entries e where e.action = 'device.changed' and e.actor_id = ${home.lee.id}`);
+    expect(trail).toEqual([
+      { actor_id: home.lee.id, actor_name: entry?.by, remote_address: null, after: { name: "Teddy", contact: entry?.by } },
+    ]);
     expect(await tablesWith("Leandra Lee")).toEqual(["alarm_entries"]);
     // Kim's words stand as they were.
     expect(await tablesWith(home.kim.email)).toEqual(expect.arrayContaining(["people", "alarms", "alarm_entries", "events"]));

@@ -23,7 +23,7 @@ export interface PersonalDeps {
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Log;
-  readonly audit: Pick<Audit, "record">;
+  readonly audit: Pick<Audit, "record" | "erase">;
   /** Ends somebody's membership and what hangs on it. @throws {AppError} where that cannot be, such as of the last owner. */
   readonly removeMember: (caller: PersonCaller, personId: string) => Promise<void>;
   /** Removes a device with its credentials and connections. @throws {AppError} `devices.not_found` */
@@ -81,7 +81,7 @@ export function createPersonal({ db, clock, log, audit, removeMember, removeDevi
         if (!isAppError(error, deviceErrors.not_found.code)) throw error;
       });
     }
-    const ended = await runErasure(db, id, stopping.signal);
+    const ended = await runErasure(db, audit.erase, id, stopping.signal);
     if (ended === undefined) return;
     const done = await store.findErasure(db, of, id);
     await audit.record(db, {

@@ -160,6 +160,9 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
   await db.query(
     sql`insert into claims (device_id, nonce, hmac, credential_id, answer_sealed) values (${id}, ${bytes}, ${bytes}, ${newId()}, ${bytes})`,
   );
+  await db.query(sql`
+    insert into device_transfers (id, organisation_id, direction, device_id, device_name, state, code_hash, by_name)
+    values (${newId()}, ${organisationId}, 'out', ${id}, 'Teddy', 'offered', ${bytes}, 'nobody@example.org')`);
   await db.query(sql`insert into claim_tries (device_id) values (${id})`);
   await db.query(sql`
     insert into retained_messages (topic, device_id, organisation_id, payload, qos) values (${`devices/${id}/status`}, ${id}, ${organisationId}, 'online', 1)`);
