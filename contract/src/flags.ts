@@ -226,7 +226,7 @@ export const changeFlag = defineRoute({
   access: "platform:flags",
   summary: "Changes who gets what. In force on every server within 2 s.",
   params,
-  body: flagSettingChange.extend({ about: z.string().trim().min(1).max(500).optional(), version: z.number().int().optional(), why }),
+  body: flagSettingChange.extend({ about: z.string().trim().min(1).max(500).optional(), version: z.int32().optional(), why }),
   reply: flag,
   errors: [
     flagErrors.not_found,
@@ -260,7 +260,7 @@ export const revertFlag = defineRoute({
   access: "platform:flags",
   summary: "Puts back what a flag was as of a version of its history.",
   params,
-  body: z.strictObject({ version: z.number().int().min(1), why }),
+  body: z.strictObject({ version: z.int32().min(1), why }),
   reply: flag,
   errors: [flagErrors.not_found, flagErrors.version_not_found, flagErrors.archived, flagErrors.in_running_plan],
 });
