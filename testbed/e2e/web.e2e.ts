@@ -7,13 +7,13 @@ import type { MqttClient } from "mqtt";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { launchBrowser, openPage, untilLoaded } from "../src/browser.ts";
+import { launchBrowser, openPage } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
 import { claim, connect } from "../src/device.ts";
 import { printFigures } from "../src/figures.ts";
-import { pageChecks } from "../src/page-checks.ts";
+import { walkPages } from "../src/page-walk.ts";
 import { callerWith } from "../src/people.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
@@ -352,28 +352,9 @@ describe("a person and Roost in a browser", () => {
       "/status",
       "/no/such/page",
     ];
-    for (const colorScheme of ["light", "dark"] as const) {
-      for (const viewport of [
-        { width: 1280, height: 800 },
-        { width: 390, height: 844 },
-      ]) {
-        const visit = await openPage(browser, server.ready.url, { colorScheme, viewport, storageState: await context.storageState() });
-        visit.page.setDefaultTimeout(patienceMs);
-        for (const path of paths) {
-          await visit.page.goto(path);
-          await visit.page.locator("h1").waitFor();
-          await untilLoaded(visit.page);
-          const wider = await visit.page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-          expect(wider, `${path} at ${viewport.width}`).toBeLessThanOrEqual(0);
-          expect(await visit.page.title(), path).toMatch(/Roost$/);
-          for (const [check, script] of Object.entries(pageChecks)) {
-            expect(await visit.page.evaluate(script), `${check} on ${path} at ${viewport.width}, ${colorScheme}`).toEqual([]);
-          }
-        }
-        expect(visit.misdeeds).toEqual({ console: [], foreign: [], dialogs: [] });
-        await visit.context.close();
-      }
-    }
+    const { faults, misdeeds: done } = await walkPages(browser, server.ready.url, await context.storageState(), paths);
+    expect(faults).toEqual([]);
+    for (const one of done) expect(one).toEqual({ console: [], foreign: [], dialogs: [] });
   });
 
   it("signs out, and leaves nothing of the fleet on the screen", async () => {

@@ -78,6 +78,6 @@ export async function signInByPage(page: Page, { email, password }: { readonly e
   await page.goto("/sign-in");
   await page.getByLabel("E-mail").fill(email);
   await page.getByRole("textbox", { name: "Password" }).fill(password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("heading", { name: "Fleet" }).waitFor();
 }

@@ -1,9 +1,9 @@
 /** Checks that run inside of a page, as text for `page.evaluate`; each answers the faults it found, at best none. */
 export const pageChecks = {
-  /** Buttons, fields and links that stand alone are 44 px high for a finger; links inside of text are exempt (WCAG 2.5.8). */
+  /** Buttons, fields and links that stand alone are 44 px high for a finger; links inside of text are exempt (WCAG 2.5.8), fields inside of a frame of that height too. */
   smallTargets: `[...document.querySelectorAll("button, nav a, summary, select, input:not([type=checkbox], [role=switch]), [role=tab]")]
     .filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && one.closest("[aria-hidden=true]") === null)
-    .filter((one) => !one.matches(".mantine-PasswordInput-visibilityToggle, .mantine-CloseButton-root, .mantine-Input-section *"))
+    .filter((one) => !one.matches(".mantine-PasswordInput-visibilityToggle, .mantine-PasswordInput-innerInput, .mantine-CloseButton-root, .mantine-Input-section *"))
     .map((one) => ({ height: Math.round(one.getBoundingClientRect().height), text: one.outerHTML.slice(0, 120) }))
     .filter((one) => one.height > 0 && one.height < 44)`,
 

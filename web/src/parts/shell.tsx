@@ -73,11 +73,13 @@ export function Shell() {
         Skip to the content
       </a>
       <header className={styles.top}>
-        <Link to="/" className={styles.brand} aria-label={`Roost, ${organisation.name}: fleet`}>
-          <RoostSign />
-          <span className={styles.organisation}>{organisation.name}</span>
-        </Link>
-        <OrganisationSwitch />
+        <div className={styles.topStart}>
+          <Link to="/" className={styles.brand} aria-label={`Roost, ${organisation.name}: fleet`}>
+            <RoostSign />
+            <span className={styles.organisation}>{organisation.name}</span>
+          </Link>
+          <OrganisationSwitch />
+        </div>
         <div className={styles.topEnd}>
           <LiveMark />
           <Palette />
@@ -117,19 +119,11 @@ export function Shell() {
 /** For people of several organisations: which one they look at. */
 function OrganisationSwitch() {
   const { organisation, organisations } = useSession();
-  const { api, live } = useRoost();
-  const queryClient = useQueryClient();
-  const navigate = useNavigate();
+  const { call } = useApi();
   const go = useMutation({
-    mutationFn: (organisationId: string) => api.call(chooseOrganisation, { body: { organisationId } }),
-    onSuccess: async (session) => {
-      // Nothing of the one before may stay on screen or in memory, and its live stream has ended.
-      live.stop();
-      await navigate({ to: "/", search: {} });
-      queryClient.clear();
-      queryClient.setQueryData(api.session().queryKey, session);
-      live.start();
-    },
+    mutationFn: (organisationId: string) => call(chooseOrganisation, { body: { organisationId } }),
+    // Loaded anew: nothing of the one before stays on screen or in memory, and its live stream has ended.
+    onSuccess: () => window.location.assign("/"),
   });
   if (organisations.length < 2) return null;
   return (

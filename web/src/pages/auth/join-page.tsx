@@ -64,17 +64,13 @@ export function JoinPage() {
 
 function Accept({ token, email }: { readonly token: string; readonly email: string }) {
   const { call } = useApi();
-  const router = useRouter();
-  const queryClient = useQueryClient();
   const accept = useMutation({
     mutationFn: async () => {
       const { organisation } = await call(acceptInvitation, { body: { token } });
       await call(chooseOrganisation, { body: { organisationId: organisation.id } });
     },
-    onSuccess: () => {
-      queryClient.clear();
-      router.history.push("/");
-    },
+    // Loaded anew, because the session acts in another organisation now.
+    onSuccess: () => window.location.assign("/"),
   });
   return (
     <div className={styles.others}>

@@ -17,7 +17,7 @@ import { nameOf } from "./rights-form.tsx";
 
 /** Who was invited and has not come yet. */
 export function InvitationsPage() {
-  const query = useQuery(invitations(useApi().call));
+  const query = useQuery({ ...invitations(useApi().call), enabled: useMay("people:read") });
   const mayInvite = useMay("people:write");
   const [inviting, setInviting] = useState(false);
   const invite = mayInvite && (

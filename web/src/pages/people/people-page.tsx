@@ -26,7 +26,7 @@ const route = getRouteApi("/signed-in/people");
 export function PeoplePage() {
   const { q } = route.useSearch();
   const navigate = route.useNavigate();
-  const query = useInfiniteQuery(people(useApi().call, q));
+  const query = useInfiniteQuery({ ...people(useApi().call, q), enabled: useMay("people:read") });
   const [inviting, setInviting] = useState(false);
   const mayInvite = useMay("people:write");
   const search = useCallback((text: string) => void navigate({ search: { q: text === "" ? undefined : text }, replace: true }), [navigate]);

@@ -21,7 +21,7 @@ import styles from "./people.module.css";
 
 /** What each role may, in plain words; and the roles that an organisation makes for itself. */
 export function RolesPage() {
-  const query = useQuery(roles(useApi().call));
+  const query = useQuery({ ...roles(useApi().call), enabled: useMay("people:read") });
   const mayWrite = useMay("roles:write");
   const [making, setMaking] = useState(false);
   const items = query.data?.items;
