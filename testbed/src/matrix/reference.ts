@@ -29,6 +29,8 @@ export interface Operation {
   faultsOf(answer: WireAnswer): string[];
   /** Says whether a body is one the reference allows. */
   allowsBody(body: unknown): boolean;
+  /** Says whether a parameter may be this text; a number is one however it is spelt. */
+  allowsPart(name: string, text: string): boolean;
 }
 
 interface Told {
@@ -93,6 +95,13 @@ function operationOf(method: string, path: string, told: Told, compile: Compile)
     success: Number(success),
     media,
     allowsBody: (value) => body !== undefined && checkOf("body", body)(value),
+    allowsPart(name, text) {
+      const schema = told.parameters?.find((parameter) => parameter.name === name)?.schema;
+      if (schema === undefined) return true;
+      const isNumber = schema["type"] === "integer" || schema["type"] === "number";
+      if (isNumber && text.trim() === "") return false;
+      return checkOf(`part ${name}`, schema)(isNumber ? Number(text) : text);
+    },
     faultsOf({ status, headers, body: text }) {
       const response = told.responses[String(status)];
       if (response === undefined) return [`status ${status} is not documented: ${text.slice(0, 200)}`];
