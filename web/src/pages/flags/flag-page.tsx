@@ -1,21 +1,10 @@
-import { Button, Select, TextInput } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { isAppError } from "@roost/contract/errors";
-import {
-  bringBackFlag,
-  changeFlag,
-  type FlagAnswer,
-  type FlagServe,
-  type FlagSetting,
-  type getFlag,
-  killFlag,
-  previewFlag,
-  removeFlag,
-  revertFlag,
-} from "@roost/contract/flags";
+import { changeFlag, type FlagServe, type FlagSetting, type getFlag, revertFlag } from "@roost/contract/flags";
 import type { RouteReply } from "@roost/contract/route";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { type ReactNode, type SyntheticEvent, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
 
 import { Age } from "../../parts/age.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
@@ -27,10 +16,13 @@ import { Page, Section } from "../../parts/page.tsx";
 import { PageWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay, useSession } from "../../roost.tsx";
 import { AddRule, ChangeForAll } from "./flag-dialogs.tsx";
-import { changeWords, sayAudience, sayForAll, sayReason, sayServe, sayValue, staleWords } from "./flag-words.ts";
+import { Preview } from "./flag-preview.tsx";
+import { Switches } from "./flag-switches.tsx";
+import { changeWords, sayAudience, sayForAll, sayServe, sayValue, staleWords } from "./flag-words.ts";
 import { FlagTags, NotYours } from "./flags-page.tsx";
 import { PlanStateMark } from "./plan-state.tsx";
 import { oneFlag } from "./questions.ts";
+import { useTurn } from "./use-turn.ts";
 
 import styles from "./flags.module.css";
 
@@ -183,20 +175,6 @@ function ServeBar({ serve, setting }: { readonly serve: FlagServe; readonly sett
   );
 }
 
-function useTurn<Input>(work: (input: Input) => Promise<unknown>, onDone: () => void) {
-  const queryClient = useQueryClient();
-  return useMutation({
-    mutationFn: work,
-    onSuccess: async () => {
-      await Promise.all([
-        queryClient.invalidateQueries({ queryKey: ["flags"] }),
-        queryClient.invalidateQueries({ queryKey: ["rollout-plans"] }),
-      ]);
-      onDone();
-    },
-  });
-}
-
 function RemoveRule({ flag, index }: { readonly flag: FlagWhole; readonly index: number }) {
   const { call } = useApi();
   const [asking, setAsking] = useState(false);
@@ -226,155 +204,6 @@ function RemoveRule({ flag, index }: { readonly flag: FlagWhole; readonly index:
         </Confirm>
       )}
     </>
-  );
-}
-
-/** Kill, switch on again, remove, bring back: what fits the flag's state. */
-function Switches({ flag }: { readonly flag: FlagWhole }) {
-  const { call } = useApi();
-  const navigate = useNavigate();
-  const [asking, setAsking] = useState<"kill" | "on" | "remove">();
-  const params = { key: flag.key };
-  const close = () => setAsking(undefined);
-  const kill = useTurn(() => call(killFlag, { params, body: {} }), close);
-  const on = useTurn(() => call(changeFlag, { params, body: { enabled: true, version: flag.version } }), close);
-  const bringBack = useTurn(() => call(bringBackFlag, { params }), close);
-  const remove = useTurn(
-    () => call(removeFlag, { params }),
-    () => void navigate({ to: "/flags", search: {} }),
-  );
-  const held = flag.plans.some(({ state }) => state !== "draft");
-  if (flag.archivedAt !== undefined)
-    return (
-      <Button onClick={() => bringBack.mutate(undefined)} loading={bringBack.isPending}>
-        Bring back
-      </Button>
-    );
-  const off = sayValue(flag.setting.variants[flag.setting.offVariant]);
-  return (
-    <>
-      {!flag.shipped && !held && (
-        <Button variant="subtle" color="gray" onClick={() => setAsking("remove")}>
-          Remove
-        </Button>
-      )}
-      {flag.setting.enabled ? (
-        <Button color="red" onClick={() => setAsking("kill")}>
-          Kill
-        </Button>
-      ) : (
-        !held && <Button onClick={() => setAsking("on")}>Switch on again</Button>
-      )}
-      {asking === "kill" && (
-        <Confirm
-          title={`Kill ${flag.key}?`}
-          verb="Kill the flag"
-          busy={kill.isPending}
-          error={kill.error}
-          onConfirm={() => kill.mutate(undefined)}
-          onClose={close}
-        >
-          <p>
-            Everybody gets {off} at once, on every server, whatever the rules say.
-            {held && " The rollout plan that holds the flag is paused."}
-            {flag.override !== undefined && ` Not while ${flag.override.variable} is set by the environment: that wins.`}
-          </p>
-        </Confirm>
-      )}
-      {asking === "on" && (
-        <Confirm
-          title={`Switch ${flag.key} on again?`}
-          verb="Switch on"
-          busy={on.isPending}
-          error={on.error}
-          onConfirm={() => on.mutate(undefined)}
-          onClose={close}
-        >
-          <p>Rules and shares hold again as they stand below; all others get {sayServe(flag.setting.serve, flag.setting)}.</p>
-        </Confirm>
-      )}
-      {asking === "remove" && (
-        <Confirm
-          title={`Remove ${flag.key}?`}
-          verb="Remove flag"
-          name={flag.key}
-          busy={remove.isPending}
-          error={remove.error}
-          onConfirm={() => remove.mutate(undefined)}
-          onClose={close}
-        >
-          <p>Programs that ask for it get the value they bring themselves. A flag that a plan names is archived instead.</p>
-        </Confirm>
-      )}
-    </>
-  );
-}
-
-/** Asks what somebody would get; nothing of any organisation is read for it. */
-function Preview({ flag }: { readonly flag: FlagWhole }) {
-  const { call } = useApi();
-  const { organisation } = useSession();
-  const [deviceId, setDeviceId] = useState("");
-  const [kind, setKind] = useState("");
-  const [whose, setWhose] = useState("ours");
-  const ask = useMutation({
-    mutationFn: () =>
-      call(previewFlag, {
-        params: { key: flag.key },
-        body: {
-          ...(whose === "ours" ? { organisationId: organisation.id } : {}),
-          ...(deviceId.trim() === "" ? {} : { deviceId: deviceId.trim() }),
-          ...(kind.trim() === "" ? {} : { kind: kind.trim() }),
-        },
-      }),
-  });
-  const submit = (event: SyntheticEvent) => {
-    event.preventDefault();
-    ask.mutate();
-  };
-  return (
-    <Section title="Try it" about="Say of somebody what rules look at, and see what they would get. Nothing is changed.">
-      <form className={styles.preview} onSubmit={submit}>
-        <TextInput
-          label="Device"
-          placeholder="coop-north"
-          value={deviceId}
-          onChange={(event) => setDeviceId(event.currentTarget.value)}
-          autoComplete="off"
-        />
-        <TextInput
-          label="Kind"
-          placeholder="generic"
-          value={kind}
-          onChange={(event) => setKind(event.currentTarget.value)}
-          autoComplete="off"
-        />
-        <Select
-          label="Organisation"
-          data={[
-            { value: "ours", label: organisation.name },
-            { value: "other", label: "Any other" },
-          ]}
-          value={whose}
-          onChange={(value) => setWhose(value ?? "ours")}
-        />
-        <Button type="submit" variant="default" loading={ask.isPending}>
-          Ask
-        </Button>
-      </form>
-      <div aria-live="polite" className={styles.answer}>
-        {ask.data !== undefined && <Answer answer={ask.data} />}
-        {ask.isError && <Fault error={ask.error} />}
-      </div>
-    </Section>
-  );
-}
-
-function Answer({ answer }: { readonly answer: FlagAnswer }) {
-  return (
-    <p>
-      They get <strong>{sayValue(answer.value)}</strong>, because {sayReason(answer)}. <code>{answer.reason}</code>
-    </p>
   );
 }
 
