@@ -208,7 +208,8 @@ describe.skipIf(findChromium() === undefined)("CO-17: pages of other sites in a 
       async (all) =>
         Promise.all(
           all.map(async ({ method, path, body }) => {
-            const answer = await fetch(path, { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+            const init: RequestInit = { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+            const answer = await fetch(path, init);
             return answer.status;
           }),
         ),

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer as createPlainServer } from "node:net";
@@ -186,5 +186,55 @@ describe("M11: TLS on both ports", () => {
     expect(await renegotiates(socket)).toBe(true);
     socket.destroy();
     lax.close();
+  });
+});
+
+const hasOpenssl = spawnSync("which", ["openssl"]).status === 0;
+
+describe.skipIf(!hasOpenssl)("M11: TLS as openssl sees it", () => {
+  let server: ServerProcess;
+  const folder = createDataDir();
+  beforeAll(async () => {
+    server = await startServer({ dataDir: folder.dataDir });
+  });
+  afterAll(async () => {
+    await server?.terminate();
+    folder.remove();
+  });
+
+  /** What `openssl s_client` tells of a handshake; typed at it: a line for the server, or one of its own commands. */
+  function openssl(port: number, options: readonly string[], typed = "Q\n"): string {
+    const { stdout, stderr } = spawnSync("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...options], {
+      input: typed,
+      encoding: "utf8",
+      timeout: 10_000,
+    });
+    return `${stdout}${stderr}`;
+  }
+  const agreed = (text: string) => /New, (TLSv[\d.]+), Cipher is (?!\(NONE\))(\S+)/.exec(text)?.slice(1).join(" ");
+
+  it("speaks TLS 1.3 and of 1.2 the AEAD suites with ephemeral keys, and nothing else", () => {
+    const { webPort, mqttPort } = { webPort: Number(new URL(server.ready.httpsUrl ?? "").port), mqttPort: server.ready.mqttPort };
+    // What this openssl can offer at all, each suite alone.
+    const suites = execFileSync("openssl", ["ciphers", "-s", "-tls1_2", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], { encoding: "utf8" })
+      .trim()
+      .split(":")
+      .filter((name) => !name.startsWith("TLS_") && !name.includes("PSK") && !name.includes("SRP"));
+    for (const port of [webPort, mqttPort]) {
+      expect(agreed(openssl(port, ["-tls1_3"]))).toMatch(/^TLSv1\.3 TLS_(?:AES|CHACHA20)/);
+      for (const old of ["-tls1", "-tls1_1"])
+        expect([old, agreed(openssl(port, [old, "-cipher", "ALL:@SECLEVEL=0"]))]).toEqual([old, undefined]);
+      const taken = suites.filter((name) => agreed(openssl(port, ["-tls1_2", "-cipher", `${name}:@SECLEVEL=0`])) !== undefined);
+      expect(taken.length).toBeGreaterThan(0);
+      expect(taken.filter((name) => !/^ECDHE-.+-(?:GCM-SHA\d+|POLY1305)$/.test(name))).toEqual([]);
+      process.stdout.write(
+        `M11 port of ${port === webPort ? "the web" : "MQTT"}: TLS 1.3, and of ${suites.length} suites of TLS 1.2 ${taken.join(", ")}\n`,
+      );
+      const text = openssl(port, ["-tls1_2"]);
+      expect(text).toContain("Secure Renegotiation IS supported");
+      expect(text).toContain("Compression: NONE");
+      // R asks for a renegotiation: the server does not take part.
+      expect(openssl(port, ["-tls1_2"], "R\nQ\n")).toMatch(/no[_ ]renegotiation/i);
+    }
   });
 });

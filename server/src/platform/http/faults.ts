@@ -5,6 +5,9 @@ import { isDatabaseAway } from "../db.ts";
 /** The error of the house that a failure is told as; what is none of ours becomes `http.internal`, without its text. */
 export function toAppError(caught: unknown): AppError {
   if (caught instanceof AppError) return caught.status >= 400 && caught.status <= 599 ? caught : httpErrors.internal({}, { cause: caught });
+  // A client that went away in the middle of its body is no database that did; the framework marks it with a status.
+  if (codeOf(caught) === "ECONNRESET" && (caught as { statusCode?: unknown }).statusCode === 400)
+    return httpErrors.invalid({}, { cause: caught });
   if (isDatabaseAway(caught)) return httpErrors.unavailable({}, { cause: caught });
   const code = codeOf(caught);
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return httpErrors.too_large({}, { cause: caught });

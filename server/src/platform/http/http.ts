@@ -161,11 +161,13 @@ export function createHttp(options: HttpOptions): Http {
     logger: false,
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
+    connectionTimeout: limits.stalledMs,
     keepAliveTimeout: 30_000,
     forceCloseConnections: "idle",
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 256, caseSensitive: true, ignoreTrailingSlash: false },
+    // How long a part may be is for its schema to say.
+    routerOptions: { maxParamLength: limits.headerBytes, caseSensitive: true, ignoreTrailingSlash: false },
     http: {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(2_000, limits.headersTimeoutMs),
@@ -183,7 +185,17 @@ export function createHttp(options: HttpOptions): Http {
   app.server.maxConnections = limits.connections;
   app.server.maxHeadersCount = limits.headers;
 
+  const underWay = new WeakMap<Socket, number>();
   app.addHook("onRequest", (request, reply, done) => {
+    const { socket } = request.raw;
+    const now = (underWay.get(socket) ?? 0) + 1;
+    underWay.set(socket, now);
+    reply.raw.once("close", () => underWay.set(socket, (underWay.get(socket) ?? 1) - 1));
+    if (now > limits.underWay) {
+      reply.hijack();
+      socket.destroy();
+      return;
+    }
     reply.headers(commonFields(request));
     if (closing.signal.aborted) reply.header("connection", "close");
     if (!isProbe(request.url) && !isAskedRightly(request.raw)) {
@@ -323,7 +335,8 @@ export function createHttp(options: HttpOptions): Http {
       events.note({ kind: "foreign_origin", remoteAddress: forwarded.addressOf(request), operation: "mqtt" });
       answerRaw(socket, httpErrors.foreign_origin(), security.all);
     } else {
-      // The door has bounds of its own.
+      // The door has bounds and times of its own.
+      request.socket.setTimeout(0);
       if (socket instanceof Socket) bound.release(socket);
       const refuse = (why: "invalid" | "full") =>
         answerRaw(socket, why === "full" ? httpErrors.full() : httpErrors.invalid(), security.all);

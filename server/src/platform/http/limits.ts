@@ -4,7 +4,7 @@ import type { Rate } from "../rate.ts";
 /** One bound of the HTTP edge. */
 interface Limit {
   readonly default: number;
-  readonly unit: "ms" | "bytes" | "connections" | "headers" | "levels" | "streams" | "notices";
+  readonly unit: "ms" | "bytes" | "connections" | "headers" | "levels" | "requests" | "streams" | "notices";
   /** Status and code that the client gets. */
   readonly answer: string;
   readonly about: string;
@@ -19,6 +19,12 @@ export const httpLimits = {
     about: "Time for all headers of a request; by TLS the handshake has as long.",
   },
   requestTimeoutMs: { default: 25_000, unit: "ms", answer: "408 `http.too_slow`", about: "Time for the whole request to arrive." },
+  stalledMs: {
+    default: 25_000,
+    unit: "ms",
+    answer: "closed",
+    about: "How long nothing may move on a connection while a request or its answer is under way: who does not read is not waited for.",
+  },
   deadlineMs: {
     default: 4_400,
     unit: "ms",
@@ -40,6 +46,12 @@ export const httpLimits = {
     unit: "connections",
     answer: "closed",
     about: "Connections from one address (IPv6: one /64) at once, over both ways in; named proxies are left out.",
+  },
+  underWay: {
+    default: 32,
+    unit: "requests",
+    answer: "closed",
+    about: "Requests on one connection that are not answered yet: who sends on without reading has their answers kept in memory.",
   },
   factStreamsPerCaller: {
     default: 20,
