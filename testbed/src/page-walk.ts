@@ -1,4 +1,4 @@
-import type { Browser, BrowserContextOptions } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 import { openPage, untilLoaded } from "./browser.ts";
 import type { Misdeeds } from "./browser.ts";
@@ -21,29 +21,36 @@ export async function walkPages(
   paths: readonly string[],
 ): Promise<PageFaults> {
   const found: PageFaults = { faults: [], misdeeds: [] };
-  for (const colorScheme of ["light", "dark"] as const) {
-    for (const viewport of [
+  const manners = (["light", "dark"] as const).flatMap((colorScheme) =>
+    [
       { width: 1280, height: 800 },
       { width: 390, height: 844 },
-    ]) {
-      const visit = await openPage(browser, origin, { colorScheme, viewport, storageState });
-      visit.page.setDefaultTimeout(patienceMs);
-      for (const path of paths) {
-        const where = `${path} at ${viewport.width}, ${colorScheme}`;
-        await visit.page.goto(path);
-        await visit.page.locator("h1").waitFor();
-        await untilLoaded(visit.page);
-        const wider = await visit.page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-        if (wider > 0) found.faults.push(`${wider} px too wide: ${where}`);
-        if (!/Roost$/.test(await visit.page.title())) found.faults.push(`no title: ${where}`);
-        for (const [check, script] of Object.entries(pageChecks)) {
-          const faults = await visit.page.evaluate<unknown[]>(script);
-          if (faults.length > 0) found.faults.push(`${check}: ${where}: ${JSON.stringify(faults)}`);
-        }
-      }
-      found.misdeeds.push(visit.misdeeds);
-      await visit.context.close();
+    ].map((viewport) => ({ colorScheme, viewport })),
+  );
+  for (const manner of manners) {
+    const visit = await openPage(browser, origin, { ...manner, storageState });
+    visit.page.setDefaultTimeout(patienceMs);
+    for (const path of paths) {
+      const where = `${path} at ${manner.viewport.width}, ${manner.colorScheme}`;
+      await visit.page.goto(path);
+      await visit.page.locator("h1").waitFor();
+      await untilLoaded(visit.page);
+      found.faults.push(...(await faultsOf(visit.page)).map((fault) => `${where}: ${fault}`));
     }
+    found.misdeeds.push(visit.misdeeds);
+    await visit.context.close();
   }
   return found;
+}
+
+async function faultsOf(page: Page): Promise<string[]> {
+  const faults: string[] = [];
+  const wider = await page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  if (wider > 0) faults.push(`${wider} px too wide`);
+  if (!/Roost$/.test(await page.title())) faults.push("no title");
+  for (const [check, script] of Object.entries(pageChecks)) {
+    const seen = await page.evaluate<unknown[]>(script);
+    if (seen.length > 0) faults.push(`${check}: ${JSON.stringify(seen)}`);
+  }
+  return faults;
 }
