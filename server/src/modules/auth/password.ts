@@ -8,6 +8,8 @@ const minLength = 12;
 const argon2id = 2;
 const cost = { algorithm: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const maxWaiting = 100;
+/** Whoever would wait longer is told to come again: the edge gives up on a request soon after. */
+const patienceMs = 3_000;
 
 /** Hashes passwords in the thread pool, one at a time, so that a flood of sign-ins leaves room for readings. */
 export interface PasswordHasher {
@@ -19,19 +21,24 @@ export interface PasswordHasher {
  * argon2id.
  *
  * @param atOnce - Hashes that run side by side. One makes 75 sign-ins a second, and leaves the other core to readings.
- * @throws {AppError} `http.too_many_requests` from both calls when 100 wait already.
+ * @throws {AppError} `http.too_many_requests` from both calls when 100 wait already, or as many as make three seconds on this machine.
  */
 export function createPasswordHasher({ atOnce = 1 }: { atOnce?: number } = {}): PasswordHasher {
   let running = 0;
+  // How long one takes here and now, with the last ones counting most.
+  let usualMs = 0;
   const waiting: (() => void)[] = [];
   async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     if (running >= atOnce) {
-      if (waiting.length >= maxWaiting) throw httpErrors.too_many_requests({ retryAfterSeconds: 3 });
+      if (waiting.length >= maxWaiting || (waiting.length * usualMs) / atOnce > patienceMs)
+        throw httpErrors.too_many_requests({ retryAfterSeconds: 3 });
       await new Promise<void>((resolve) => waiting.push(resolve));
     } else running += 1;
+    const startedMs = performance.now();
     try {
       return await work();
     } finally {
+      usualMs += (performance.now() - startedMs - usualMs) / 8;
       const next = waiting.shift();
       if (next === undefined) running -= 1;
       else next();
