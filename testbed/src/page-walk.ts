@@ -47,7 +47,7 @@ async function faultsOf(page: Page): Promise<string[]> {
   const faults: string[] = [];
   const wider = await page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
   if (wider > 0) faults.push(`${wider} px too wide`);
-  if (!/Roost$/.test(await page.title())) faults.push("no title");
+  if (!(await page.title()).endsWith("Roost")) faults.push("no title");
   for (const [check, script] of Object.entries(pageChecks)) {
     const seen = await page.evaluate<unknown[]>(script);
     if (seen.length > 0) faults.push(`${check}: ${JSON.stringify(seen)}`);
