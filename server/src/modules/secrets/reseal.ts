@@ -105,5 +105,3 @@ export function createReseal({ db, ring, columns, log, overlapMs = 600_000, batc
     },
   };
 }
-
-export type Reseal = ReturnType<typeof createReseal>;

@@ -28,7 +28,7 @@ export interface EnvelopeSource {
   readonly isRemote: boolean;
   /** @throws {AppError} `secrets.sealed`, `secrets.store_…`, `installation_key.damaged` */
   read(): Promise<EnvelopeReading>;
-  /** Keys that may have wrapped what the one in use does not open, newest first. Asked for only then. */
+  /** Keys that may have wrapped what the one in use does not open, newest first, newer ones too. Asked for only then. */
   readOlder(): Promise<readonly EnvelopeKey[]>;
   /** The installation's key of before there were versions: values may be sealed with it directly. */
   findUnversioned(): Promise<Buffer | undefined>;
@@ -71,7 +71,7 @@ export function environmentSource({
     read: async () => ({ current: { label: "environment", key } }),
     async readOlder() {
       const file = await fileKeys(dataDir);
-      return previous === undefined ? file : [{ label: "environment", key: previous }, ...file];
+      return previous === undefined ? file : [{ label: "environment before", key: previous }, ...file];
     },
     findUnversioned: () => findInstallationKey(dataDir),
   };
@@ -125,7 +125,7 @@ export function vaultSource({
     },
     async readOlder() {
       const found: EnvelopeKey[] = [];
-      for (const version of (await client.versions()).slice(1)) {
+      for (const version of await client.versions()) {
         const key = await readVersion(version).catch(() => undefined);
         if (key !== undefined) found.push(key);
       }

@@ -162,6 +162,24 @@ describe("keys that seal secrets", () => {
       expect(vault.asked.every((line) => line.startsWith("GET "))).toBe(true);
     });
 
+    it("are not wrapped back by a server that has not heard of the newest version yet", async () => {
+      const early = await ringOf(source());
+      const late = await ringOf(source(), { checkMs: 3_600_000 });
+      vault.put("roost", { seal_key: randomBytes(32).toString("hex") });
+      await until("the new version is taken up", () => early.store().version === "2", 5_000);
+      const envelope = async () =>
+        (await db.query<{ envelope: string }>(sql`select k.envelope from data_keys k where k.kid = 1`))[0]?.envelope;
+      await until("the key is wrapped with it", async () => (await envelope()) === "vault:2", 5_000);
+      await late.check();
+      expect([late.store().version, await envelope()]).toEqual(["2", "vault:2"]);
+      vault.put("roost", { seal_key: randomBytes(32).toString("hex") });
+      await until("the third is taken up", async () => (await envelope()) === "vault:3", 5_000);
+      // A key made meanwhile under the third is opened by one that knows the second alone.
+      await rotate(early);
+      await until("the late one has it", () => late.currentKid() === 2, 5_000);
+      expect([late.store().version, late.store().state, await envelope()]).toEqual(["2", "open", "vault:3"]);
+    });
+
     it("N-F29: are refused in words as soon as the store says it is sealed, and are back when it opens", async () => {
       const ring = await ringOf(source());
       const sealed = ring.seal.seal(secret, "p");

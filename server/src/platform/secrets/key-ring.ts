@@ -62,7 +62,7 @@ export function createKeyRing({
   checkMs = 10_000,
   holdMs = 300_000,
 }: KeyRingDeps) {
-  const keys = new Map<number, Buffer>();
+  let keys: Map<number, Buffer> = new Map();
   let current: number | undefined;
   let heardMs = -Infinity;
   let envelope: EnvelopeKey | undefined;
@@ -76,6 +76,8 @@ export function createKeyRing({
   let isStoreOpen = false;
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<void> | undefined;
+  let looking: Promise<void> | undefined;
+  let forgotten = 0;
 
   function become(next: SecretStoreState): void {
     if (next !== state) {
@@ -90,17 +92,25 @@ export function createKeyRing({
   }
 
   function forget(): void {
-    for (const key of keys.values()) key.fill(0);
+    // Let go of, not overwritten: somebody may be wrapping with them at this moment.
     keys.clear();
-    envelope?.key.fill(0);
     envelope = undefined;
     current = undefined;
+    forgotten += 1;
   }
 
-  /** Looks at the store, where that is due. */
+  /** Looks at the store, where that is due. While keys are held nobody waits for a slow store: new keys must be heard of in time. */
   async function lookAtStore(isUrgent: boolean): Promise<void> {
     const isDue = source.isRemote ? isUrgent || clock.monotonicMs() - checkedMs >= checkMs : envelope === undefined;
-    if (!isDue) return;
+    if (!isDue && looking === undefined) return;
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    if (isUrgent || keys.size === 0) await looking;
+    else looking.catch((error: unknown) => log.warn({ err: error }, "the secret store could not be looked at"));
+  }
+
+  async function look(): Promise<void> {
     try {
       const reading = await source.read();
       envelope = reading.current;
@@ -119,22 +129,21 @@ export function createKeyRing({
   async function openRows(rows: readonly DataKeyRow[]): Promise<void> {
     const wrapping = envelope;
     if (wrapping === undefined) return;
+    const begun = forgotten;
     const standing = rows.filter((row) => row.wrapped !== undefined);
-    const missing = standing.filter((row) => !keys.has(row.kid) || row.envelope !== wrapping.label);
+    const opened = new Map<number, Buffer>();
     let older: readonly EnvelopeKey[] | undefined;
     const rewrap: { kid: number; key: Buffer }[] = [];
-    for (const row of missing) {
-      let key = unwrap(row, [wrapping]);
-      if (key === undefined) {
-        older ??= await source.readOlder();
-        key = unwrap(row, older);
-        if (key !== undefined) rewrap.push({ kid: row.kid, key });
-      } else if (row.envelope !== wrapping.label) rewrap.push({ kid: row.kid, key });
-      if (key === undefined) {
+    for (const row of standing) {
+      const known = keys.get(row.kid);
+      let found = known === undefined ? unwrap(row, [wrapping]) : { key: known, label: row.envelope };
+      if (found === undefined) found = unwrap(row, (older ??= await source.readOlder()));
+      if (found === undefined) {
         become("wrong_key");
         throw secretErrors.wrong_envelope_key({ kid: row.kid, place: source.place });
       }
-      keys.set(row.kid, key);
+      opened.set(row.kid, found.key);
+      if (isBehind(found.label, wrapping.label, known !== undefined)) rewrap.push({ kid: row.kid, key: found.key });
     }
     if (rewrap.length > 0) {
       const wrapper = createSeal(wrapping.key);
@@ -143,7 +152,9 @@ export function createKeyRing({
       });
       log.info({ kids: rewrap.map(({ kid }) => kid), place: source.place }, "keys were wrapped with the envelope key in use");
     }
-    for (const kid of keys.keys()) if (!standing.some((row) => row.kid === kid)) keys.delete(kid);
+    // The store was sealed meanwhile: what was opened is not kept.
+    if (begun !== forgotten) return;
+    keys = opened;
     if (state !== "open" && isStoreOpen && keys.size > 0) become("open");
     current = standing.find((row) => row.isUsable)?.kid;
   }
@@ -279,16 +290,28 @@ function wrapPurpose(kid: number): string {
   return `data key ${kid}`;
 }
 
-function unwrap(row: DataKeyRow, candidates: readonly EnvelopeKey[]): Buffer | undefined {
+function unwrap(row: DataKeyRow, candidates: readonly EnvelopeKey[]): { key: Buffer; label: string } | undefined {
   if (row.wrapped === undefined) return undefined;
-  for (const candidate of candidates) {
+  for (const { key, label } of candidates) {
     try {
-      return createSeal(candidate.key).open(row.wrapped, wrapPurpose(row.kid));
+      return { key: createSeal(key).open(row.wrapped, wrapPurpose(row.kid)), label };
     } catch {
       // Not the one; the next may be.
     }
   }
   return undefined;
+}
+
+/**
+ * Says whether a key is to be wrapped anew with the envelope key in use. Servers hear of a new one at different times: the one that is late
+ * must not turn back what another did.
+ */
+function isBehind(openedBy: string, inUse: string, isKnown: boolean): boolean {
+  if (openedBy === inUse) return false;
+  const versions = [openedBy, inUse].map((label) => Number(/^vault:(\d+)$/.exec(label)?.[1]));
+  const [openedVersion = NaN, usedVersion = NaN] = versions;
+  if (versions.every((version) => !Number.isNaN(version))) return openedVersion < usedVersion;
+  return !isKnown;
 }
 
 function stateOf(error: unknown): Exclude<SecretStoreState, "open"> {
