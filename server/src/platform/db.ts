@@ -82,7 +82,9 @@ export function createDb({ connection, rotating, log, maxConnections = 10, state
   });
 
   async function run<Row extends object>(client: pg.Pool | pg.PoolClient, statement: Sql): Promise<Row[]> {
-    const result = await client.query<Row>(statement.text, [...statement.values]).catch(rethrow);
+    const { text, name } = statement;
+    const values = [...statement.values];
+    const result = await client.query<Row>(name === undefined ? { text, values } : { name, text, values }).catch(rethrow);
     return result.rows;
   }
 

@@ -5,11 +5,14 @@ export class Sql {
   readonly #brand = true;
   readonly text: string;
   readonly values: readonly unknown[];
+  /** See {@link prepared}. */
+  readonly name: string | undefined;
 
-  constructor(key: symbol, text: string, values: readonly unknown[]) {
+  constructor(key: symbol, text: string, values: readonly unknown[], name?: string) {
     if (key !== makerKey || !this.#brand) throw new TypeError("Statements are made by the sql tag.");
     this.text = text;
     this.values = values;
+    this.name = name;
   }
 }
 
@@ -32,6 +35,14 @@ export function sql(strings: TemplateStringsArray, ...parts: readonly unknown[])
     text += strings[index + 1] ?? "";
   }
   return new Sql(makerKey, text, values);
+}
+
+/**
+ * A statement that each connection plans once and keeps under this name: for the few that run thousands of times a second. Its text must be
+ * the same each time.
+ */
+export function prepared(name: string, { text, values }: Sql): Sql {
+  return new Sql(makerKey, text, values, name);
 }
 
 /** An identifier, quoted: for the few names that are made while running, such as a partition's. */

@@ -205,8 +205,8 @@ describe("the audit chain", () => {
     const links = await db.query<{ position: number; id: string }>(
       sql`select l.position, l.entry_id as id from audit_links l order by l.position`,
     );
-    for (let round = 0; round < 12; round += 1) {
-      const positions = [...new Set(Array.from({ length: randomInt(1, 5) }, () => randomInt(1, 41)))].sort((a, b) => a - b);
+    for (let round = 0; round < 25; round += 1) {
+      const positions = [...new Set(Array.from({ length: randomInt(1, 7) }, () => randomInt(1, 41)))].sort((a, b) => a - b);
       const expected: { kind: string; position: number; entryId: string }[] = [];
       await db.query(sql`create table kept_entries as select * from audit_entries`);
       await db.query(sql`create table kept_links as select * from audit_links`);

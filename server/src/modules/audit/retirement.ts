@@ -15,7 +15,7 @@ import { insertCheckpoint, lockHead, selectCheckpoints } from "./chain-store.ts"
 import type { SealedEntry } from "./chain-store.ts";
 import type { Signer } from "./checkpoint.ts";
 import type { AuditEntry } from "./entry.ts";
-import { isGenuine, isSame } from "./mac.ts";
+import { beginning, isGenuine, isSame } from "./mac.ts";
 import type { Macs } from "./mac.ts";
 import * as store from "./retirement-store.ts";
 import { createJudge } from "./verdict.ts";
@@ -113,7 +113,7 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
       if ((await lockHead(tx)) === undefined) return 0;
       const isRetired = await readRetirements(tx, macs);
       const lastCut = (await selectCheckpoints(tx, undefined, stepRows)).filter(({ kind }) => kind === "cut");
-      const judge = createJudge({ macs, signer, checkpoints: lastCut, isRetired });
+      const judge = createJudge({ macs, signer, checkpoints: lastCut, head: { position: 0, mac: beginning }, isRetired });
       let end: { position: number; mac: Buffer } | undefined;
       for (const row of await selectLinkedRows(tx, lastCut.at(-1)?.position ?? 0, stepRows)) {
         if (row.entry !== undefined) break;

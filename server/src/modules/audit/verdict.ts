@@ -50,6 +50,8 @@ export interface JudgeDeps {
   readonly signer: Signer;
   /** What the chain must have been through, oldest first. */
   readonly checkpoints: readonly Checkpoint[];
+  /** Where the database itself says that the chain ends. */
+  readonly head: { readonly position: number; readonly mac: Buffer };
   /** Says whether an entry may be gone because its time was over. */
   readonly isRetired: (link: Link) => boolean;
 }
@@ -59,23 +61,26 @@ const mostFaults = 1_000;
 /**
  * Judges the chain link by link, in order; keeps nothing of what was right, so its memory does not grow with the trail.
  */
-export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps) {
+export function createJudge({ macs, signer, checkpoints, head, isRetired }: JudgeDeps) {
   const faults: Fault[] = [];
   let faultCount = 0;
   let firstBad = Number.POSITIVE_INFINITY;
   let entries = 0;
   let retired = 0;
   let waiting = 0;
-  // Links whose own hash does not fit, and single gaps: with them all seen, it can be told what belongs where.
+  // Links whose own hash does not fit, gaps, and entries without a link: with them all seen, it can be told what belongs where.
   const misfits: Link[] = [];
-  const gaps: { position: number; before: Buffer | undefined; after: Buffer }[] = [];
-  const strays: SealedEntry[] = [];
+  const gaps: Gap[] = [];
+  const strays: Stray[] = [];
 
   const blame = (fault: Fault) => {
     faultCount += 1;
     if (faults.length < mostFaults) faults.push(fault);
     if (fault.position !== undefined) firstBad = Math.min(firstBad, fault.position);
   };
+
+  const blameGap = ({ position, toPosition, isEnd = false }: Pick<Gap, "position" | "toPosition" | "isEnd">) =>
+    blame({ kind: isEnd ? "truncated" : "removed", position, ...(toPosition === position && !isEnd ? {} : { toPosition }) });
 
   const signed = checkpoints.filter((checkpoint) => {
     const isGood = signer.isSigned(checkpoint);
@@ -94,11 +99,11 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
     if (link.position === last.position + 1) return;
     const position = last.position + 1;
     const toPosition = link.position - 1;
-    if (toPosition === position && gaps.length < mostFaults) {
-      gaps.push({ position, before: last.isGood ? last.mac : undefined, after: link.previous });
+    if (gaps.length < mostFaults) {
+      gaps.push({ position, toPosition, before: last.mac, after: link.previous });
       firstBad = Math.min(firstBad, position);
     } else {
-      blame({ kind: "removed", position, ...(toPosition === position ? {} : { toPosition }) });
+      blameGap({ position, toPosition });
     }
     last = { position: toPosition, mac: link.previous, isGood: false };
   }
@@ -143,14 +148,14 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
       last = { position: link.position, mac: link.mac, isGood };
     },
 
-    /** An entry without a link. `isWaiting`: the chain has not come to it yet. */
-    stray(entry: SealedEntry, isWaiting: boolean): void {
+    /** An entry without a link. `isWaiting`: the chain has not come to it yet. `order`: in which it was to be taken up. */
+    stray(entry: SealedEntry, isWaiting: boolean, order: bigint): void {
       if (!isGenuine(macs, entry)) {
         blame({ kind: "inserted", entryId: entry.id, organisationId: entry.organisationId });
       } else if (isWaiting) {
         waiting += 1;
       } else if (strays.length < mostFaults) {
-        strays.push(entry);
+        strays.push({ entry, order });
       } else {
         blame({ kind: "unlinked", entryId: entry.id, organisationId: entry.organisationId });
       }
@@ -163,12 +168,13 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
 
     /** All was told. */
     end(): Verdict {
+      const longest = [head, ...signed].reduce((one, other) => (other.position > one.position ? other : one));
+      if (longest.position > last.position) {
+        gaps.push({ position: last.position + 1, toPosition: longest.position, before: last.mac, after: longest.mac, isEnd: true });
+        firstBad = Math.min(firstBad, last.position + 1);
+      }
       for (const misfit of misfits) blame(explain(misfit));
       explainGaps();
-      const longest = signed.at(-1);
-      if (longest !== undefined && longest.position > last.position) {
-        blame({ kind: "truncated", position: last.position + 1, toPosition: longest.position });
-      }
       faults.sort((a, b) => (a.position ?? Number.POSITIVE_INFINITY) - (b.position ?? Number.POSITIVE_INFINITY));
       return {
         isWhole: faultCount === 0,
@@ -198,28 +204,54 @@ export function createJudge({ macs, signer, checkpoints, isRetired }: JudgeDeps)
       const [filled] = gaps.splice(gap, 1);
       return { kind: "moved", position, belongsAt: filled?.position, entryId, organisationId };
     }
-    const owner = strays.findIndex((entry) => isSame(macs.link({ ...link, ...linkOf(entry) }), link.mac));
+    const owner = strays.findIndex(({ entry }) => isSame(macs.link({ ...link, ...linkOf(entry) }), link.mac));
     const [named] = owner < 0 ? [] : strays.splice(owner, 1);
-    return { kind: "relinked", position, entryId: named?.id ?? entryId, organisationId: named?.organisationId ?? organisationId };
+    return {
+      kind: "relinked",
+      position,
+      entryId: named?.entry.id ?? entryId,
+      organisationId: named?.entry.organisationId ?? organisationId,
+    };
   }
 
-  /** An entry without a link belongs into the gap whose neighbours fit around it. */
+  /** Entries without links that follow each other belong into the gap whose neighbours fit around them. */
   function explainGaps(): void {
-    const left = new Set(strays);
-    for (const { position, before, after } of gaps) {
-      const owner =
-        before === undefined
-          ? undefined
-          : [...left].find((entry) => isSame(macs.link({ ...linkOf(entry), position, previous: before }), after));
-      if (owner === undefined) {
-        blame({ kind: "removed", position });
-      } else {
-        left.delete(owner);
-        blame({ kind: "unlinked", position, entryId: owner.id, organisationId: owner.organisationId });
+    // In the order in which they were taken up, so that those of one gap stand side by side.
+    strays.sort((a, b) => (a.order === b.order ? (a.entry.id < b.entry.id ? -1 : 1) : a.order < b.order ? -1 : 1));
+    for (const gap of gaps) {
+      const count = gap.toPosition - gap.position + 1;
+      const begin = strays.findIndex((_, index) => fits(gap, strays.slice(index, index + count)));
+      if (begin < 0) {
+        blameGap(gap);
+        continue;
+      }
+      for (const [index, { entry }] of strays.splice(begin, count).entries()) {
+        blame({ kind: "unlinked", position: gap.position + index, entryId: entry.id, organisationId: entry.organisationId });
       }
     }
-    for (const entry of left) blame({ kind: "unlinked", entryId: entry.id, organisationId: entry.organisationId });
+    for (const { entry } of strays) blame({ kind: "unlinked", entryId: entry.id, organisationId: entry.organisationId });
   }
+
+  function fits({ position, toPosition, before, after }: Gap, run: readonly Stray[]): boolean {
+    if (run.length !== toPosition - position + 1) return false;
+    const end = run.reduce((previous, { entry }, index) => macs.link({ ...linkOf(entry), position: position + index, previous }), before);
+    return isSame(end, after);
+  }
+}
+
+/** Positions without links, with what stands on both sides. */
+interface Gap {
+  readonly position: number;
+  readonly toPosition: number;
+  readonly before: Buffer;
+  readonly after: Buffer;
+  /** Nothing comes after it. */
+  readonly isEnd?: boolean;
+}
+
+interface Stray {
+  readonly entry: SealedEntry;
+  readonly order: bigint;
 }
 
 function linkOf(entry: SealedEntry) {

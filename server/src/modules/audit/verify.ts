@@ -51,7 +51,7 @@ export async function* verifyTrail(
     await client.query("begin isolation level repeatable read read only");
     const head = await selectHead(snapshot);
     const checkpoints = sorted([...(await allCheckpoints(snapshot)), ...(seen === undefined ? [] : [seen]), ...kept]);
-    const judge = createJudge({ macs, signer, checkpoints, isRetired: await readRetirements(snapshot, macs) });
+    const judge = createJudge({ macs, signer, checkpoints, head, isRetired: await readRetirements(snapshot, macs) });
     const of = await store.countLinks(snapshot);
     let after = 0;
     let checked = 0;
@@ -73,7 +73,7 @@ export async function* verifyTrail(
       if (entries.length === 0) break;
       for (const entry of entries) {
         const xactId = BigInt(entry.xactId);
-        judge.stray(entry, xactId > taken.xactId || (xactId === taken.xactId && entry.id > taken.entryId));
+        judge.stray(entry, xactId > taken.xactId || (xactId === taken.xactId && entry.id > taken.entryId), xactId);
       }
       await setImmediate();
     }
