@@ -5,6 +5,7 @@ import type { Command } from "commander";
 
 import { formats } from "./print.ts";
 import type { Format } from "./print.ts";
+import { renewingFetch } from "./renewal.ts";
 import { findAccess } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -32,7 +33,7 @@ export function addCommonOptions(command: Command): Command {
 export function benchOf(terminal: Terminal, command: Command): Bench {
   const { output, url: given } = command.optsWithGlobals<{ output: Format; url?: string }>();
   const { url, token } = findAccess(terminal.env, { url: given });
-  const call = createClient({ baseUrl: url, token, fetch: (address, init) => terminal.fetch(address, init) });
+  const call = createClient({ baseUrl: url, token, fetch: renewingFetch(terminal, { url, token }) });
   return {
     terminal,
     format: output,

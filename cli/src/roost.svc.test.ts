@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -183,8 +183,26 @@ describe("the roost command against a running server", () => {
     expect(await roostJson("device", "list", "--search", "gone")).toEqual({ items: [] });
   });
 
-  it("knows nobody after logging out", async () => {
+  it("shows where one is signed in, and renews a token that has ended by itself", async () => {
+    const listed = await roostJson("sessions", "list");
+    const items = listed["items"] as { kind: string; isCurrent: boolean }[];
+    expect(items.filter((one) => one.isCurrent)).toMatchObject([{ kind: "program" }]);
+    const file = join(home, ".config/roost/cli.json");
+    const before = JSON.parse(readFileSync(file, "utf8")) as { token: string; refreshToken: string };
+    writeFileSync(file, JSON.stringify({ ...before, expiresAt: new Date(0).toISOString() }), { mode: 0o600 });
+    expect((await roost(["sessions", "list"])).out).toContain("(this one)");
+    const after = JSON.parse(readFileSync(file, "utf8")) as { token: string; refreshToken: string };
+    expect([after.token === before.token, after.refreshToken === before.refreshToken]).toEqual([false, false]);
+    const used = { ROOST_URL: server.ready.url, ROOST_TOKEN: before.token };
+    expect(await roost(["sessions", "list"], { env: used })).toMatchObject({ code: 1 });
+    expect((await roost(["sessions", "end-others"])).code).toBe(0);
+  });
+
+  it("knows nobody after logging out, and neither does the server", async () => {
+    const { token } = JSON.parse(readFileSync(join(home, ".config/roost/cli.json"), "utf8")) as { token: string };
     expect((await roost(["logout"])).code).toBe(0);
+    const ended = await roost(["status"], { env: { ROOST_URL: server.ready.url, ROOST_TOKEN: token } });
+    expect(ended).toMatchObject({ code: 1, err: expect.stringContaining("http.unauthenticated") as string });
     expect(await roost(["status"])).toMatchObject({ code: 78 });
     const env = { ROOST_URL: server.ready.url, ROOST_TOKEN: "roost_api_not_a_token_of_anybody_here" };
     expect(await roost(["status"], { env })).toMatchObject({ code: 1, err: expect.stringContaining("http.unauthenticated") as string });

@@ -19,7 +19,13 @@ export function isMisconfigured(error: unknown): boolean {
   return error instanceof AppError && error.code.startsWith("cli.") && error.code !== cliErrors.misused.code;
 }
 
-const saved = z.object({ url: z.string(), token: z.string(), expiresAt: z.string().optional() });
+const saved = z.object({
+  url: z.string(),
+  token: z.string(),
+  expiresAt: z.string().optional(),
+  /** Answers the next token, once. */
+  refreshToken: z.string().optional(),
+});
 type Saved = z.infer<typeof saved>;
 
 /** Where the command line keeps address and token. */

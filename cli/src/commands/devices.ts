@@ -8,12 +8,21 @@ import { renderUnicodeCompact } from "uqr";
 
 import { benchOf } from "../command.ts";
 import type { Bench } from "../command.ts";
+import { findGroup, findSite } from "../names.ts";
 import { eachPage } from "../pages.ts";
 import { ago, asFields, asTable, formatList, formatOne } from "../print.ts";
 import { readDurationMs, readWhole } from "../read.ts";
 import { cliErrors } from "../settings.ts";
 import { ask } from "../terminal.ts";
 import type { Terminal } from "../terminal.ts";
+
+interface AddOptions {
+  name?: string;
+  kind?: string;
+  heartbeat?: number;
+  site?: string;
+  group?: string[];
+}
 
 /** `roost device list|add|show|remove`. */
 export function addDeviceCommands(program: Command, terminal: Terminal): void {
@@ -24,12 +33,16 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
     .description("Lists devices by name.")
     .addOption(new Option("--state <state>", "only those in this state").choices(deviceState.options))
     .option("--search <text>", "only those with this in their name or id")
+    .option("--site <site>", "only those at this site")
+    .option("--group <group>", "only those in this group")
     .option("--limit <n>", "at most so many; all unless said", readWhole(1, 1_000_000))
-    .action(async (options: { state?: DeviceState; search?: string; limit?: number }, command: Command) => {
+    .action(async (options: { state?: DeviceState; search?: string; site?: string; group?: string; limit?: number }, command: Command) => {
       const bench = benchOf(terminal, command);
       const query = {
         ...(options.state === undefined ? {} : { state: options.state }),
         ...(options.search === undefined ? {} : { q: options.search }),
+        ...(options.site === undefined ? {} : { siteId: (await findSite(bench, options.site)).id }),
+        ...(options.group === undefined ? {} : { groupId: (await findGroup(bench, options.group)).id }),
       };
       const items = await eachPage(options.limit, (page) => bench.call(listDevices, { query: { ...query, ...page } }));
       const columns = ["id", "name", "state", "lastSeen", "openAlarms", "latest"];
@@ -51,14 +64,19 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
     .option("--name <name>", "what people call it")
     .option("--kind <kind>", "what kind of thing it is, as a kit names it")
     .option("--heartbeat <span>", "its pace of signs of life, such as 60s", readDurationMs)
-    .action(async (id: string | undefined, options: { name?: string; kind?: string; heartbeat?: number }, command: Command) => {
+    .option("--site <site>", "where it stands")
+    .option("--group <group>", "a group it belongs to; may be repeated", (text: string, before: string[] = []) => [...before, text])
+    .action(async (id: string | undefined, options: AddOptions, command: Command) => {
       const bench = benchOf(terminal, command);
+      const groups = options.group === undefined ? undefined : await Promise.all(options.group.map((name) => findGroup(bench, name)));
       const added = await bench.call(addDevice, {
         body: {
           ...(id === undefined ? {} : { id: readDeviceId(id) }),
           ...(options.name === undefined ? {} : { name: options.name }),
           ...(options.kind === undefined ? {} : { kind: options.kind }),
           ...(options.heartbeat === undefined ? {} : { heartbeatSeconds: options.heartbeat / 1000 }),
+          ...(options.site === undefined ? {} : { siteId: (await findSite(bench, options.site)).id }),
+          ...(groups === undefined ? {} : { groupIds: groups.map((group) => group.id) }),
         },
       });
       printTicket(bench, added.ticket, added);
@@ -71,7 +89,8 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
       const bench = benchOf(terminal, command);
       const params = { deviceId: readDeviceId(id) };
       const [one, { items: series }] = await Promise.all([bench.call(getDevice, { params }), bench.call(listSeries, { params })]);
-      const { attributes, ...fields } = one;
+      const { attributes, groupIds, ...rest } = one;
+      const fields = { ...rest, groups: groupIds?.join(" ") };
       if (bench.format !== "table") {
         bench.print(formatOne(bench.format, fields, { ...one, metrics: series }));
         return;
