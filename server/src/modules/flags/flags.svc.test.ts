@@ -1,4 +1,5 @@
 import { OpenFeature, ProviderEvents } from "@openfeature/server-sdk";
+import { httpErrors } from "@roost/contract/errors";
 import { flagErrors } from "@roost/contract/flags";
 import type { FlagValue } from "@roost/contract/flags";
 import type { OrganisationId } from "@roost/contract/ids";
@@ -8,6 +9,7 @@ import { until } from "@roost/testbed/waiting";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
@@ -27,10 +29,10 @@ describe("flags", () => {
   let db: Db;
   let flags: Flags;
   const open: Flags[] = [];
-  const server = async (overrides: Readonly<Record<string, FlagValue>> = {}): Promise<Flags> => {
+  const server = async (overrides: Readonly<Record<string, FlagValue>> = {}, on: Db = db, clock: Clock = systemClock): Promise<Flags> => {
     const one = createFlags({
-      db,
-      clock: systemClock,
+      db: on,
+      clock,
       log,
       audit: createAudit({ db, clock: systemClock, log, key: Buffer.alloc(32, 7) }),
       overrides: new Map(Object.entries(overrides)),
@@ -86,12 +88,38 @@ describe("flags", () => {
     expect(trail).toContainEqual({ action: "flag.changed", actor_name: keeper.name, object_id: "enable_idempotency" });
   });
 
-  it("follows by looking where the sign of a change got lost", async () => {
-    await db.query(
-      sql`update flags set setting = jsonb_set(setting, '{serve,variant}', '"off"'), version = version + 1 where key = 'enable_idempotency'`,
-    );
-    await db.query(sql`update flag_revision set revision = revision + 1`);
-    await until("the flag is read again", () => !flags.boolean("enable_idempotency", true), 5_000);
+  it("gives every server a sign of a change, and a server that hears none follows by looking", async () => {
+    const listener = await db.connect("test");
+    const heard: string[] = [];
+    listener.on("notification", ({ channel }) => heard.push(channel));
+    await listener.query("listen roost_flags");
+    const deaf = { ...db, connect: () => Promise.reject(new Error("No connection is free.")) };
+    const other = await server({}, deaf);
+    await flags.change("enable_idempotency", { serve: { value: false } }, keeper);
+    await until("the deaf one knows", () => !other.boolean("enable_idempotency", true), 5_000);
+    await until("a sign was heard", () => heard.includes("roost_flags"), 5_000);
+    await listener.end();
+  });
+
+  it("goes on with the last copy while the database is away, and says so by OpenFeature until it is back", async () => {
+    let away = false;
+    let aheadMs = 0;
+    const frozen: Db = { ...db, query: (statement) => (away ? Promise.reject(httpErrors.unavailable()) : db.query(statement)) };
+    const clock = { nowMs: systemClock.nowMs, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    const other = await server({}, frozen, clock);
+    const domain = newId();
+    await OpenFeature.setProviderAndWait(domain, other.provider);
+    const client = OpenFeature.getClient(domain);
+    const heard: string[] = [];
+    client.addHandler(ProviderEvents.Stale, () => void heard.push("stale"));
+    away = true;
+    aheadMs = 60_000;
+    await until("the provider is stale", () => heard.includes("stale"), 10_000);
+    expect(other.boolean("enable_idempotency", false)).toBe(true);
+    client.addHandler(ProviderEvents.Ready, () => void heard.push("ready"));
+    heard.length = 0;
+    away = false;
+    await until("the provider is ready again", () => heard.includes("ready"), 10_000);
   });
 
   it("puts back an earlier state by one call, and refuses a change that somebody has overtaken", async () => {
