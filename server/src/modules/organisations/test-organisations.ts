@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import { addApiToken, chooseOrganisation, login, setUp } from "@roost/contract/auth";
+import { addApiToken, chooseOrganisation, getSession, login, setUp } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import { AppError } from "@roost/contract/errors";
 import { addInvitation, joinByInvitation } from "@roost/contract/people";
@@ -17,14 +17,13 @@ import { createEgress } from "../../platform/egress.ts";
 import { createHttp } from "../../platform/http/http.ts";
 import { readRateTable } from "../../platform/http/limits.ts";
 import { createMetrics } from "../../platform/http/metrics.ts";
-import type { Mount } from "../../platform/http/mount.ts";
+import type { Mount, RequestFacts } from "../../platform/http/mount.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMail } from "../../platform/mail.ts";
 import { createRateLimits } from "../../platform/rate-limits.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
-import { mountAuth } from "../auth/auth-routes.ts";
 import { createAuth } from "../auth/auth.ts";
 import type { Auth } from "../auth/auth.ts";
 import { mountOrganisations } from "./organisation-routes.ts";
@@ -91,7 +90,7 @@ export async function startHouse({
   const organisations = createOrganisations({ db, audit, auth, mail, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
   const authenticate = { person: auth.authenticatePerson, device: async () => undefined };
   const http = createHttp({ config, clock, log, metrics, authenticate, webRoot: "/nonexistent", tls: undefined, rateLimits: limits });
-  mountAuth(http.mount, auth);
+  mountSignIn(http.mount, auth);
   mountOrganisations(http.mount, organisations);
   also?.(http.mount);
   const { port } = await http.listen();
@@ -143,6 +142,23 @@ export async function startHouse({
       await database.drop();
     },
   };
+}
+
+/** What of signing in these tests need. */
+function mountSignIn(mount: Mount, auth: Auth): void {
+  const credentials = ({ headers, remoteAddress, isSecure, setHeader }: RequestFacts) => ({
+    headers,
+    remoteAddress,
+    isSecure,
+    addHeader: setHeader,
+  });
+  mount(setUp, async ({ body, request }) => auth.setUp(body, credentials(request)));
+  mount(login, async ({ body, request }) => auth.login(body, credentials(request)));
+  mount(getSession, async ({ caller }) => auth.getSession(caller));
+  mount(chooseOrganisation, async ({ caller, body, request }) =>
+    auth.chooseOrganisation(caller, credentials(request), body.organisationId),
+  );
+  mount(addApiToken, async ({ caller, body }) => auth.tokens.add(caller, body));
 }
 
 /** What a link carries in its fragment. */
