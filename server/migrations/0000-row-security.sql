@@ -16,8 +16,8 @@ end
 $$;
 do $$
 begin
-  -- Superusers may be anybody.
-  if not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+  -- From PostgreSQL 16 on, to belong to a role and to be allowed to act as it are two things.
+  if not pg_has_role(current_user, 'roost_tenant', case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end) then
     execute format('grant roost_tenant to %I', current_user);
   end if;
 exception

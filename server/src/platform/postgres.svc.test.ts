@@ -94,6 +94,14 @@ describe.runIf(linux)("the built-in PostgreSQL", () => {
   it("makes a durable cluster with checksums, for its user alone, and finds it again", async () => {
     const first = await openPostgres({ dataDir: join(folder, "pg"), url: undefined, log });
     expect(first.facts).toMatchObject({ fsync: true, synchronousCommit: "on", fullPageWrites: true, checksums: true, encoding: "UTF8" });
+    // N-W04: not even the role that owns the tables may pass by row-level security elsewhere, make roles, or read files.
+    const client = new pg.Client(first.connection);
+    await client.connect();
+    const { rows: roles } = await client.query(
+      "select r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb from pg_roles r where r.rolname = current_user",
+    );
+    expect(roles).toEqual([{ rolsuper: false, rolbypassrls: false, rolcreaterole: false, rolcreatedb: false }]);
+    await client.end();
     const socket = await stat(first.connection.host ?? "");
     expect(socket.mode & 0o777).toBe(0o700);
     const owner = await stat(first.embedded?.dataDir ?? "");

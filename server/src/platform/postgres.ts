@@ -174,9 +174,9 @@ export async function openPostgres({ dataDir, url, log }: { dataDir: string; url
   }
   const embedded = await startEmbeddedPostgres({ dataDir, durable: true, log });
   try {
-    const server = { host: embedded.socketDir, user: "roost", options: "-c synchronous_commit=on" };
-    await ensureDatabase({ ...server, database: "postgres" }, "roost");
-    const connection = { ...server, database: "roost" };
+    const server = { host: embedded.socketDir, options: "-c synchronous_commit=on" };
+    await ensureDatabase({ ...server, user: "roost", database: "postgres" }, "roost");
+    const connection = { ...server, user: serverRole, database: "roost" };
     return { connection, embedded, facts: await checkDatabase(connection, log), stop: () => embedded.stop() };
   } catch (error) {
     await embedded.stop();
@@ -184,12 +184,21 @@ export async function openPostgres({ dataDir, url, log }: { dataDir: string; url
   }
 }
 
+/** What Roost is in its own cluster: the owner of its database, and nobody of weight beside it. The cluster's superuser makes it and stays away. */
+const serverRole = "roost_server";
+
 async function ensureDatabase(connection: pg.ClientConfig, name: string): Promise<void> {
   const client = new pg.Client(connection);
   await client.connect();
   try {
+    const { rows: roles } = await client.query<{ name: string }>("select r.rolname as name from pg_roles r");
+    const known = new Set(roles.map((role) => role.name));
+    if (!known.has(serverRole)) await client.query(`create role ${serverRole} login nosuperuser nobypassrls nocreatedb nocreaterole`);
+    // Made here, because the server's role may make none: see server/migrations/0000-row-security.sql.
+    if (!known.has("roost_tenant")) await client.query("create role roost_tenant nologin nosuperuser nobypassrls nocreatedb nocreaterole");
+    await client.query(`grant roost_tenant to ${serverRole}`);
     const { rows } = await client.query("select 1 from pg_database d where d.datname = $1", [name]);
-    if (rows.length === 0) await client.query(`create database ${name}`);
+    if (rows.length === 0) await client.query(`create database ${name} owner ${serverRole}`);
   } finally {
     await client.end();
   }
