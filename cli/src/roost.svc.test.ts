@@ -184,9 +184,8 @@ describe("the roost command against a running server", () => {
   });
 
   it("shows where one is signed in, and renews a token that has ended by itself", async () => {
-    const listed = await roostJson("sessions", "list");
-    const items = listed["items"] as { kind: string; isCurrent: boolean }[];
-    expect(items.filter((one) => one.isCurrent)).toMatchObject([{ kind: "program" }]);
+    const listed = await roostJson<{ items: { kind: string; isCurrent: boolean }[] }>("sessions", "list");
+    expect(listed.items.filter((one) => one.isCurrent)).toMatchObject([{ kind: "program" }]);
     const file = join(home, ".config/roost/cli.json");
     const before = JSON.parse(readFileSync(file, "utf8")) as { token: string; refreshToken: string };
     writeFileSync(file, JSON.stringify({ ...before, expiresAt: new Date(0).toISOString() }), { mode: 0o600 });
