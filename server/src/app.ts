@@ -77,6 +77,7 @@ import { createRefusals } from "./refusals.ts";
 import { sealedColumns } from "./sealed-columns.ts";
 import { configuredSecrets, keyFiles, openSecrets } from "./secret-keys.ts";
 import { mountSystem } from "./system-routes.ts";
+import { withVaultSecrets } from "./vault-secrets.ts";
 
 /** What is told to whoever started the server. */
 export interface ReadyNotice {
@@ -123,7 +124,8 @@ export async function startApp(config: Config, log: Log, signal?: AbortSignal): 
   }
 }
 
-async function start(config: Config, log: Log, ends: (() => Promise<unknown> | void)[], signal?: AbortSignal): Promise<ReadyNotice> {
+async function start(given: Config, log: Log, ends: (() => Promise<unknown> | void)[], signal?: AbortSignal): Promise<ReadyNotice> {
+  const config = await withVaultSecrets(given, { log, signal, ends });
   const clock = systemClock;
   const startedAt = new Date(clock.nowMs());
   const dataDir = resolve(config.ROOST_DATA_DIR);
@@ -132,7 +134,10 @@ async function start(config: Config, log: Log, ends: (() => Promise<unknown> | v
   const postgres = await openPostgres({ dataDir: `${dataDir}/postgres`, url: config.ROOST_DATABASE_URL?.reveal(), log });
   ends.push(() => postgres.stop());
   const databaseUrl = config.ROOST_DATABASE_URL;
-  const rotating = databaseUrl?.place?.kind === "file" ? createRotatingConnection(() => databaseUrl.revealLatest()) : undefined;
+  const rotating =
+    databaseUrl !== undefined && databaseUrl.place?.kind !== "environment"
+      ? createRotatingConnection(() => databaseUrl.revealLatest())
+      : undefined;
   const db = createDb({ connection: postgres.connection, rotating, log });
   ends.push(() => db.close());
   await migrate(db, await readMigrations(migrationsFolder), log);

@@ -1,14 +1,10 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-
-import { AppError } from "@roost/contract/errors";
 
 import { configSchema } from "./config.ts";
 import type { Config } from "./config.ts";
 import type { ConfiguredSecret, KeyFile } from "./modules/secrets/secrets.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Db } from "./platform/db.ts";
-import { createEgress } from "./platform/egress.ts";
 import type { Log } from "./platform/log.ts";
 import { readEnvelopeKey } from "./platform/secrets/envelope-key.ts";
 import { environmentSource, fileSource, vaultSource } from "./platform/secrets/envelope-source.ts";
@@ -16,32 +12,14 @@ import type { EnvelopeSource } from "./platform/secrets/envelope-source.ts";
 import { createKeyRing } from "./platform/secrets/key-ring.ts";
 import type { KeyRing } from "./platform/secrets/key-ring.ts";
 import { Secret } from "./platform/secrets/secret.ts";
-import { createVaultClient } from "./platform/secrets/vault-client.ts";
+import { vaultOf } from "./vault-secrets.ts";
 import { openWaitingRoom } from "./waiting-room.ts";
 
 /** Where this installation's envelope key comes from, as it is configured. */
 export function envelopeSource(config: Config, dataDir: string, clock: Clock): EnvelopeSource {
-  const { ROOST_SEAL_KEY: sealKey, ROOST_SEAL_KEY_PREVIOUS: previous, ROOST_VAULT_URL: vaultUrl, ROOST_VAULT_TOKEN: token } = config;
-  if (vaultUrl !== undefined) {
-    if (token === undefined) throw misconfigured("ROOST_VAULT_TOKEN: is needed with ROOST_VAULT_URL, or ROOST_VAULT_TOKEN_FILE");
-    const { hostname } = new URL(vaultUrl);
-    const host = hostname.replace(/^\[(.*)\]$/, "$1");
-    const mount = config.ROOST_VAULT_MOUNT.replaceAll(/^\/+|\/+$/g, "");
-    const path = config.ROOST_VAULT_PATH.replaceAll(/^\/+|\/+$/g, "");
-    const client = createVaultClient({
-      url: vaultUrl,
-      token: () => token.revealLatest(),
-      namespace: config.ROOST_VAULT_NAMESPACE,
-      mount,
-      path,
-      // Whoever configures the store's address means it to be reached, wherever it is; nothing else is.
-      egress: createEgress({
-        allow: [host],
-        ...(config.ROOST_VAULT_CA_FILE === undefined ? {} : { ca: readFileSync(config.ROOST_VAULT_CA_FILE, "utf8") }),
-      }),
-    });
-    return vaultSource({ client, place: `${mount}/${path}`, dataDir, nowMs: () => clock.nowMs() });
-  }
+  const vault = vaultOf(config);
+  if (vault !== undefined) return vaultSource({ ...vault, dataDir, nowMs: () => clock.nowMs() });
+  const { ROOST_SEAL_KEY: sealKey, ROOST_SEAL_KEY_PREVIOUS: previous } = config;
   const key = sealKey === undefined ? undefined : readEnvelopeKey(sealKey.reveal());
   if (key === undefined || sealKey === undefined) return fileSource(dataDir);
   return environmentSource({
@@ -133,8 +111,4 @@ export function keyFiles(config: Config, dataDir: string): KeyFile[] {
           how: "Replace the files; they are taken up without a restart.",
         },
   ];
-}
-
-function misconfigured(fault: string): AppError {
-  return new AppError("config.invalid", 500, "The configuration has faults. Mend the variables named under details.", { faults: [fault] });
 }

@@ -2,7 +2,6 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { secretErrors } from "@roost/contract/secrets";
-import type { SecretStore } from "@roost/contract/secrets";
 import { systemErrors } from "@roost/contract/system";
 
 import { listenFault } from "./platform/listen-fault.ts";
@@ -15,7 +14,7 @@ export async function openWaitingRoom({
 }: {
   host: string;
   port: number;
-  store: () => SecretStore;
+  store: () => { readonly state: string; readonly message: string };
 }): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     request.resume();

@@ -106,20 +106,22 @@ export function createSecrets({ db, ring, audit, log, columns, configured, files
   }
 
   function configuredEntry({ name, about, place, read }: ConfiguredSecret, seen: Sighting | undefined): SecretEntry {
-    const isFile = place?.kind === "file";
+    const [origin, where] =
+      place === undefined || place.kind === "environment" ? (["environment", name] as const) : ([place.kind, place.path] as const);
+    const thing = { environment: "the variable", file: "the file", vault: "the secret in the store" }[origin];
     return {
       name,
       about,
-      origin: isFile ? "file" : "environment",
-      place: isFile ? place.path : name,
+      origin,
+      place: where,
       ...(seen === undefined ? {} : { since: seen.changedAt ?? seen.firstSeenAt }),
       ...(seen?.changedAt === undefined ? {} : { lastRotatedAt: seen.changedAt }),
       lengthClass: lengthClassOf(read()),
       rotation: "outside",
       how:
-        isFile && name === "ROOST_DATABASE_URL"
-          ? "Change the file and the database's password, in either order; no restart."
-          : `Change ${isFile ? "the file" : "the variable"} and restart.`,
+        origin !== "environment" && name === "ROOST_DATABASE_URL"
+          ? `Change ${thing} and the database's password, in either order; no restart.`
+          : `Change ${thing} and restart.`,
     };
   }
 
