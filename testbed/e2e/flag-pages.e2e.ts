@@ -114,6 +114,7 @@ describe("feature flags and rollout plans in a browser", () => {
   it("T-F08: starts a plan in the console, sees where it is, and rolls it back with one action", async () => {
     await page.goto("/flags");
     await page.getByRole("button", { name: "New plan" }).click();
+    await page.getByRole("button", { name: "Your own" }).click();
     await page.getByRole("textbox", { name: "Plan" }).fill("{ broken");
     await confirm("Write plan");
     await page.getByRole("dialog").getByText("web.no_json").waitFor();
@@ -152,6 +153,22 @@ describe("feature flags and rollout plans in a browser", () => {
       ["rolled_back", undefined],
     ]);
     expect(misdeeds).toEqual({ console: [], foreign: [], dialogs: [] });
+  });
+
+  it("writes a plan that ramps a flag up out of a few fields", async () => {
+    await page.goto("/flags");
+    await page.getByRole("button", { name: "New plan" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("combobox", { name: "Flag" }).click();
+    await page.getByRole("option", { name: "enable_auto_register" }).click();
+    await dialog.getByLabel("To so many percent of the devices").fill("50, 10");
+    await dialog.getByText("Numbers that grow").waitFor();
+    await dialog.getByLabel("To so many percent of the devices").fill("10, 100");
+    await confirm("Write plan");
+    await page.getByRole("heading", { name: "enable_auto_register to 100 %" }).waitFor();
+    const steps = page.getByRole("list", { name: "Steps" });
+    await steps.getByText("enable_auto_register: switched on, on 10 %, off 90 % for everybody").waitFor();
+    await steps.getByText("Then a person decides.").waitFor();
   });
 
   it("can be read and pressed on a phone and in the dark", async () => {
