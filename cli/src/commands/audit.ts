@@ -8,10 +8,12 @@ import {
   auditErrors,
   auditOutcome,
   auditVerifyLine,
+  changeAuditRetention,
   exportAuditCsv,
   exportAuditLines,
   exportPlatformAuditLines,
   getAuditEntry,
+  getAuditRetention,
   listAuditCheckpoints,
   listAuditEntries,
   listPlatformAuditEntries,
@@ -46,7 +48,7 @@ interface FilterOptions {
 
 const checkpointFile = z.object({ items: z.array(auditCheckpoint) }).or(z.array(auditCheckpoint).transform((items) => ({ items })));
 
-/** `roost audit list|show|verify|export|checkpoints`. */
+/** `roost audit list|show|verify|export|retention|checkpoints`. */
 export function addAuditCommands(program: Command, terminal: Terminal): void {
   const audit = program.command("audit").description("Shows who did what, and proves that nobody changed the record.");
 
@@ -105,6 +107,22 @@ export function addAuditCommands(program: Command, terminal: Terminal): void {
       });
       if (file === undefined) for await (const part of parts) terminal.stdout.write(part);
       else await pipeline(Readable.from(parts), createWriteStream(file, { mode: 0o600 }));
+    });
+
+  audit
+    .command("retention")
+    .description("Shows how many days entries are kept, and how many more in the archive; with options, sets them.")
+    .option("--days <n>", "where they can be searched", readWhole(1, 36_500))
+    .option("--archive-days <n>", "in the archive after that; 0 archives nothing", readWhole(0, 36_500))
+    .action(async (options: { days?: number; archiveDays?: number }, command: Command) => {
+      const bench = benchOf(terminal, command);
+      const now = await bench.call(getAuditRetention, {});
+      const wanted = { ...now, ...options };
+      const isSame = wanted.days === now.days && wanted.archiveDays === now.archiveDays;
+      const { days, archiveDays } = isSame
+        ? now
+        : await bench.call(changeAuditRetention, { body: { days: wanted.days, archiveDays: wanted.archiveDays } });
+      bench.print(formatOne(bench.format, { days, archiveDays }, { days, archiveDays }));
     });
 
   audit
