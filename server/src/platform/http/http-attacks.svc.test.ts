@@ -3,6 +3,8 @@ import { request as rawRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import helmet from "@fastify/helmet";
+import fastify from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { HttpOptions } from "./http.ts";
@@ -87,6 +89,25 @@ describe("the HTTP edge under attack", () => {
       for (const name of wanted) expect(text).toContain(`\r\n${name}: `);
       expect(text).toContain('{"error":{"code":"http.');
     }
+  });
+
+  it("S16: sends no header fewer than the helmet of Fastify does, and insists on TLS where people come by https", async () => {
+    const yardstick = fastify();
+    await yardstick.register(helmet);
+    yardstick.get("/", async () => ({}));
+    const theirs = Object.keys((await yardstick.inject("/")).headers);
+    // For browsers that are gone: a switch of a filter that had holes of its own, and of Internet Explorer's downloads.
+    const gone = new Set(["x-xss-protection", "x-download-options", "content-type", "content-length", "date", "connection"]);
+    const own = await startEdge({}, { ROOST_PUBLIC_URL: "https://roost.example.org" });
+    for (const path of ["/api/v1/read", "/api/v1/nothing", "/", "/api/v1/fails"]) {
+      const answer = await fetch(own.url + path);
+      const missing = theirs.filter((name) => !gone.has(name) && !answer.headers.has(name));
+      expect([path, missing]).toEqual([path, []]);
+      expect(answer.headers.get("strict-transport-security")).toBe("max-age=63072000; includeSubDomains");
+    }
+    expect(await raw(own.port, "no http at all\r\n\r\n")).toContain("strict-transport-security: max-age=63072000; includeSubDomains");
+    await yardstick.close();
+    await own.http.close();
   });
 
   it("S16: the page's policy names the nonce that the page carries, a new one each time", async () => {
