@@ -38,6 +38,8 @@ export interface World {
   as(name: string): Caller;
   /** The owner of a place's organisation, by the contract. */
   owner(place: Place): Call;
+  /** By the contract, as whoever these headers are. */
+  callOf(headers: Readonly<Record<string, string>>): Call;
   /** A new session of a person. */
   signInAgain(caller: Caller): Promise<Record<string, string>>;
   signIn(email: string): Promise<Record<string, string>>;

@@ -275,6 +275,7 @@ async function populate(
     absent: {},
     as,
     owner,
+    callOf,
     signInAgain: async (caller) =>
       caller.email === undefined ? { ...caller.headers } : signedIn(caller.wire, caller.email, "cookie" in caller.headers),
     signIn: (email) => signedIn(wire, email, false),
