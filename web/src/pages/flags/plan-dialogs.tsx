@@ -34,8 +34,8 @@ function readPlan(text: string): PlanInput {
 }
 
 const ways = [
-  { value: "ramp", label: "Ramp a flag up" },
-  { value: "claims", label: "Plan for claims" },
+  { value: "ramp", label: "Ramp up" },
+  { value: "claims", label: "Claims" },
   { value: "own", label: "Your own" },
 ] as const;
 type Way = (typeof ways)[number]["value"];
@@ -175,7 +175,7 @@ function RampForm({ end, onPlan }: FormProps) {
         comboboxProps={{ withinPortal: false }}
       />
       <Checkbox
-        label="Ask a person before everybody gets it"
+        label="Ask a person before the last step"
         checked={asks}
         onChange={(event) => setAsks(event.currentTarget.checked)}
         className={styles.choice ?? ""}
