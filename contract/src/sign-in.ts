@@ -205,6 +205,17 @@ export const removeSecondFactor = defineRoute({
   errors: [signInErrors.wrong_password, signInErrors.second_factor_off],
 });
 
+export const removeSecondFactorOf = defineRoute({
+  operation: "removeSecondFactorOf",
+  method: "DELETE",
+  path: "/api/v1/people/:personId/second-factor",
+  access: "people:write",
+  wholeOrganisation: true,
+  summary: "Switches the second factor of a member off who lost phone and codes, and ends their sessions. Only for people who may no more.",
+  params: z.object({ personId }),
+  errors: [signInErrors.person_not_found, signInErrors.not_theirs_to_reset],
+});
+
 export const renewRecoveryCodes = defineRoute({
   operation: "renewRecoveryCodes",
   method: "POST",

@@ -6,7 +6,7 @@ import { uuid } from "@roost/contract/ids";
 import { signInErrors } from "@roost/contract/sign-in";
 
 import type { Clock } from "../../platform/clock.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db, Queryable } from "../../platform/db.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Mail } from "../../platform/mail.ts";
@@ -18,6 +18,7 @@ import { hashSecret } from "./credentials.ts";
 import { listMemberships } from "./membership-store.ts";
 import * as store from "./password-store.ts";
 import type { IsWeakPassword, PasswordHasher } from "./password.ts";
+import { distrustBrowsers } from "./second-factor-store.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { SignInJournal } from "./sign-in-journal.ts";
 
@@ -103,6 +104,7 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
       const passwordHash = await hasher.hash(input.newPassword);
       await db.transaction(async (tx) => {
         await store.savePasswordHash(tx, personId, passwordHash);
+        await distrustBrowsers(tx, personId);
         await journal.record(tx, { by, personId, action: "password.changed" });
       });
       await keeper.endAllOf(personId, session.id);
@@ -130,16 +132,7 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
      * @throws {AppError} `auth.person_not_found`, `auth.not_theirs_to_reset`
      */
     async makeLinkFor(caller: PersonCaller, personId: string) {
-      // What is no id names nobody; the database would not compare it.
-      const memberships = uuid.safeParse(personId).success ? await listMemberships(db, personId) : [];
-      const here = memberships.find((one) => one.organisationId === caller.organisationId);
-      if (here === undefined) throw signInErrors.person_not_found();
-      // Whoever resets a password may become that person: nobody who may more, and nobody who belongs elsewhere too.
-      const isBeneath =
-        memberships.length === 1 &&
-        (caller.scope === undefined || caller.id === personId) &&
-        [...here.permissions].every((permission) => caller.permissions.has(permission));
-      if (!isBeneath || caller.kind !== "person") throw signInErrors.not_theirs_to_reset();
+      await checkMayHelp(db, caller, personId);
       return makeLink(personId, false, caller.by);
     },
 
@@ -158,11 +151,29 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
       await db.transaction(async (tx) => {
         if (!(await store.useReset(tx, secretHash))) throw signInErrors.wrong_reset_link();
         await store.savePasswordHash(tx, found.personId, passwordHash);
+        await distrustBrowsers(tx, found.personId);
         await journal.record(tx, { by, personId: found.personId, action: "password.reset" });
       });
       await keeper.endAllOf(found.personId);
     },
   };
+}
+
+/**
+ * Whoever resets how somebody signs in may become that person: nobody who may more, and nobody who belongs elsewhere too.
+ *
+ * @throws {AppError} `auth.person_not_found`, `auth.not_theirs_to_reset`
+ */
+export async function checkMayHelp(db: Queryable, caller: PersonCaller, personId: string): Promise<void> {
+  // What is no id names nobody; the database would not compare it.
+  const memberships = uuid.safeParse(personId).success ? await listMemberships(db, personId) : [];
+  const here = memberships.find((one) => one.organisationId === caller.organisationId);
+  if (here === undefined) throw signInErrors.person_not_found();
+  const isBeneath =
+    memberships.length === 1 &&
+    (caller.scope === undefined || caller.id === personId) &&
+    [...here.permissions].every((permission) => caller.permissions.has(permission));
+  if (!isBeneath || caller.kind !== "person") throw signInErrors.not_theirs_to_reset();
 }
 
 export type Passwords = ReturnType<typeof createPasswords>;

@@ -17,3 +17,14 @@ export async function claimCode(tx: Queryable, personId: string, codeHash: Buffe
   );
   return rows.length > 0;
 }
+
+/** Ends what a person began and did not finish, and the trust in their browsers: both are the library's, by the person's id. */
+export async function distrustBrowsers(tx: Queryable, personId: string): Promise<void> {
+  await tx.query(sql`delete from verifications where value = ${personId}`);
+}
+
+/** Switches the second factor of a person off. */
+export async function removeSecondFactor(tx: Queryable, personId: string): Promise<void> {
+  await tx.query(sql`update people set second_factor_enabled = false where id = ${personId}`);
+  await tx.query(sql`delete from second_factors where person_id = ${personId}`);
+}

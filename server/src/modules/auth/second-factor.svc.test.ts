@@ -4,6 +4,7 @@ import {
   enrolSecondFactor,
   getSecurity,
   removeSecondFactor,
+  removeSecondFactorOf,
   renewRecoveryCodes,
   verifyLogin,
   verifySecondFactor,
@@ -213,6 +214,43 @@ describe("the second factor", () => {
     expect(await home.db.query(sql`select 1 as one from second_factors`)).toEqual([]);
     const renewedCookie = cookiesOf(removed);
     expect(await codeOf(await home.post(removeSecondFactor.path, { password }, { cookie: renewedCookie }))).toBe("auth.second_factor_off");
+  });
+
+  it("S4: a trusted browser is trusted no more once the second factor was removed, although there is a new one", async () => {
+    cookie = cookiesOf(await home.post(signIn.path, { email, password }));
+    const enrol = async () => {
+      const made = (await (await home.post(enrolSecondFactor.path, { password }, { cookie })).json()) as { secret: string };
+      await home.db.query(sql`delete from used_codes`);
+      cookie = cookiesOf(await home.post(confirmSecondFactor.path, { code: codeOfApp(made.secret) }, { cookie }));
+      return made.secret;
+    };
+    const app = await enrol();
+    const { challenge } = await begin();
+    const trusted = cookiesOf(await verify(challenge, codeOfApp(app, 1), { trustBrowser: true }));
+    cookie = cookiesOf(await home.post(removeSecondFactor.path, { password }, { cookie }));
+    await enrol();
+    expect((await begin({ cookie: trusted })).error.code).toBe("auth.second_factor_required");
+  });
+
+  it("is switched off by somebody in charge for whoever lost phone and codes, and for nobody who may more", async () => {
+    const [keeper] = await home.db.query<{ id: string; hash: string }>(sql`
+      select p.id, a.password as hash from people p join accounts a on a.person_id = p.id where p.email = ${email}`);
+    const adminId = "01890000-0000-7000-8000-00000000ad00";
+    await home.db.query(sql`insert into people (id, name, email) values (${adminId}, 'Admin', 'admin@example.org')`);
+    await home.db.query(sql`
+      insert into accounts (id, account_id, provider_id, person_id, password)
+      values (gen_random_uuid(), ${adminId}, 'credential', ${adminId}, ${keeper?.hash})`);
+    await home.db.query(sql`
+      insert into memberships (id, organisation_id, person_id, role) values (gen_random_uuid(), ${home.organisationId}, ${adminId}, 'admin')`);
+    const admin = cookiesOf(await home.post(signIn.path, { email: "admin@example.org", password }));
+    const remove = (personId: string, as: string) =>
+      fetch(home.url + removeSecondFactorOf.path.replace(":personId", personId), { method: "DELETE", headers: { cookie: as } });
+    expect(await codeOf(await remove(keeper?.id ?? "", admin))).toBe("auth.not_theirs_to_reset");
+    expect((await begin()).error.code).toBe("auth.second_factor_required");
+    await home.db.query(sql`update people set second_factor_enabled = true where id = ${adminId}`);
+    expect((await remove(adminId, cookie)).status).toBe(204);
+    expect((await home.get(getSession.path, { cookie: admin })).status).toBe(401);
+    expect((await home.post(signIn.path, { email: "admin@example.org", password })).status).toBe(200);
   });
 
   it("is on record, without codes and secrets", async () => {

@@ -6,13 +6,15 @@ import { renderSVG } from "uqr";
 
 import type { Db } from "../../platform/db.ts";
 import type { CredentialRequest } from "../../platform/http/access.ts";
+import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
 import type { RateLimits } from "../../platform/rate-limits.ts";
 import type { Actor } from "../../platform/tenancy.ts";
 import { findPerson } from "./auth-store.ts";
 import { cookieLineFor, hashSecret, unpackStep } from "./credentials.ts";
+import { checkMayHelp } from "./passwords.ts";
 import type { OwnSession, Passwords } from "./passwords.ts";
-import { claimCode, countRecoveryCodes } from "./second-factor-store.ts";
+import { claimCode, countRecoveryCodes, distrustBrowsers, removeSecondFactor } from "./second-factor-store.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import type { SignInJournal } from "./sign-in-journal.ts";
@@ -122,8 +124,25 @@ export function createSecondFactor({ db, library, sessionKeys, passwords, keeper
       for (const line of headers.getSetCookie()) {
         if (line.startsWith(`${sessionCookie}=`)) request.addHeader("set-cookie", cookieLineFor(sessionKeys.sign(line), request.isSecure));
       }
+      await distrustBrowsers(db, personId);
       await journal.record(db, { by, personId, action: "second_factor.removed" });
       log.info({ personId }, "a second factor was switched off");
+    },
+
+    /**
+     * Switches it off for somebody who lost phone and codes; their sessions end.
+     *
+     * @throws {AppError} `auth.person_not_found`, `auth.not_theirs_to_reset`
+     */
+    async removeFor(caller: PersonCaller, personId: string): Promise<void> {
+      await checkMayHelp(db, caller, personId);
+      await db.transaction(async (tx) => {
+        await removeSecondFactor(tx, personId);
+        await distrustBrowsers(tx, personId);
+        await journal.record(tx, { by: caller.by, personId, organisationId: caller.organisationId, action: "second_factor.removed" });
+      });
+      await keeper.endAllOf(personId);
+      log.info({ personId }, "a second factor was switched off by somebody in charge");
     },
 
     /** New recovery codes; the old ones end. @throws {AppError} `auth.wrong_password`, `auth.second_factor_off` */

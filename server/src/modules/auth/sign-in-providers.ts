@@ -111,6 +111,8 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
       };
       await db.transaction(async (tx) => {
         await store.saveProvider(tx, after);
+        // Whom nobody vouches for any more signs in another way; what is open ends with the next look, within 5 s.
+        if (!after.isEnabled) await store.removeSessionsBy(tx, providerId);
         const shown = ({ name, allowedDomains, joins: into, isEnabled }: store.StoredProvider) => ({
           name,
           allowedDomains,
@@ -133,6 +135,7 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
     async remove(by: Actor, providerId: string): Promise<void> {
       const provider = await find(providerId);
       await db.transaction(async (tx) => {
+        await store.removeSessionsBy(tx, providerId);
         if (!(await store.removeProvider(tx, providerId))) throw signInErrors.provider_not_found();
         await audit.record(tx, { by, action: "sign_in_provider.removed", object: objectOf(provider) });
       });

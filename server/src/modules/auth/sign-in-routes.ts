@@ -48,6 +48,7 @@ function mountSecondFactor(mount: Mount, auth: Auth): void {
   mount(contract.removeSecondFactor, async ({ caller, body, request }) =>
     secondFactor.remove(await browserSession(caller, credentials(request)), caller.by, body.password, credentials(request)),
   );
+  mount(contract.removeSecondFactorOf, async ({ caller, params }) => secondFactor.removeFor(caller, params.personId));
   mount(contract.renewRecoveryCodes, async ({ caller, body, request }) => ({
     recoveryCodes: await secondFactor.renewRecoveryCodes(await browserSession(caller, credentials(request)), caller.by, body.password),
   }));

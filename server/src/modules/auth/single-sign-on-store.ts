@@ -76,6 +76,11 @@ export async function saveProvider(tx: Queryable, provider: StoredProvider): Pro
     where id = ${provider.id}`);
 }
 
+/** Ends the sessions that a provider vouched for. */
+export async function removeSessionsBy(tx: Queryable, providerId: string): Promise<void> {
+  await tx.query(sql`delete from sessions where provider_id = ${providerId}`);
+}
+
 export async function removeProvider(tx: Queryable, providerId: string): Promise<boolean> {
   await tx.query(sql`delete from accounts where provider_id = ${providerId}`);
   return (await tx.query(sql`delete from sign_in_providers where id = ${providerId} returning id`)).length > 0;
