@@ -40,6 +40,7 @@ export const changeOrganisation = defineRoute({
   method: "PATCH",
   path: "/api/v1/organisation",
   access: "organisation:write",
+  wholeOrganisation: true,
   summary: "Renames the organisation.",
   body: z.strictObject({ name: givenName }),
   reply: organisation,

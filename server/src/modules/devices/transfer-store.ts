@@ -86,6 +86,14 @@ export async function withdrawOffer(tx: Transaction, organisationId: string, id:
   return row === undefined ? undefined : transferOf(row);
 }
 
+/** Which device a code is about, before anything is locked: hand-overs lock the device first. */
+export async function findOffered(tx: Queryable, codeHash: Buffer): Promise<string | undefined> {
+  const [row] = await tx.query<{ device_id: string }>(
+    sql`select t.device_id from device_transfers t where t.code_hash = ${codeHash} and ${isOpen}`,
+  );
+  return row?.device_id;
+}
+
 /** The open offer that a code opens; locked, so that it is taken up once. */
 export async function lockOffer(
   tx: Transaction,

@@ -6,6 +6,7 @@ import { peopleErrors } from "@roost/contract/people";
 import { transferErrors } from "@roost/contract/transfers";
 import type { DeviceTransfer } from "@roost/contract/transfers";
 
+import { isDatabaseAway } from "../../platform/db.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import type { FactHandler } from "../../platform/events.ts";
@@ -56,6 +57,7 @@ export function createTransfers({ db, audit, organisations, devices, log }: Tran
       return result;
     } catch (error) {
       await client.query("rollback").catch((cause: unknown) => log.debug({ err: cause }, "a hand-over could not be rolled back"));
+      if (isDatabaseAway(error)) throw httpErrors.unavailable({}, { cause: error });
       throw error;
     } finally {
       await client.end();
@@ -151,9 +153,11 @@ export function createTransfers({ db, audit, organisations, devices, log }: Tran
       if (caller.kind !== "person") throw peopleErrors.person_needed();
       const { organisationId: to } = caller;
       const { transfer, deviceId } = await unhurried(async (tx) => {
+        const found = await store.findOffered(tx, hashOf(code));
+        if (found === undefined) throw transferErrors.offer_ended();
+        await store.lockHandOver(tx, found);
         const offer = await store.lockOffer(tx, hashOf(code));
         if (offer === undefined) throw transferErrors.offer_ended();
-        await store.lockHandOver(tx, offer.deviceId);
         await refuseLosers(tx, caller, "devices:transfer");
         const { organisationId: from } = offer;
         if (from === to) throw transferErrors.same_organisation();

@@ -150,13 +150,12 @@ export async function takeEnded(
   }));
 }
 
-/** Organisations in which somebody is the only owner. */
-export async function listSolelyOwned(db: Queryable, personId: string): Promise<{ id: string; name: string }[]> {
-  return db.query<{ id: string; name: string }>(sql`
-    select o.id, o.name from memberships m join organisations o on o.id = m.organisation_id
-    where m.person_id = ${personId} and m.role = 'owner'
-      and not exists (select from memberships x where x.organisation_id = m.organisation_id and x.role = 'owner' and x.person_id <> m.person_id)
-    order by lower(o.name)`);
+/** Who owns an organisation, by e-mail. */
+export async function listOwnerEmails(db: Queryable, organisationId: string): Promise<string[]> {
+  const rows = await db.query<{ email: string }>(sql`
+    select p.email from memberships m join people p on p.id = m.person_id
+    where m.organisation_id = ${organisationId} and m.role = 'owner' order by p.email limit 20`);
+  return rows.map(({ email }) => email);
 }
 
 // Roles of the organisation's own

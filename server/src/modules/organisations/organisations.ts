@@ -15,17 +15,13 @@ import { createAct } from "./acting.ts";
 import { withdrawAllOf } from "./invitation-store.ts";
 import { createInvitations } from "./invitations.ts";
 import * as members from "./member-store.ts";
-import type { Held } from "./membership-rules.ts";
 import { findOrganisation, renameOrganisation } from "./organisation-store.ts";
 import { createOwnRoles } from "./own-roles.ts";
 import { createPeople } from "./people.ts";
-import { listKnownParts } from "./place-store.ts";
 import { createPlaces } from "./places.ts";
 import { createPlatformAdministration } from "./platform-administration.ts";
 import { settleGrant } from "./support-store.ts";
 import { createSupport } from "./support.ts";
-
-export type { Held } from "./membership-rules.ts";
 
 export interface OrganisationsDeps {
   readonly db: Db;
@@ -69,7 +65,7 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
     roles: createOwnRoles({ db, audit, act }),
     invitations: createInvitations({ db, audit, auth, mail, clock, log, publicUrl, act }),
     administration,
-    support: createSupport({ db, audit, auth, clock, act, administer: administration.administer }),
+    support: createSupport({ db, audit, auth, mail, clock, log, act, administer: administration.administer }),
 
     /** The organisation a caller acts in. @throws {AppError} `organisations.not_found` */
     async get(whose: Within): Promise<Organisation> {
@@ -98,11 +94,6 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
       });
     },
 
-    /** What a person holds in an organisation now, for what spans two of them; `undefined` where they do not belong to it. */
-    async heldBy(tx: Queryable, organisationId: string, personId: string): Promise<Held | undefined> {
-      const member = await members.findMember(tx, organisationId, personId);
-      return member === undefined || member.hasEnded ? undefined : member.held;
-    },
     /** Whether a person may something in an organisation now. */
     async mayNow(tx: Queryable, organisationId: string, personId: string, permission: Permission): Promise<boolean> {
       const member = await members.findMember(tx, organisationId, personId);
@@ -111,10 +102,6 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
     /** An organisation's name, whosever. */
     nameOf: async (tx: Queryable, organisationId: string): Promise<string | undefined> =>
       (await findOrganisation(tx, organisationId))?.name,
-    /** Which of these sites and groups an organisation has. */
-    knownParts: listKnownParts,
-    /** Organisations that would be left without an owner if this person went: whoever erases people has to ask. */
-    solelyOwnedBy: (tx: Queryable, personId: string): Promise<{ id: string; name: string }[]> => members.listSolelyOwned(tx, personId),
 
     /** Clears away now what ended by itself; else every 15 s. */
     endOverdue,

@@ -15,6 +15,8 @@ import {
   removePlatformAdministrator,
   renewOwnerInvitation,
 } from "@roost/contract/platform-administration";
+import { startMailbox } from "@roost/testbed/mailbox";
+import type { Mailbox } from "@roost/testbed/mailbox";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { sql } from "../../platform/sql.ts";
@@ -29,8 +31,17 @@ describe("a platform administrator", () => {
   let tenant: Visitor;
   let organisationId: OrganisationId;
 
+  let mailbox: Mailbox;
+
   beforeAll(async () => {
-    house = await startHouse();
+    mailbox = await startMailbox();
+    house = await startHouse({
+      env: {
+        ROOST_SMTP_URL: `smtp://127.0.0.1:${mailbox.port}?tls=off`,
+        ROOST_MAIL_FROM: "roost@example.org",
+        ROOST_EGRESS_ALLOW: "127.0.0.1",
+      },
+    });
     keeper = house.owner;
     const made = await keeper.call(addOrganisation, { body: { name: "Tenant", email: "tenant@example.org" } });
     organisationId = made.organisation.id;
@@ -39,7 +50,10 @@ describe("a platform administrator", () => {
     await house.switchTo(tenant, organisationId);
     await tenant.call(addSite, { body: { name: "Secret valley" } });
   });
-  afterAll(() => house.close());
+  afterAll(async () => {
+    await house.close();
+    await mailbox.close();
+  });
 
   const trail = async () => (await house.trail(organisationId)).filter((line) => line.startsWith("support."));
 
@@ -64,6 +78,8 @@ describe("a platform administrator", () => {
     const refused = await ask();
     expect(await outcome(ask())).toBe("platform.already_asked");
     const params = { supportGrantId: refused.id };
+    await expect.poll(() => mailbox.caught.length, { timeout: 5_000 }).toBe(1);
+    expect([mailbox.caught[0]?.to, mailbox.caught[0]?.text]).toEqual([["tenant@example.org"], expect.stringContaining(reason)]);
     // Their own word lets nobody in.
     expect(await outcome(keeper.call(grantSupport, { params, body: {} }))).toBe("platform.grant_not_found");
     await tenant.call(refuseSupport, { params });

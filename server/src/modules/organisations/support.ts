@@ -7,13 +7,15 @@ import type { SupportGrant } from "@roost/contract/platform-administration";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Mail } from "../../platform/mail.ts";
 import type { Whose } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Auth } from "../auth/auth.ts";
 import { allow } from "./acting.ts";
 import type { Act } from "./acting.ts";
 import { findPersonById } from "./invitation-store.ts";
-import { deleteMember, findMember, insertMember } from "./member-store.ts";
+import { deleteMember, findMember, insertMember, listOwnerEmails } from "./member-store.ts";
 import { heldOf, plainTerms, refuseToGive } from "./membership-rules.ts";
 import { lockOrganisation } from "./organisation-store.ts";
 import type { PlatformAdministration } from "./platform-administration.ts";
@@ -23,7 +25,9 @@ interface SupportDeps {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
   readonly auth: Pick<Auth, "removeTokensOf">;
+  readonly mail: Mail;
   readonly clock: Clock;
+  readonly log: Log;
   readonly act: Act;
   readonly administer: PlatformAdministration["administer"];
 }
@@ -32,7 +36,7 @@ type Role = SupportGrant["role"];
 const rank: readonly Role[] = ["viewer", "operator", "admin"];
 
 /** How a platform administrator gets to see a tenant: they ask with a reason, an owner lets them in for a time. Nobody is impersonated. */
-export function createSupport({ db, audit, auth, clock, act, administer }: SupportDeps) {
+export function createSupport({ db, audit, auth, mail, clock, log, act, administer }: SupportDeps) {
   /** Into the tenant's own trail, whoever did it. */
   const record = (tx: Transaction, by: Whose["by"], action: string, grant: SupportGrant, after?: object) =>
     by === undefined
@@ -59,6 +63,22 @@ export function createSupport({ db, audit, auth, clock, act, administer }: Suppo
     await auth.removeTokensOf(tx, grant.organisation.id, grant.person.id);
   }
 
+  /** Owners are not always at the page; where mail is on, they get one. That it went is not waited for. */
+  function tellOwners(grant: SupportGrant): void {
+    if (!mail.isOn) return;
+    const subject = `Somebody asks to be let into "${grant.organisation.name}" in Roost`;
+    const text = [
+      `${grant.person.email} looks after this Roost and asks to be let into "${grant.organisation.name}" as ${grant.role}, for ${grant.minutes} minutes:`,
+      grant.reason,
+      "Let them in or refuse under People in Roost. Without your answer nothing happens.",
+    ].join("\n\n");
+    listOwnerEmails(db, grant.organisation.id)
+      .then((owners) => Promise.all(owners.map((to) => mail.send({ to, subject, text }))))
+      .catch((error: unknown) =>
+        log.warn({ err: error, supportGrantId: grant.id }, "owners could not be told that somebody asks to be let in"),
+      );
+  }
+
   const again = async (tx: Transaction, grant: SupportGrant) => (await store.findGrant(tx, grant.id)) ?? grant;
   const attemptOn = (action: string, id: string) => ({ action, object: { kind: "support", id } });
 
@@ -68,8 +88,8 @@ export function createSupport({ db, audit, auth, clock, act, administer }: Suppo
      *
      * @throws {AppError} `organisations.not_found`, `people.already_member`, `platform.already_asked`, `people.person_needed`
      */
-    ask: (caller: PersonCaller, asked: { organisationId: string; reason: string; minutes: number; role: Role }): Promise<SupportGrant> =>
-      administer(caller, async (tx) => {
+    async ask(caller: PersonCaller, asked: { organisationId: string; reason: string; minutes: number; role: Role }): Promise<SupportGrant> {
+      const made = await administer(caller, async (tx) => {
         const { organisationId } = asked;
         if ((await lockOrganisation(tx, organisationId)) === undefined) throw organisationErrors.not_found({ organisationId });
         const person = await findPersonById(tx, caller.id);
@@ -83,7 +103,10 @@ export function createSupport({ db, audit, auth, clock, act, administer }: Suppo
         if (grant === undefined) throw new TypeError("What was just written is there.");
         await record(tx, caller.by, "support.asked", grant, { reason: asked.reason, minutes: asked.minutes, role: asked.role });
         return grant;
-      }),
+      });
+      tellOwners(made);
+      return made;
+    },
 
     /** What the caller asked for, newest first. */
     listOwn: (caller: PersonCaller): Promise<SupportGrant[]> =>
