@@ -7,12 +7,12 @@ import type { Call } from "@roost/contract/client";
 import { addDevice, changeDevice, removeDevice } from "@roost/contract/devices";
 import { addSite } from "@roost/contract/organisations";
 import { addInvitation, joinByInvitation } from "@roost/contract/people";
-import pg from "pg";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { launchBrowser, openPage, signInByPage, untilLoaded } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
+import { askDatabase } from "../src/database.ts";
 import { pageChecks } from "../src/page-checks.ts";
 import { callerWith, setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
@@ -63,15 +63,7 @@ describe("the audit trail of a running server", () => {
       .join("; ");
     return callerWith(server.ready.url, cookie);
   }
-  const sql = async (text: string, values: unknown[] = []) => {
-    const client = new pg.Client({ host: server.ready.databaseSocketDir ?? "", user: "roost", database: "roost" });
-    await client.connect();
-    try {
-      return (await client.query(text, values)).rows as Record<string, unknown>[];
-    } finally {
-      await client.end();
-    }
-  };
+  const sql = (text: string) => askDatabase(server.ready, text);
   const picture = async (name: string) => {
     if (pictures !== undefined) await page.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
   };

@@ -6,11 +6,11 @@ import { fileURLToPath } from "node:url";
 
 import { addApiToken } from "@roost/contract/auth";
 import { addDevice } from "@roost/contract/devices";
+import { askDatabase } from "@roost/testbed/database";
 import { setUpAdministrator } from "@roost/testbed/people";
 import type { Administrator } from "@roost/testbed/people";
 import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
@@ -29,15 +29,7 @@ describe("roost audit against a running server", () => {
         resolve({ code: child.exitCode ?? -1, out, err }),
       );
     });
-  const sql = async (text: string) => {
-    const client = new pg.Client({ host: server.ready.databaseSocketDir ?? "", user: "roost", database: "roost" });
-    await client.connect();
-    try {
-      return (await client.query(text)).rows as Record<string, unknown>[];
-    } finally {
-      await client.end();
-    }
-  };
+  const sql = (text: string) => askDatabase(server.ready, text);
   const allChained = () =>
     expect
       .poll(

@@ -139,4 +139,3 @@ export function createChain({ db, clock, log, macs, signer, witness }: ChainDeps
     },
   };
 }
-export type Chain = ReturnType<typeof createChain>;

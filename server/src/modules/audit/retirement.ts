@@ -200,7 +200,6 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
     },
   };
 }
-export type Retirement = ReturnType<typeof createRetirement>;
 
 /** An entry to the letter, with its place and its hash: an archive can be checked as the trail can. */
 function archiveLine(entry: SealedEntry & { position: number }): string {

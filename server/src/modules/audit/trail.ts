@@ -95,7 +95,6 @@ export function createTrail({ db, record }: TrailDeps) {
     },
   };
 }
-export type Trail = ReturnType<typeof createTrail>;
 
 async function* asCsv(pages: AsyncGenerator<AuditRecord[]>): AsyncGenerator<string> {
   yield csvHeader;
