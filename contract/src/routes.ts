@@ -14,6 +14,7 @@ import * as rolloutPlans from "./rollout-plans.ts";
 import type { Route } from "./route.ts";
 import * as secrets from "./secrets.ts";
 import * as signIn from "./sign-in.ts";
+import * as singleSignOn from "./single-sign-on.ts";
 import * as system from "./system.ts";
 import * as telemetry from "./telemetry.ts";
 import * as transfers from "./transfers.ts";
@@ -26,6 +27,7 @@ function routesOf(contract: Record<string, unknown>): Route[] {
 export const routes: readonly Route[] = [
   auth,
   signIn,
+  singleSignOn,
   organisations,
   people,
   platformAdministration,

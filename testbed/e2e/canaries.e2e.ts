@@ -15,7 +15,6 @@ import { exportDevice, exportMyself, exportPerson } from "@roost/contract/person
 import type { Route } from "@roost/contract/route";
 import { routes } from "@roost/contract/routes";
 import {
-  addSignInProvider,
   changePassword,
   confirmSecondFactor,
   enrolSecondFactor,
@@ -25,6 +24,7 @@ import {
   resetPassword,
   verifySecondFactor,
 } from "@roost/contract/sign-in";
+import { addSignInProvider } from "@roost/contract/single-sign-on";
 import mqtt from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

@@ -1,6 +1,6 @@
 import { organisationId as organisationIdShape } from "@roost/contract/ids";
 import { signInErrors } from "@roost/contract/sign-in";
-import type { SignInProvider } from "@roost/contract/sign-in";
+import type { SignInProvider } from "@roost/contract/single-sign-on";
 
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";

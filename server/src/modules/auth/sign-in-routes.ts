@@ -1,5 +1,6 @@
 import { httpErrors } from "@roost/contract/errors";
 import * as contract from "@roost/contract/sign-in";
+import * as sso from "@roost/contract/single-sign-on";
 
 import type { CredentialRequest } from "../../platform/http/access.ts";
 import type { Mount, RequestFacts } from "../../platform/http/mount.ts";
@@ -102,21 +103,21 @@ function mountSessions(mount: Mount, { sessions, ownSession }: Auth): void {
 
 function mountSingleSignOn(mount: Mount, auth: Auth): void {
   const { singleSignOn, ownSession, browserSession } = auth;
-  mount(contract.beginSingleSignOn, async ({ params, body, request }) => ({
+  mount(sso.beginSingleSignOn, async ({ params, body, request }) => ({
     url: await singleSignOn.begin(params.providerId, body.returnTo, credentials(request)),
   }));
-  mount(contract.linkSingleSignOn, async ({ caller, params, body, request }) => {
+  mount(sso.linkSingleSignOn, async ({ caller, params, body, request }) => {
     const session = await browserSession(caller, credentials(request));
     return { url: await singleSignOn.beginLink(session, params.providerId, body.returnTo, credentials(request)) };
   });
-  mount(contract.unlinkSingleSignOn, async ({ caller, params, request }) =>
+  mount(sso.unlinkSingleSignOn, async ({ caller, params, request }) =>
     singleSignOn.unlink(await ownSession(caller, credentials(request)), caller.by, params.providerId),
   );
-  mount(contract.finishSingleSignOn, async ({ query, request }) => {
+  mount(sso.finishSingleSignOn, async ({ query, request }) => {
     const asked = credentials(request);
     request.setHeader("location", await singleSignOn.finish(query, asked, (proven) => auth.welcome(proven, asked)));
   });
-  mount(contract.signOutEverywhere, async ({ caller, request }) => {
+  mount(sso.signOutEverywhere, async ({ caller, request }) => {
     const { id } = await ownSession(caller, credentials(request));
     const url = await singleSignOn.endUrl(id);
     await auth.signOut(caller, credentials(request));
@@ -125,10 +126,10 @@ function mountSingleSignOn(mount: Mount, auth: Auth): void {
 }
 
 function mountProviders(mount: Mount, { providers }: Auth): void {
-  mount(contract.listSignInProviders, async () => ({ items: await providers.list() }));
-  mount(contract.addSignInProvider, async ({ caller, body }) => providers.add(caller.by, body));
-  mount(contract.changeSignInProvider, async ({ caller, params, body }) => providers.change(caller.by, params.providerId, body));
-  mount(contract.removeSignInProvider, async ({ caller, params }) => providers.remove(caller.by, params.providerId));
+  mount(sso.listSignInProviders, async () => ({ items: await providers.list() }));
+  mount(sso.addSignInProvider, async ({ caller, body }) => providers.add(caller.by, body));
+  mount(sso.changeSignInProvider, async ({ caller, params, body }) => providers.change(caller.by, params.providerId, body));
+  mount(sso.removeSignInProvider, async ({ caller, params }) => providers.remove(caller.by, params.providerId));
 }
 
 function credentials(request: RequestFacts): CredentialRequest {

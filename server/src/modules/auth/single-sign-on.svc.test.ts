@@ -1,17 +1,16 @@
 import { getSession, signIn } from "@roost/contract/auth";
+import { getSecurity, listWaysToSignIn } from "@roost/contract/sign-in";
 import {
   addSignInProvider,
   beginSingleSignOn,
   changeSignInProvider,
   finishSingleSignOn,
-  getSecurity,
   linkSingleSignOn,
   listSignInProviders,
-  listWaysToSignIn,
   removeSignInProvider,
   signOutEverywhere,
   unlinkSingleSignOn,
-} from "@roost/contract/sign-in";
+} from "@roost/contract/single-sign-on";
 import { startIdentityProvider } from "@roost/testbed/identity-provider";
 import type { IdentityProvider } from "@roost/testbed/identity-provider";
 import { decodeJwt, importJWK, SignJWT, UnsecuredJWT } from "jose";

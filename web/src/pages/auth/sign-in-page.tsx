@@ -1,14 +1,8 @@
 import { Anchor, Button, Checkbox, PasswordInput, TextInput } from "@mantine/core";
 import { authErrors, type Session, signIn } from "@roost/contract/auth";
 import { isAppError } from "@roost/contract/errors";
-import {
-  beginPasskeySignIn,
-  beginSingleSignOn,
-  listWaysToSignIn,
-  signInErrors,
-  signInWithPasskey,
-  verifySecondFactor,
-} from "@roost/contract/sign-in";
+import { beginPasskeySignIn, listWaysToSignIn, signInErrors, signInWithPasskey, verifySecondFactor } from "@roost/contract/sign-in";
+import { beginSingleSignOn } from "@roost/contract/single-sign-on";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
 import { type SyntheticEvent, useState } from "react";

@@ -6,7 +6,7 @@ import {
   listSignInProviders,
   removeSignInProvider,
   type SignInProvider,
-} from "@roost/contract/sign-in";
+} from "@roost/contract/single-sign-on";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type SyntheticEvent, useState } from "react";
 

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { linkSingleSignOn, unlinkSingleSignOn } from "@roost/contract/sign-in";
+import { linkSingleSignOn, unlinkSingleSignOn } from "@roost/contract/single-sign-on";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { Age } from "../../parts/age.tsx";
