@@ -38,7 +38,7 @@ export function createPersonalMasks(): (name: string) => Masker | undefined {
   const byKind: Partial<Record<PersonalKind, Masker>> = {
     id: ifText(maskId),
     email: ifText(maskEmail),
-    address: ifText(maskAddress),
+    address: ifText(remembering(maskAddress)),
     name: leaveOut,
     text: leaveOut,
     secret: leaveOut,
@@ -73,21 +73,30 @@ function leaveOut(value: unknown): unknown {
   return typeof value === "string" || (typeof value === "object" && value !== null) ? mask : value;
 }
 
-const mostIds = 10_000;
+const mostKnown = 10_000;
+const longestKnown = 128;
 
-function createIdMask(key: Buffer): (id: string) => string {
-  // A busy fleet is told of by the same ids over and over.
+/** Remembers what was masked: a busy fleet is told of by the same ids and addresses over and over. */
+function remembering(change: (text: string) => string): (text: string) => string {
   const known = new Map<string, string>();
-  return (id) => {
-    let masked = known.get(id);
+  return (text) => {
+    // Strangers choose how long a name is.
+    if (text.length > longestKnown) return change(text);
+    let masked = known.get(text);
     if (masked === undefined) {
-      const mark = createHmac("sha256", key).update(id).digest("hex").slice(0, 4);
-      masked = `${id.length > 4 ? id.slice(0, 4) : ""}${mask}${mark}`;
-      if (known.size >= mostIds) known.clear();
-      known.set(id, masked);
+      masked = change(text);
+      if (known.size >= mostKnown) known.clear();
+      known.set(text, masked);
     }
     return masked;
   };
+}
+
+function createIdMask(key: Buffer): (id: string) => string {
+  return remembering((id) => {
+    const mark = createHmac("sha256", key).update(id).digest("hex").slice(0, 4);
+    return `${id.length > 4 ? id.slice(0, 4) : ""}${mask}${mark}`;
+  });
 }
 
 /** `kim.doe@mail.example.org` as `k***@m***.org`. */
