@@ -77,6 +77,8 @@ function planOf(row: PlanRow): StoredPlan {
   };
 }
 
+const uniqueViolation = "23505";
+
 /** Newest first. */
 export async function selectPlans(db: Queryable, limit: number): Promise<StoredPlan[]> {
   const rows = await db.query<PlanRow>(sql`select ${columns} from rollout_plans p order by p.created_at desc, p.id desc limit ${limit}`);
@@ -160,8 +162,15 @@ export async function saveBefore(tx: Transaction, planId: string, before: Before
   await tx.query(sql`update rollout_plans set before = ${JSON.stringify(before)} where id = ${planId}`);
 }
 
-export async function holdFlags(tx: Transaction, planId: string, held: boolean): Promise<void> {
-  await tx.query(sql`update rollout_plan_flags set under_way = ${held} where plan_id = ${planId}`);
+/** @returns False where another plan has taken one of the flags at this very moment; the transaction is lost then. */
+export async function holdFlags(tx: Transaction, planId: string, held: boolean): Promise<boolean> {
+  try {
+    await tx.query(sql`update rollout_plan_flags set under_way = ${held} where plan_id = ${planId}`);
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === uniqueViolation) return false;
+    throw error;
+  }
 }
 
 /** The plan under way that holds a flag, if there is one. */

@@ -70,7 +70,7 @@ export function createPlanTurns({ write, audit }: { write: WriteFlag; audit: Pic
   async function hold(tx: Transaction, plan: StoredPlan): Promise<StoredPlan> {
     const foreign = await store.findForeignHold(tx, plan.shown.id);
     if (foreign !== undefined) throw planErrors.flag_in_use(foreign);
-    await store.holdFlags(tx, plan.shown.id, true);
+    if (!(await store.holdFlags(tx, plan.shown.id, true))) throw planErrors.flag_in_use();
     const flags = await lockFlags(tx, store.keysOf(plan.shown.steps));
     const before: Record<string, BeforePlan[string]> = {};
     for (const [key, flag] of flags) {

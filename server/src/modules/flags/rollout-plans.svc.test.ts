@@ -162,6 +162,14 @@ describe("rollout plans", () => {
     expect((await plans.get(id)).watchedSeconds).toBe(after.watchedSeconds);
   });
 
+  it("lets one of two plans have a flag that both want at the same moment", async () => {
+    const ids = await Promise.all(["One", "Two"].map((name) => add(step(name, { changes: setTo(false), waitSeconds: 600 }))));
+    const other = watcher();
+    const [one, two] = await Promise.allSettled(ids.map((id, index) => (index === 0 ? plans : other).begin(id, undefined, keeper)));
+    const refused = [one, two].filter((each) => each?.status === "rejected");
+    expect(refused).toMatchObject([{ reason: { code: "rollout_plans.flag_in_use" } }]);
+  });
+
   it("keeps others' hands off its flags, but for the kill switch, which pauses it and is not undone by it", async () => {
     const id = await add(
       step("Off", { changes: setTo(false), waitSeconds: 600 }),

@@ -43,6 +43,7 @@ export function createRolloutPlans({ db, clock, log, audit, flags, reads }: Roll
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> = Promise.resolve();
   let closed = false;
+  let away = false;
 
   async function readGates({ shown, watchingSince }: StoredPlan): Promise<GateReading[]> {
     const step = shown.steps[shown.step];
@@ -82,9 +83,17 @@ export function createRolloutPlans({ db, clock, log, audit, flags, reads }: Roll
   function lookLater(): void {
     if (closed) return;
     timer = setTimeout(() => {
-      looking = lookOnce()
-        .catch((error: unknown) => log.warn({ err: error }, "rollout plans could not be looked at"))
-        .finally(lookLater);
+      looking = lookOnce().then(
+        () => {
+          away = false;
+        },
+        (error: unknown) => {
+          // Once, not every second.
+          if (!away) log.warn({ err: error }, "rollout plans cannot be looked at for now, and stand still");
+          away = true;
+        },
+      );
+      void looking.finally(lookLater);
     }, tickMs).unref();
   }
 
