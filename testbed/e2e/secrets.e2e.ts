@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { getSession } from "@roost/contract/auth";
@@ -21,7 +22,7 @@ import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { startVault } from "../src/vault.ts";
 import type { TestVault } from "../src/vault.ts";
-import { until } from "../src/waiting.ts";
+import { pause, until } from "../src/waiting.ts";
 
 const cli = fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url));
 const throwaway = fileURLToPath(new URL("../../server/src/platform/postgres-throwaway.ts", import.meta.url));
@@ -85,6 +86,20 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** A PostgreSQL that is not Roost's own, in a process of its own. */
+async function startForeignPostgres(): Promise<{ host: string; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, [throwaway, "--durable"], { stdio: ["pipe", "pipe", "inherit"] });
+  const line = await new Promise<string>((resolve) => child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())));
+  return {
+    host: (JSON.parse(line) as { host: string }).host,
+    async stop() {
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      child.stdin.end();
+      await gone;
+    },
+  };
+}
+
 describe("two servers on one database", () => {
   const folders = [createDataDir(), createDataDir()];
   const sealKey = randomBytes(32).toString("hex");
@@ -94,17 +109,8 @@ describe("two servers on one database", () => {
   const callOn = (index: number) => callerWith(servers[index]?.ready.url ?? "", keeper.cookie);
 
   beforeAll(async () => {
-    const child = spawn(process.execPath, [throwaway, "--durable"], { stdio: ["pipe", "pipe", "inherit"] });
-    const line = await new Promise<string>((resolve) => child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())));
-    const { host } = JSON.parse(line) as { host: string };
-    database = {
-      host,
-      async stop() {
-        const gone = new Promise((resolve) => child.once("exit", resolve));
-        child.stdin.end();
-        await gone;
-      },
-    };
+    database = await startForeignPostgres();
+    const { host } = database;
     const admin = new pg.Client({ host, user: "roost", database: "postgres" });
     await admin.connect();
     await admin.query("create database roost");
@@ -265,5 +271,86 @@ describe("a server whose envelope key is in a secret store", () => {
       JSON.stringify([await keeper.call(listSecrets, {}), await keeper.call(getSecretStore, {})]) + server.output() + processList();
     expect(told).toContain("secret/roost");
     for (const secret of [key, vault.token, Buffer.from(key, "hex").toString("base64")]) expect(told).not.toContain(secret);
+  });
+});
+
+describe("a server whose database asks for a password", () => {
+  const data = createDataDir();
+  const file = join(data.dataDir, "..", "database-url");
+  let database: { host: string; stop(): Promise<void> };
+  let admin: pg.Client;
+  let server: ServerProcess;
+  let password: string;
+  const newPassword = () => randomBytes(24).toString("base64url");
+  const writeFile = () =>
+    writeFileSync(file, `postgresql://app:${password}@localhost/roost?host=${encodeURIComponent(database.host)}\n`, { mode: 0o600 });
+
+  beforeAll(async () => {
+    database = await startForeignPostgres();
+    admin = new pg.Client({ host: database.host, user: "roost", database: "postgres" });
+    await admin.connect();
+    password = newPassword();
+    await admin.query(`create role app login password '${password}'`);
+    await admin.query("create role roost_tenant nologin");
+    await admin.query("grant roost_tenant to app");
+    await admin.query("create database roost owner app");
+    const { rows } = await admin.query<{ hba_file: string }>("show hba_file");
+    await admin.query(`copy (values ('local all app scram-sha-256'), ('local all all trust')) to '${rows[0]?.hba_file ?? ""}'`);
+    await admin.query("select pg_reload_conf()");
+    writeFile();
+    server = await startServer({ dataDir: data.dataDir, env: { ROOST_DATABASE_URL_FILE: file } });
+  }, 120_000);
+  afterAll(async () => {
+    await server.terminate();
+    await admin.end();
+    await database.stop();
+    data.remove();
+  });
+
+  it("N-F29: the database's password is rotated with no failed request", { timeout: 120_000 }, async () => {
+    const keeper = await setUpAdministrator(server);
+    const passwords = [password];
+    let over = false;
+    const failures: unknown[] = [];
+    let asked = 0;
+    const ask = async () => {
+      while (!over) {
+        await keeper.call(getSession, {}).catch((error: unknown) => failures.push(error));
+        asked += 1;
+      }
+    };
+    const load = [ask(), ask()];
+    for (let turn = 0; turn < 2; turn += 1) {
+      password = newPassword();
+      passwords.push(password);
+      // Once this way round, once the other.
+      if (turn === 0) writeFile();
+      await admin.query(`alter role app password '${password}'`);
+      if (turn === 1) writeFile();
+      // The pool keeps its connections, and nobody would notice anything: those that rest are taken away, and many are wanted at once.
+      await pause(1_000);
+      const taken = await admin.query(
+        `select pg_terminate_backend(a.pid) from pg_stat_activity a
+         where a.usename = 'app' and a.application_name = 'roost' and a.state = 'idle' and a.state_change < clock_timestamp() - interval '500 ms'`,
+      );
+      expect(taken.rows.length).toBeGreaterThan(0);
+      await pause(200);
+      const { rows } = await admin.query<{ at: Date }>("select clock_timestamp() as at");
+      const burst = Array.from({ length: 40 }, () => keeper.call(listSecrets, {}).catch((error: unknown) => failures.push(error)));
+      await Promise.all(burst);
+      const signedIn = await admin.query("select 1 from pg_stat_activity a where a.usename = 'app' and a.backend_start > $1", [
+        rows[0]?.at,
+      ]);
+      expect(signedIn.rows.length).toBeGreaterThan(0);
+    }
+    over = true;
+    await Promise.all(load);
+    expect(failures).toEqual([]);
+    expect(asked).toBeGreaterThan(10);
+    const { items } = await keeper.call(listSecrets, {});
+    const entry = items.find(({ name }) => name === "ROOST_DATABASE_URL");
+    expect(entry).toMatchObject({ origin: "file", place: file });
+    expect(entry?.lastRotatedAt).toBeInstanceOf(Date);
+    for (const secret of passwords) expect(server.output() + processList() + JSON.stringify(items)).not.toContain(secret);
   });
 });
