@@ -150,6 +150,11 @@ export async function withdrawPlatformOnes(tx: Transaction, organisationId: stri
   );
 }
 
+/** Forgets invitations that ended long ago, with the addresses in them; the audit trail knows who let whom in. */
+export async function forgetOld(tx: Transaction, days: number): Promise<void> {
+  await tx.query(sql`delete from invitations where expires_at < now() - make_interval(days => ${days})`);
+}
+
 /** A person by e-mail, which is kept in lower case. */
 export async function findPersonByEmail(db: Queryable, email: string): Promise<{ id: string; name: string; email: string } | undefined> {
   const [row] = await db.query<{ id: string; name: string; email: string }>(

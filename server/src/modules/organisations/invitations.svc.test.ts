@@ -160,6 +160,17 @@ describe("invitations", () => {
     expect(await outcome(house.visit("back@example.org"))).toBe("done");
   });
 
+  it("is forgotten with the address in it a month after it ended", async () => {
+    await offer({ email: "forget@example.org" });
+    const left = () => house.db.query(sql`select from invitations i where i.email = 'forget@example.org'`);
+    await house.db.query(sql`update invitations set expires_at = now() - interval '29 days' where email = 'forget@example.org'`);
+    await house.organisations.endOverdue();
+    expect(await left()).toHaveLength(1);
+    await house.db.query(sql`update invitations set expires_at = now() - interval '31 days' where email = 'forget@example.org'`);
+    await house.organisations.endOverdue();
+    expect(await left()).toEqual([]);
+  });
+
   it("by mail the link is in the mail alone, and proves the mailbox", async () => {
     const before = mailbox.caught.length;
     const made = await owner.call(addInvitation, { body: { role: "viewer", email: "mia@example.org", by: "mail" } });

@@ -12,7 +12,7 @@ import type { Actor, Within } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Auth } from "../auth/auth.ts";
 import { createAct } from "./acting.ts";
-import { withdrawAllOf } from "./invitation-store.ts";
+import { forgetOld, withdrawAllOf } from "./invitation-store.ts";
 import { createInvitations } from "./invitations.ts";
 import * as members from "./member-store.ts";
 import { findOrganisation, renameOrganisation } from "./organisation-store.ts";
@@ -35,6 +35,8 @@ export interface OrganisationsDeps {
 }
 
 const sweepMs = 15_000;
+/** How long an invitation that ended is kept for questions. */
+const rememberDays = 30;
 const sweeper: Actor = { kind: "system", id: "organisations", name: "Roost" };
 
 /** Organisations: their sites and groups, their people and roles, and those who look after the installation. */
@@ -46,6 +48,7 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
   /** Clears away what ended by itself, which gives nothing any more, and notes it. */
   async function endOverdue(): Promise<void> {
     await db.transaction(async (tx) => {
+      await forgetOld(tx, rememberDays);
       for (const ended of await members.takeEnded(tx)) {
         const { organisationId, personId, email, role, supportGrantId } = ended;
         await auth.removeTokensOf(tx, organisationId, personId);
