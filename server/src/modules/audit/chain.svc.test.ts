@@ -1,5 +1,9 @@
 import { randomBytes, randomInt } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
+import { hostileTexts } from "@roost/testbed/hostile-text";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -146,6 +150,55 @@ describe("the audit chain", () => {
     const expected = { isWhole: false, wholeUntil: 4, faults: [{ kind: "truncated", position: 5, toPosition: 6 }] };
     // The server itself remembers; one that starts anew has the checkpoint of the first entry alone and needs its witness file.
     expect(await verify()).toMatchObject(expected);
+  });
+
+  it("finds that the end was cut off by the file it left outside the database, after a restart", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "roost-audit-"));
+    const witnessFile = join(folder, "witness.json");
+    const first = createAudit({ db, clock: systemClock, log, key, witnessFile });
+    await first.start();
+    for (let index = 0; index < 3; index += 1) {
+      await db.transaction((tx) => first.record(tx, rename(index)));
+      await first.settle();
+    }
+    await first.close();
+    await tamper(sql`delete from audit_entries e using audit_links l where l.entry_id = e.id and l.position > 2`);
+    await tamper(sql`delete from audit_links where position > 2`);
+    await tamper(sql`update audit_chain set position = 2, mac = (select l.mac from audit_links l where l.position = 2)`);
+    const expected = { isWhole: false, wholeUntil: 2, faults: [{ kind: "truncated", position: 3, toPosition: 3 }] };
+    expect(await verify(createAudit({ db, clock: systemClock, log, key, witnessFile }))).toMatchObject(expected);
+    // Without the file nobody knows: it is what proves it.
+    expect(await verify(server())).toMatchObject({ isWhole: true });
+    rmSync(folder, { recursive: true });
+  });
+
+  it("takes hostile text as it comes, and verifies it", async () => {
+    const texts = [...hostileTexts(60), "a\0b", "\ud800x", "\\u0000", "\u2028", "\u001b[31m", "\\"];
+    for (const text of texts) {
+      await audit.record(db, {
+        ...rename(0),
+        object: { kind: "thing", id: "x", name: text },
+        before: { text },
+        after: { text: `${text}!`, [text]: 1 },
+      });
+    }
+    await audit.settle();
+    expect(await verify()).toMatchObject({ isWhole: true, head: texts.length });
+  });
+
+  it("goes on in another cluster, whose count of transactions is lower", async () => {
+    await write(3);
+    await audit.record(db, rename(4));
+    await tamper(sql`update audit_chain set xact_id = '9000000000'`);
+    await tamper(
+      sql`update audit_entries e set xact_id = '9000000001' where not exists (select from audit_links l where l.entry_id = e.id)`,
+    );
+    const restored = server();
+    await restored.start();
+    await restored.record(db, rename(5));
+    await expect.poll(async () => (await verify(restored)).head, { timeout: 10_000 }).toBe(5);
+    expect(await verify(restored)).toMatchObject({ isWhole: true, waiting: 0 });
+    await restored.close();
   });
 
   it("is not deceived by entries whose hash was made without the key", async () => {

@@ -91,8 +91,18 @@ export function changesOf(before: object | undefined, after: object | undefined)
 
 function fieldsText(fields: Fields | undefined): string | null {
   if (fields === undefined) return null;
-  const full = storable(JSON.stringify(scrub(fields, (name) => secretField.test(name))));
+  const full = storable(
+    JSON.stringify(
+      scrub(fields, (name) => secretField.test(name)),
+      plain,
+    ),
+  );
   return full.length <= mostFieldsChars ? full : JSON.stringify({ "…": `${full.length} characters, too long to be kept` });
+}
+
+// What JSON cannot say must not undo the change that is to be recorded.
+function plain(_name: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
 }
 
 /** Cut at a length, secrets masked, in a form that the database takes. */
