@@ -1,5 +1,6 @@
 import type { Db, Queryable } from "../../platform/db.ts";
 import type { CredentialRequest } from "../../platform/http/access.ts";
+import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Actor } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
@@ -58,7 +59,8 @@ export function createSignInJournal({ db, audit, log }: { db: Db; audit: Pick<Au
       log.info({ remoteAddress: from.remoteAddress, way }, "a sign-in was refused");
       const work = async () => {
         const person = await findPersonByEmail(db, email);
-        const membership = person === undefined ? undefined : await findMembership(db, person.id);
+        // The same statements for people there are and people there are not: the answer goes out beside them.
+        const membership = await findMembership(db, person?.id ?? newId());
         await audit.record(db, {
           by: { ...actorOf({ id: "nobody", email }, from), kind: "system" },
           action: "person.signed_in",

@@ -58,16 +58,15 @@ describe("guessing passwords", () => {
   it("S5: a flood over many accounts from one address is stopped, and other addresses go on", async () => {
     home = await startInstallation({ env });
     await home.setUp();
-    const statuses = await Promise.all(
-      Array.from({ length: 130 }, async (_, index) => {
-        const answer = await home.post(
-          signIn.path,
-          { email: `person${index}@example.org`, password: "a wrong walk at dusk" },
-          from("198.51.100.9"),
-        );
-        return answer.status;
-      }),
-    );
+    const statuses: number[] = [];
+    // Ten at once, which no machine is too slow for.
+    for (let first = 0; first < 130; first += 10) {
+      const some = Array.from({ length: 10 }, async (_, index) => {
+        const email = `person${first + index}@example.org`;
+        return (await home.post(signIn.path, { email, password: "a wrong walk at dusk" }, from("198.51.100.9"))).status;
+      });
+      statuses.push(...(await Promise.all(some)));
+    }
     expect(statuses.filter((status) => status === 401)).toHaveLength(100);
     expect(statuses.filter((status) => status === 429)).toHaveLength(30);
     expect((await home.post(signIn.path, { email: "keeper@example.org", password }, from("203.0.113.5"))).status).toBe(200);
