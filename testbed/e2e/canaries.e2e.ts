@@ -358,6 +358,7 @@ describe("secrets and personal texts on a running server", () => {
 
     // The search sees what is there: it would prove nothing otherwise.
     expect(dump).toContain(owner.email);
+    expect(canaries.search("a probe", Buffer.from(owner.password).toString("base64")).length).toBeGreaterThan(0);
     expect(server.output().split("\n").length).toBeGreaterThan(150);
     for (const [place, length] of Object.entries(places)) expect(length, place).toBeGreaterThan(1_000);
     expect(sightings).toEqual([]);

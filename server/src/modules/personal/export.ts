@@ -1,5 +1,3 @@
-import type pg from "pg";
-
 import type { Db } from "../../platform/db.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Within } from "../../platform/tenancy.ts";
@@ -7,7 +5,8 @@ import { zip } from "../../platform/zip.ts";
 import type { ZipFile } from "../../platform/zip.ts";
 import { shares } from "./personal-map.ts";
 import type { DeviceSubject, PersonSubject, TableShare } from "./personal-map.ts";
-import { beginReading, readRows } from "./personal-store.ts";
+import { openReader } from "./personal-store.ts";
+import type { Reader } from "./personal-store.ts";
 
 /** What of whom is read: one picture of the database each. */
 interface Part {
@@ -87,26 +86,26 @@ const mostFileBytes = 2 * 1024 ** 3;
  * why it is kept, how many rows it has and what was left out of it. An archive without a manifest was cut off.
  */
 export async function* exportArchive(db: Db, source: ExportSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const client = await db.connect("roost personal data");
-  const end = () => void client.end().catch(() => undefined);
+  const reader = await openReader(db);
+  const end = () => void reader.close();
   signal.addEventListener("abort", end, { once: true });
   try {
-    yield* zip(filesOf(client, source));
+    yield* zip(filesOf(reader, source));
   } finally {
     signal.removeEventListener("abort", end);
-    await client.end().catch(() => undefined);
+    await reader.close();
   }
 }
 
-async function* filesOf(client: pg.Client, { head, parts, samples }: ExportSource): AsyncGenerator<ZipFile> {
+async function* filesOf(reader: Reader, { head, parts, samples }: ExportSource): AsyncGenerator<ZipFile> {
   const notes: FileNote[] = [];
   yield { name: "README.txt", content: [readme(head)] };
   for (const part of parts) {
-    await beginReading(client, part.within);
+    await reader.begin(part.within);
     for (const { share, where } of part.tables) {
       const name = `${part.folder}${share.table}.json`;
       const counted = { rows: 0 };
-      yield { name, content: jsonRows(readRows(client, share, where), counted) };
+      yield { name, content: jsonRows(reader.rows(share, where), counted) };
       notes.push({
         file: name,
         about: share.about,
@@ -114,7 +113,7 @@ async function* filesOf(client: pg.Client, { head, parts, samples }: ExportSourc
         ...(share.withheld === undefined ? {} : { leftOut: share.withheld }),
       });
     }
-    await client.query("commit");
+    await reader.end();
   }
   if (samples !== undefined) yield* sampleFiles(await samples(), notes);
   const { subject, asked, madeAt, left } = head;

@@ -1,3 +1,5 @@
+import { deviceTopics } from "@roost/contract/topics";
+
 import { identifier, sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
 
@@ -71,6 +73,12 @@ const mine =
 const device = ({ id }: DeviceSubject) => sql`t.device_id = ${id}`;
 const deviceKey = ({ key }: DeviceSubject) => sql`t.device_key = ${key}`;
 const here = ({ organisationId }: { organisationId: string }) => sql`t.organisation_id = ${organisationId}::uuid`;
+
+/** What all topics of a device begin with. */
+function topicsBelow(id: string): string {
+  const { telemetry } = deviceTopics(id);
+  return telemetry.slice(0, telemetry.lastIndexOf("/") + 1);
+}
 
 /** What people and devices leave behind, table by table, in the order in which it is erased. */
 export const shares: readonly TableShare[] = [
@@ -147,7 +155,7 @@ export const shares: readonly TableShare[] = [
     device: {
       // Before a device is known, what is refused under its name hangs on no device.
       rows: ({ id, organisationId }) =>
-        sql`t.device_id = ${id} or (coalesce(t.organisation_id, ${organisationId}::uuid) = ${organisationId}::uuid and starts_with(t.topic, ${`devices/${id}/`}))`,
+        sql`t.device_id = ${id} or (coalesce(t.organisation_id, ${organisationId}::uuid) = ${organisationId}::uuid and starts_with(t.topic, ${topicsBelow(id)}))`,
       erase: "delete",
     },
   },

@@ -3,7 +3,7 @@ import type { Erasure } from "@roost/contract/personal-data";
 import type pg from "pg";
 
 import { beginWithin } from "../../platform/db.ts";
-import type { Queryable, Transaction } from "../../platform/db.ts";
+import type { Db, Queryable, Transaction } from "../../platform/db.ts";
 import { identifier, join, sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Within } from "../../platform/tenancy.ts";
@@ -12,15 +12,36 @@ import type { TableShare } from "./personal-map.ts";
 /** Rows an export holds in memory at a time. */
 const rowsPerStep = 500;
 
-/** Begins to read on a connection of its own: one picture of the database, of one organisation's rows or, without, as the platform. */
-export async function beginReading(client: pg.Client, within: Within | undefined): Promise<void> {
-  await client.query(within === undefined ? "begin" : beginWithin(within));
-  await client.query("set transaction isolation level repeatable read, read only");
-  await client.query("set local time zone 'UTC'");
+/** A connection of its own that looks at one picture of the database at a time. */
+export interface Reader {
+  /** Begins with one organisation's rows or, without, with the platform's own; all until `end` is of this moment. */
+  begin(within: Within | undefined): Promise<void>;
+  /** The rows of a table `t`, without the columns that are withheld; a step at a time. */
+  rows(share: TableShare, where: Sql): AsyncGenerator<object[]>;
+  end(): Promise<void>;
+  /** Gives the connection up, in the middle too. */
+  close(): Promise<void>;
 }
 
-/** The rows of a table `t`, without the columns that are withheld; a step at a time. */
-export async function* readRows(client: pg.Client, { table, withheld = [] }: TableShare, where: Sql): AsyncGenerator<object[]> {
+export async function openReader(db: Db): Promise<Reader> {
+  const client = await db.connect("roost personal data");
+  return {
+    async begin(within) {
+      await client.query(within === undefined ? "begin" : beginWithin(within));
+      await client.query("set transaction isolation level repeatable read, read only");
+      await client.query("set local time zone 'UTC'");
+    },
+    rows: (share, where) => readRows(client, share, where),
+    async end() {
+      await client.query("commit");
+    },
+    async close() {
+      await client.end().catch(() => undefined);
+    },
+  };
+}
+
+async function* readRows(client: pg.Client, { table, withheld = [] }: TableShare, where: Sql): AsyncGenerator<object[]> {
   const rows = sql`select to_jsonb(t) - ${withheld}::text[] as row from ${identifier(table)} t where ${where}`;
   await client.query(`declare rows no scroll cursor for ${rows.text}`, [...rows.values]);
   for (;;) {

@@ -195,6 +195,30 @@ describe("personal data", () => {
     });
   });
 
+  it("makes two archives at a time, and gives the place and the connection up when somebody goes away in the middle", async () => {
+    const caller = callerOf(home.ann, home.coop, "owner");
+    const open = await Promise.all([1, 2].map(() => personal.exportPerson(caller, home.kim.id, never)));
+    const readers = open.map((archive) => archive[Symbol.asyncIterator]());
+    for (const reader of readers) expect((await reader.next()).done).toBe(false);
+    await expect(personal.exportMyself(caller, never)).rejects.toMatchObject({ code: "personal_data.too_many_exports", status: 429 });
+    for (const reader of readers) await reader.return?.();
+    const [left] = await db.query<{ n: number }>(
+      sql`select count(*)::int as n from pg_stat_activity a where a.application_name = 'roost personal data' and a.datname = current_database()`,
+    );
+    expect(left?.n).toBe(0);
+    expect((await filesOf(await personal.exportMyself(caller, never))).has("manifest.json")).toBe(true);
+    // Cut off by the caller's own end: the archive has no end either.
+    const gone = new AbortController();
+    const cut = (await personal.exportPerson(caller, home.kim.id, gone.signal))[Symbol.asyncIterator]();
+    await cut.next();
+    gone.abort();
+    await expect(
+      (async () => {
+        while ((await cut.next()).done !== true);
+      })(),
+    ).rejects.toThrow();
+  });
+
   it("T-F12, S19: erases a device so that no row with its id or key is left in any table but the trail's", async () => {
     const caller = callerOf(home.ann, home.coop, "owner");
     const before = await tablesWith(home.deviceId);
