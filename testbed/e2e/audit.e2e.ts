@@ -153,6 +153,12 @@ describe("the audit trail of a running server", () => {
     expect(existsSync(path)).toBe(true);
     const { items } = await keeper.call(listAuditEntries, { query: { action: "audit.exported" } });
     expect(items[0]).toMatchObject({ after: { action: "site." }, actor: { name: keeper.email } });
+    const csv = await fetch(`${server.ready.url}/api/v1/devices/coop-1/telemetry.csv?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z`, {
+      headers: { cookie: keeper.cookie },
+    });
+    expect(csv.status).toBe(200);
+    const exported = await keeper.call(listAuditEntries, { query: { action: "telemetry.exported" } });
+    expect(exported.items).toMatchObject([{ object: { id: "coop-1" }, after: { from: "2026-01-01T00:00:00.000Z" } }]);
   });
 
   it("works on a phone, in the dark and by touch, and does nothing it may not", async () => {

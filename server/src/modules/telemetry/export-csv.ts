@@ -2,7 +2,7 @@ import { telemetryErrors } from "@roost/contract/telemetry";
 
 import { textCell } from "../../platform/csv.ts";
 import type { Queryable } from "../../platform/db.ts";
-import type { Within } from "../../platform/tenancy.ts";
+import type { Actor, Within } from "../../platform/tenancy.ts";
 import { offsetReader } from "./buckets.ts";
 import { findNextHour, selectHotSegments, selectSamples } from "./sample-store.ts";
 import type { Sample } from "./sample-store.ts";
@@ -14,6 +14,10 @@ export interface ExportQuery {
   /** On whose behalf. Absent: the platform's own work. */
   readonly within?: Within | undefined;
   readonly deviceKey: number;
+  /** Who takes the values away from which device: goes on record. Absent where a larger export, which is on record itself, holds them. */
+  readonly onRecord?:
+    | { readonly by: Actor; readonly organisationId: string; readonly deviceId: string; readonly deviceName?: string }
+    | undefined;
   readonly metrics?: readonly string[] | undefined;
   readonly from: Date;
   readonly to: Date;

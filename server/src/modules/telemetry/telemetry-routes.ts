@@ -59,6 +59,7 @@ export function mountTelemetry(mount: Mount, telemetry: Telemetry, devices: Devi
     const body = await telemetry.exportCsv({
       within: caller,
       deviceKey: device.key,
+      onRecord: { by: caller.by, organisationId: caller.organisationId, deviceId: device.id },
       metrics: namesIn(query.metrics),
       from: query.from,
       to: query.to,

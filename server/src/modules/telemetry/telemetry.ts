@@ -197,7 +197,18 @@ export function createTelemetry({ db, audit, log, describe }: TelemetryDeps) {
       const missing = query.metrics?.find((metric) => !all.some((entry) => entry.metric === metric));
       if (missing !== undefined) throw telemetryErrors.unknown_metric({ metric: missing });
       const wanted = query.metrics === undefined ? all : all.filter((entry) => query.metrics?.includes(entry.metric) === true);
-      return exportLines(query.within === undefined ? db : db.within(query.within), wanted, query);
+      const rows = query.within === undefined ? db : db.within(query.within);
+      if (query.onRecord !== undefined) {
+        const { by, organisationId, deviceId, deviceName } = query.onRecord;
+        await audit.record(rows, {
+          organisationId,
+          by,
+          action: "telemetry.exported",
+          object: { kind: "device", id: deviceId, name: deviceName },
+          after: { metrics: wanted.map(({ metric }) => metric), from: query.from, to: query.to },
+        });
+      }
+      return exportLines(rows, wanted, query);
     },
     /** Server-sent events of a device's samples, from now on or from the last event's id on, until the signal aborts. */
     stream: (query: StreamQuery): AsyncIterable<string> => streams.stream(query),
