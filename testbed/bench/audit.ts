@@ -1,5 +1,6 @@
 // How fast the audit trail takes entries, beside the same transactions with a plain insert; whether the chain keeps up; how fast verification is.
 // node testbed/bench/audit.ts [--seconds 2] [--rounds 3] [--writers 32] [--rows 0]; --rows 1e6 fills up to so many before verifying.
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import { openCluster } from "./store.ts";
@@ -70,8 +71,26 @@ const entry = (index: number) => ({
   after: { max: index, min: 5, severity: "warning", enabled: true },
 });
 
+/** Microseconds of CPU that this process and all of the database's have used so far: they tell the cost, however busy the machine is. */
+async function cpuUs(): Promise<number> {
+  const pids = await db.query<{ pid: number }>(sql`select a.pid from pg_stat_activity a`);
+  const ofDatabase = pids.map(({ pid }) => {
+    const [, ticks] = /^.*\) (?:\S+ ){11}(\d+ \d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    const [user = 0, system = 0] = (ticks ?? "").split(" ").map(Number);
+    return (user + system) * 10_000;
+  });
+  const own = process.cpuUsage();
+  return own.user + own.system + ofDatabase.reduce((sum, us) => sum + us, 0);
+}
+
+interface Rate {
+  readonly perSecond: number;
+  readonly cpuUsPerRow: number;
+}
+
 /** Rows per second of transactions that run side by side; what they write counts once it is committed, chained where it is to be. */
-async function rateOf(work: (tx: Queryable) => Promise<number>, settle: () => Promise<void>): Promise<number> {
+async function rateOf(work: (tx: Queryable) => Promise<number>, settle: () => Promise<void>): Promise<Rate> {
+  const cpuBegun = await cpuUs();
   const begun = performance.now();
   const endAt = begun + seconds * 1_000;
   let written = 0;
@@ -84,7 +103,8 @@ async function rateOf(work: (tx: Queryable) => Promise<number>, settle: () => Pr
     }),
   );
   await settle();
-  return written / ((performance.now() - begun) / 1_000);
+  const tookMs = performance.now() - begun;
+  return { perSecond: written / (tookMs / 1_000), cpuUsPerRow: ((await cpuUs()) - cpuBegun) / written };
 }
 
 let made = 0;
@@ -109,14 +129,19 @@ try {
   ];
   await audit.start();
   await rateOf(record(1), chain);
-  const rates = ways.map((): number[] => []);
+  const rates = ways.map((): Rate[] => []);
   for (let round = 0; round < rounds; round += 1)
     for (const [index, [, work, settle]] of ways.entries()) rates[index]?.push(await rateOf(work, settle));
   await audit.close();
+  const perSecond = rates.map((of) => median(of.map((rate) => rate.perSecond)));
   for (const [index, [name]] of ways.entries()) {
-    const rate = median(rates[index] ?? []);
-    const ratio = index === 0 ? "" : `  ${(rate / bar).toFixed(2)}x of the bar, ${(rate / median(rates[0] ?? [])).toFixed(2)}x of plain`;
-    process.stdout.write(`${name.padEnd(64)} ${Math.round(rate).toLocaleString("en")} rows/s${ratio}\n`);
+    const rate = perSecond[index] ?? Number.NaN;
+    const cpu = median((rates[index] ?? []).map((one) => one.cpuUsPerRow));
+    const ratio =
+      index === 0 ? "" : `, ${(rate / bar).toFixed(2)}x of the bar, ${(rate / (perSecond[0] ?? Number.NaN)).toFixed(2)}x of plain`;
+    process.stdout.write(
+      `${name.padEnd(64)} ${Math.round(rate).toLocaleString("en")} rows/s${ratio}; ${Math.round(cpu)} us of CPU a row, so two cores give ${Math.round(2e6 / cpu).toLocaleString("en")} rows/s\n`,
+    );
   }
 
   const [have] = await db.query<{ count: number }>(sql`select count(*)::int as count from audit_entries`);

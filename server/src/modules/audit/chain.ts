@@ -19,6 +19,8 @@ export interface ChainDeps {
 }
 
 const batchRows = 2_000;
+/** What is tried at least, where the database is too slow for more. */
+const leastRows = 100;
 /** How long an entry waits for its link at most, with nothing in the way. */
 const pollMs = 500;
 const retryMs = 2_000;
@@ -32,6 +34,7 @@ const checkpointMs = 300_000;
  */
 export function createChain({ db, clock, log, macs, signer, witness }: ChainDeps) {
   let closed = false;
+  let limit = batchRows;
   let wake: () => void = () => undefined;
   let loop: Promise<void> | undefined;
 
@@ -74,7 +77,7 @@ export function createChain({ db, clock, log, macs, signer, witness }: ChainDeps
     const done = await db.transaction(async (tx) => {
       const head = await store.lockHead(tx);
       if (head === undefined) return undefined;
-      const waiting = await store.selectWaiting(tx, { after: head, below, limit: batchRows });
+      const waiting = await store.selectWaiting(tx, { after: head, below, limit });
       const next = link(head, waiting);
       await store.insertLinks(tx, next.links);
       if (waiting.length > 0) await store.moveHead(tx, next.head);
@@ -99,10 +102,13 @@ export function createChain({ db, clock, log, macs, signer, witness }: ChainDeps
     while (!closed) {
       let waitMs = pollMs;
       try {
+        const tried = limit;
         const seen = await takeUp();
-        if (seen === batchRows) continue;
+        limit = Math.min(batchRows, limit * 2);
+        if (seen === tried) continue;
       } catch (error) {
         if (closed) return;
+        limit = Math.max(leastRows, Math.floor(limit / 2));
         log.warn({ err: error }, "chaining audit entries failed; they wait and it is tried again");
         waitMs = retryMs;
       }
@@ -129,7 +135,7 @@ export function createChain({ db, clock, log, macs, signer, witness }: ChainDeps
         const below = BigInt(await readableBelow(db));
         const seen = await takeUp();
         if (closed || (seen === 0 && below >= begun)) return;
-        if (seen !== batchRows) await new Promise((resolve) => setTimeout(resolve, 5));
+        if (seen === 0 || seen === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
     async close(): Promise<void> {
