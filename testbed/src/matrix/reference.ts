@@ -29,6 +29,8 @@ export interface Operation {
   faultsOf(answer: WireAnswer): string[];
   /** Says whether a body is one the reference allows. */
   allowsBody(body: unknown): boolean;
+  /** Every name a body may have, at any depth. */
+  readonly namesInBody: ReadonlySet<string>;
   /** Says whether a parameter may be this text; a number is one however it is spelt. */
   allowsPart(name: string, text: string): boolean;
 }
@@ -95,6 +97,7 @@ function operationOf(method: string, path: string, told: Told, compile: Compile)
     success: Number(success),
     media,
     allowsBody: (value) => body !== undefined && checkOf("body", body)(value),
+    namesInBody: new Set(namesIn(body)),
     allowsPart(name, text) {
       const schema = told.parameters?.find((parameter) => parameter.name === name)?.schema;
       if (schema === undefined) return true;
@@ -119,6 +122,12 @@ function operationOf(method: string, path: string, told: Told, compile: Compile)
       return codes === undefined || (code !== undefined && codes.includes(code)) ? [] : [`code ${code} is not documented for ${status}`];
     },
   };
+}
+
+function namesIn(schema: unknown): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const { properties } = schema as { properties?: object };
+  return [...Object.keys(properties ?? {}), ...Object.values(schema).flatMap(namesIn)];
 }
 
 function parse(text: string): unknown {
