@@ -1,7 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 
 import { acknowledgeAlarm, addAlarmRule, listAlarms } from "@roost/contract/alarms";
@@ -29,13 +26,13 @@ import mqtt from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { codeOfApp } from "../src/authenticator-app.ts";
-import { createCanaries, filesBelow } from "../src/canaries.ts";
+import { createCanaries, filesBelow, privateKeysBelow } from "../src/canaries.ts";
 import type { Sighting } from "../src/canaries.ts";
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
 import { claim, claimBody, connect } from "../src/device.ts";
 import { printFigures } from "../src/figures.ts";
-import { commandLines, dumpOf, environmentsOfChildren } from "../src/running-parts.ts";
+import { commandLines, dumpOf, environmentsOfChildren, freePort } from "../src/running-parts.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { unzip } from "../src/unzip.ts";
@@ -128,6 +125,7 @@ describe("secrets and personal texts on a running server", () => {
       },
     });
     url = server.ready.url;
+    for (const { name, key } of privateKeysBelow(folder.dataDir)) plant(`private key in ${name}`, key, "files");
   });
   afterAll(async () => {
     await server.terminate();
@@ -459,14 +457,6 @@ describe("secrets and personal texts on a running server", () => {
 /** The token at the end of a link that is shown once. */
 function tokenIn(path: unknown): string | undefined {
   return /[A-Za-z0-9_-]{20,}$/.exec(String(path))?.[0];
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
 }
 
 function isEvent(line: string): boolean {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /** A secret that was used somewhere, and may be found in its own store alone. */
 export interface Canary {
@@ -68,5 +68,13 @@ export function* filesBelow(folder: string): Generator<{ readonly path: string; 
     } catch {
       // A segment that the database dropped.
     }
+  }
+}
+
+/** The beginning of each private key in PEM below a folder. */
+export function* privateKeysBelow(folder: string): Generator<{ readonly name: string; readonly key: string }> {
+  for (const { path, bytes } of filesBelow(folder)) {
+    const key = /-----BEGIN [A-Z ]*PRIVATE KEY-----\n(\S{32,})/.exec(bytes.toString("latin1"))?.[1];
+    if (key !== undefined) yield { name: basename(path), key };
   }
 }
