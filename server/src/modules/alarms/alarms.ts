@@ -13,7 +13,7 @@ import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
-import type { Audit } from "../audit/audit.ts";
+import type { Audit, AuditEntry } from "../audit/audit.ts";
 import { insertEntries, selectEntries } from "./alarm-entry-store.ts";
 import type { AlarmEntry } from "./alarm-entry-store.ts";
 import * as rules from "./alarm-rule-store.ts";
@@ -81,11 +81,10 @@ export function createAlarms({ db, audit, clock, log, latestValues }: AlarmDeps)
     whose: Whose,
     action: `${"alarm" | "alarm_rule"}.${string}`,
     id: string,
-    before?: object,
-    after?: object,
+    change: Pick<AuditEntry, "before" | "after"> = {},
   ): Promise<void> {
     const kind = action.slice(0, action.indexOf("."));
-    await audit.record(tx, { organisationId: whose.organisationId, by: actorOf(whose), action, object: { kind, id }, before, after });
+    await audit.record(tx, { organisationId: whose.organisationId, by: actorOf(whose), action, object: { kind, id }, ...change });
   }
 
   async function tellRule(tx: Transaction, organisationId: string, rule: AlarmRule): Promise<void> {
@@ -170,7 +169,10 @@ export function createAlarms({ db, audit, clock, log, latestValues }: AlarmDeps)
         await store.saveAcknowledged(tx, after);
         await insertEntries(tx, [{ alarmId, what: "acknowledged", by, detail: note }]);
         await emit(tx, { organisationId: whose.organisationId, type: "alarm.acknowledged", nounId: alarmId, data: { ...after, origin } });
-        await record(tx, whose, "alarm.acknowledged", alarmId, { state: before.state }, { state: after.state, note });
+        await record(tx, whose, "alarm.acknowledged", alarmId, {
+          before: { state: before.state },
+          after: { state: after.state, note },
+        });
         return after;
       });
     },
@@ -200,7 +202,7 @@ export function createAlarms({ db, audit, clock, log, latestValues }: AlarmDeps)
         }
         await rules.insertRule(tx, whose.organisationId, rule);
         await tellRule(tx, whose.organisationId, rule);
-        await record(tx, whose, "alarm_rule.added", rule.id, undefined, rule);
+        await record(tx, whose, "alarm_rule.added", rule.id, { after: rule });
       });
       await loader.reload(rule.id);
       return rule;
@@ -221,7 +223,7 @@ export function createAlarms({ db, audit, clock, log, latestValues }: AlarmDeps)
         const gone = (["above", "below"] as const).filter((side) => !after.enabled || after[side] === undefined);
         await clearForRule(tx, ruleId, gone, after.enabled ? "limit removed" : "rule switched off", by);
         await tellRule(tx, whose.organisationId, after);
-        await record(tx, whose, "alarm_rule.changed", ruleId, before, after);
+        await record(tx, whose, "alarm_rule.changed", ruleId, { before, after });
         return after;
       });
       await loader.reload(ruleId);
@@ -240,7 +242,7 @@ export function createAlarms({ db, audit, clock, log, latestValues }: AlarmDeps)
         await clearForRule(tx, ruleId, ["above", "below"], "rule removed", by);
         await rules.deleteRule(tx, ruleId);
         await tellRule(tx, whose.organisationId, rule);
-        await record(tx, whose, "alarm_rule.removed", ruleId, rule);
+        await record(tx, whose, "alarm_rule.removed", ruleId, { before: rule });
       });
       await loader.reload(ruleId);
     },

@@ -14,7 +14,7 @@ import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
-import type { Audit } from "../audit/audit.ts";
+import type { Audit, AuditEntry } from "../audit/audit.ts";
 import { pruneClaims, repeatSeconds } from "./claim-store.ts";
 import { claimSecretPurpose, createClaims } from "./claims.ts";
 import type { ClaimOutcome } from "./claims.ts";
@@ -143,7 +143,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
       if (device === undefined) throw deviceErrors.already_exists({ id: deviceId });
       if (hidden) return device;
       await emit(tx, { organisationId: whose.organisationId, type: "device.added", nounId: deviceId });
-      await record(tx, whose, "device.added", device, undefined, settingsOf(device));
+      await record(tx, whose, "device.added", device, { after: settingsOf(device) });
       return device;
     });
     await reload([deviceId]);
@@ -170,16 +170,14 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
     whose: Whose,
     action: string,
     { id, name }: Pick<Device, "id" | "name">,
-    before?: object,
-    after?: object,
+    change: Pick<AuditEntry, "before" | "after"> = {},
   ): Promise<void> {
     await audit.record(tx, {
       organisationId: whose.organisationId,
       by: actorOf(whose),
       action,
       object: { kind: "device", id, name },
-      before,
-      after,
+      ...change,
     });
   }
 
@@ -286,7 +284,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
         await leaveGroups(tx, id, leaves);
         const after = joins.length + leaves.length === 0 ? updated : ((await findDevice(tx, whose.organisationId, id)) ?? updated);
         await changed(tx, whose.organisationId, id, "settings");
-        await record(tx, whose, "device.changed", after, settingsOf(device), settingsOf(after));
+        await record(tx, whose, "device.changed", after, { before: settingsOf(device), after: settingsOf(after) });
         return after;
       }),
     /**
@@ -338,7 +336,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
         else until = await expireCredentials(tx, id, overlapSeconds);
         await insertCredential(tx, { deviceId: id, organisationId: whose.organisationId, secretHash: hashSecret(password) });
         await changed(tx, whose.organisationId, id, "credentials");
-        await record(tx, whose, "device.credentials_rotated", device, undefined, { overlapSeconds });
+        await record(tx, whose, "device.credentials_rotated", device, { after: { overlapSeconds } });
         return { username: id, password, ...(until === undefined ? {} : { oldValidUntil: until }) };
       }),
     /** Takes every credential and the claim secret away, at once. @throws {AppError} `devices.not_found` */

@@ -18,7 +18,7 @@ import type { Seal } from "../../platform/seal.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
-import type { Audit } from "../audit/audit.ts";
+import type { Audit, AuditEntry } from "../audit/audit.ts";
 import { createDeliverer, leaseSeconds, sealPurpose } from "./deliverer.ts";
 import { findDue, failWaiting, insertDelivery, selectDeliveries } from "./delivery-store.ts";
 import { backOffMs as defaultBackOffMs } from "./delivery.ts";
@@ -80,8 +80,7 @@ export function createNotifications({
     whose: Whose,
     what: "added" | "changed" | "removed",
     { id, name }: NotificationTarget,
-    before?: object,
-    after?: object,
+    change: Pick<AuditEntry, "before" | "after"> = {},
   ): Promise<void> {
     const object = { kind: "notification_target", id, name };
     await audit.record(tx, {
@@ -89,8 +88,7 @@ export function createNotifications({
       by: actorOf(whose),
       action: `notification_target.${what}`,
       object,
-      before,
-      after,
+      ...change,
     });
   }
 
@@ -132,7 +130,7 @@ export function createNotifications({
           throw notificationErrors.too_many_targets({ limit: maxTargets });
         }
         await targets.insertTarget(tx, whose.organisationId, target, sealed);
-        await record(tx, whose, "added", target, undefined, target);
+        await record(tx, whose, "added", target, { after: target });
       });
       return signingSecret === undefined ? target : { ...target, signingSecret };
     },
@@ -157,7 +155,7 @@ export function createNotifications({
           enabled: change.enabled ?? before.enabled,
         };
         await targets.updateTarget(tx, after);
-        await record(tx, whose, "changed", after, before, after);
+        await record(tx, whose, "changed", after, { before, after });
         return after;
       });
     },
@@ -173,7 +171,7 @@ export function createNotifications({
         if (target === undefined) throw notificationErrors.target_not_found({ targetId });
         await failWaiting(tx, targetId);
         await targets.deleteTarget(tx, targetId);
-        await record(tx, whose, "removed", target, target);
+        await record(tx, whose, "removed", target, { before: target });
       });
     },
 
