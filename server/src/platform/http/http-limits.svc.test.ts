@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import rateLimitPlugin from "@fastify/rate-limit";
 import { afterEach, describe, expect, it } from "vitest";
 
+import type { Clock } from "../clock.ts";
 import { addressKey } from "./client-address.ts";
 import type { HttpOptions } from "./http.ts";
 import type { SecurityEvent } from "./security-events.ts";
@@ -24,6 +25,11 @@ const authenticate: HttpOptions["authenticate"] = {
     return id === undefined ? undefined : { kind: "device", id, deviceKey: 1, organisationId: "a" };
   },
 };
+/** An hour that begins now, so that no window ends in the middle of a count. */
+function newHour(): Clock {
+  const startMs = performance.now();
+  return { nowMs: () => 1_800_000_000_000 + performance.now() - startMs, monotonicMs: () => performance.now() - startMs };
+}
 /** As they are where nobody configured anything. */
 const defaults = { ROOST_RATE_LIMITS: "" };
 const byProxy = { ...defaults, ROOST_TRUSTED_PROXIES: "127.0.0.1" };
@@ -78,7 +84,7 @@ describe("limits on how often somebody may ask", () => {
   it("S-F17: each kind of caller exceeds its number and is told so; others of its kind go on", async () => {
     const events: SecurityEvent[] = [];
     edge = await startEdge(
-      { authenticate, onSecurityEvent: (event) => events.push(event) },
+      { clock: newHour(), authenticate, onSecurityEvent: (event) => events.push(event) },
       { ...byProxy, ROOST_RATE_LIMITS: "apiKey=1000/min, changes=60/min 1000/h, anonymous=60/min 1000/h" },
     );
     const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
@@ -116,7 +122,7 @@ describe("limits on how often somebody may ask", () => {
   });
 
   it("S-F17: a signed-in person who looks at pages meets no limit, and what they change does not count against it", async () => {
-    edge = await startEdge({ authenticate }, defaults);
+    edge = await startEdge({ clock: newHour(), authenticate }, defaults);
     const { passed } = await askUntilRefused(1_500, async () => ask("/api/v1/read", "person-a1"));
     expect(passed).toBe(1_500);
     const forbidden = await askUntilRefused(100, async () => ask("/api/v1/write", "person-a1", { method: "POST" }));
@@ -127,7 +133,7 @@ describe("limits on how often somebody may ask", () => {
   });
 
   it("S-F17: a forged forwarding header resets nothing, where no proxy is named and where one is", async () => {
-    edge = await startEdge({ authenticate }, { ROOST_RATE_LIMITS: "anonymous=10/min" });
+    edge = await startEdge({ clock: newHour(), authenticate }, { ROOST_RATE_LIMITS: "anonymous=10/min" });
     let turn = 0;
     const forged = async () => {
       turn += 1;
@@ -144,7 +150,10 @@ describe("limits on how often somebody may ask", () => {
     };
     expect((await askUntilRefused(50, forged)).passed).toBe(10);
     await edge.http.close();
-    edge = await startEdge({ authenticate }, { ROOST_RATE_LIMITS: "anonymous=10/min", ROOST_TRUSTED_PROXIES: "127.0.0.1" });
+    edge = await startEdge(
+      { clock: newHour(), authenticate },
+      { ROOST_RATE_LIMITS: "anonymous=10/min", ROOST_TRUSTED_PROXIES: "127.0.0.1" },
+    );
     // A proxy adds the address it saw behind what the client wrote: only the last one is the proxy's own.
     const behind = async () => {
       turn += 1;
@@ -154,7 +163,7 @@ describe("limits on how often somebody may ask", () => {
   });
 
   it("CO-54, N-F25: failing sign-ins count, and so does everything of one /64 of IPv6 together", async () => {
-    edge = await startEdge({ authenticate }, byProxy);
+    edge = await startEdge({ clock: newHour(), authenticate }, byProxy);
     let host = 0;
     const fromNet = async (net: string) => {
       host += 1;
@@ -168,7 +177,7 @@ describe("limits on how often somebody may ask", () => {
   });
 
   it("bounds a device, and all of an organisation together, so that one tenant does not use up what all share", async () => {
-    edge = await startEdge({ authenticate }, { ROOST_RATE_LIMITS: "device=5/min, organisation=30/min" });
+    edge = await startEdge({ clock: newHour(), authenticate }, { ROOST_RATE_LIMITS: "device=5/min, organisation=30/min" });
     const send = async (device: string) => ask("/api/v1/send", device, { method: "POST", body: "1" });
     expect((await askUntilRefused(20, async () => send("device-1"))).passed).toBe(5);
     expect((await send("device-2")).status).toBe(200);
