@@ -35,6 +35,7 @@ export const peopleErrors = defineErrors("people", {
   invitation_for_another: [403, "The invitation is for another e-mail address. Sign in with the account it was sent to."],
   already_member: [409, "This person belongs to the organisation already."],
   account_exists: [409, "There is an account with this e-mail address. Sign in with it and open the invitation again."],
+  too_many_invitations: [409, "Too many invitations are open. Take some back, or wait until they are accepted or end."],
   mail_unavailable: [
     409,
     "This Roost sends no invitations by mail. Make a link instead. (To switch it on: ROOST_SMTP_URL, ROOST_MAIL_FROM and ROOST_PUBLIC_URL.)",
@@ -302,6 +303,7 @@ export const addInvitation = defineRoute({
     peopleErrors.person_needed,
     peopleErrors.already_member,
     peopleErrors.mail_unavailable,
+    peopleErrors.too_many_invitations,
   ],
 });
 

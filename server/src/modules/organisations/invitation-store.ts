@@ -112,6 +112,13 @@ export async function listInvitations(db: Queryable, organisationId: string): Pr
   return rows.map(invitationOf);
 }
 
+export async function countOpen(db: Queryable, organisationId: string): Promise<number> {
+  const [row] = await db.query<{ n: number }>(
+    sql`select count(*)::int as n from invitations i where i.organisation_id = ${organisationId} and ${isOpen}`,
+  );
+  return row?.n ?? 0;
+}
+
 /** An open invitation of the organisation. */
 export async function findInvitation(db: Queryable, organisationId: string, id: string): Promise<StoredInvitation | undefined> {
   const [row] = await db.query<InvitationRow>(

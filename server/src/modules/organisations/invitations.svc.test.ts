@@ -160,6 +160,17 @@ describe("invitations", () => {
     expect(await outcome(house.visit("back@example.org"))).toBe("done");
   });
 
+  it("are open five hundred at a time", async () => {
+    const [row] = await house.db.query<{ id: string }>(sql`select p.id from people p where p.email = 'owner@example.org'`);
+    await house.db.query(sql`
+      insert into invitations (id, organisation_id, role, secret_hash, invited_by, expires_at)
+      select gen_random_uuid(), ${house.organisationId}, 'viewer', sha256(n::text::bytea), ${row?.id}, now() + interval '1 hour'
+      from generate_series(1, 500) n`);
+    expect(await outcome(owner.call(addInvitation, { body: { role: "viewer" } }))).toBe("people.too_many_invitations");
+    await house.db.query(sql`update invitations set expires_at = now() where accepted_at is null`);
+    expect(await outcome(owner.call(addInvitation, { body: { role: "viewer" } }))).toBe("done");
+  });
+
   it("is forgotten with the address in it a month after it ended", async () => {
     await offer({ email: "forget@example.org" });
     const left = () => house.db.query(sql`select from invitations i where i.email = 'forget@example.org'`);

@@ -43,6 +43,8 @@ interface Taker {
 
 const prefix = "roost_inv_";
 const days = 7;
+/** Open at a time in an organisation: this Roost's mail is nobody's loudspeaker. */
+const mostOpen = 500;
 
 export function hashToken(token: string): Buffer {
   return createHash("sha256").update(token).digest();
@@ -148,7 +150,7 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
      * Invites somebody for seven days; the link is answered here and never again, or goes out by mail alone.
      *
      * @throws {AppError} `people.role_not_found`, `people.unknown_part`, `people.more_than_yours`, `people.owner_is_whole`,
-     *   `people.person_needed`, `people.already_member`, `people.mail_unavailable`, `mail.not_sent`
+     *   `people.person_needed`, `people.already_member`, `people.mail_unavailable`, `people.too_many_invitations`, `mail.not_sent`
      */
     async add(
       caller: PersonCaller,
@@ -164,6 +166,7 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
         const { held, roleName } = await weigh(tx, organisationId, given.terms, undefined, clock);
         allow(refuseToGive(by.held, held));
         await refuseMembers(tx, organisationId, email);
+        if ((await store.countOpen(tx, organisationId)) >= mostOpen) throw peopleErrors.too_many_invitations({ limit: mostOpen });
         const id = await store.insertInvitation(tx, {
           organisationId,
           email,

@@ -55,16 +55,14 @@ describe("people who change each other's rights all at once", () => {
       case "leave":
         return by.call(leaveOrganisation, {});
       default:
-        return by
-          .call(addRole, { body: { name: `role ${Math.random()}`, permissions: ["devices:read"] } })
-          .then(({ id }) =>
-            id === undefined
-              ? undefined
-              : by.call(changeRole, {
-                  params: { roleId: id },
-                  body: { permissions: [...denied, role === "owner" ? "devices:transfer" : "devices:read"] },
-                }),
-          );
+        return by.call(addRole, { body: { name: `role ${Math.random()}`, permissions: ["devices:read"] } }).then(({ id }) =>
+          id === undefined
+            ? undefined
+            : by.call(changeRole, {
+                params: { roleId: id },
+                body: { permissions: [...denied, role === "owner" ? "devices:transfer" : "devices:read"] },
+              }),
+        );
     }
   }
 
