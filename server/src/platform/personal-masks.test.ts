@@ -65,6 +65,7 @@ describe("personal data in the log", () => {
       status: 409,
       tookMs: 3,
       reason: "protocol_error",
+      why: "SIGTERM",
       version: 5,
       job: "telemetry.compact",
       migration: "0001-auth.sql",

@@ -24,7 +24,7 @@ const ownNames: Readonly<Record<string, PersonalKind>> = {
 };
 
 /** The platform's own words in log lines, whatever stands under these names in the contract. */
-const ownWords = new Set(["reason", "version", "kind"]);
+const ownWords = new Set(["reason", "why", "version", "kind"]);
 
 /**
  * What to do with a field of a log line, by its name: the same classification as in the contract, in camelCase and snake_case.

@@ -62,7 +62,7 @@ export function createSecrets({ db, ring, audit, log, columns, configured, files
       if (seen !== undefined && opens(seen.digestSealed, name)?.equals(digest) === true) continue;
       await saveSighting(db, name, ring.seal.seal(digest, sightingPurpose(name)));
       isChanged = true;
-      if (seen !== undefined) log.info({ name }, "a secret from outside has another value");
+      if (seen !== undefined) log.info({ which: name }, "a secret from outside has another value");
     }
     await removeSightings(
       db,
@@ -175,7 +175,7 @@ export function createSecrets({ db, ring, audit, log, columns, configured, files
         });
         return key;
       });
-      log.info({ name, kid: made.kid }, "a key was rotated");
+      log.info({ which: name, kid: made.kid }, "a key was rotated");
       if (name === "session-key") await sessionKeys?.refresh();
       return { name, ...made };
     },
