@@ -163,5 +163,3 @@ export function createPasskeys({ db, library, keeper, journal, publicUrl, limits
     },
   };
 }
-
-export type Passkeys = ReturnType<typeof createPasskeys>;

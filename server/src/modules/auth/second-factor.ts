@@ -202,8 +202,6 @@ export function createSecondFactor({ db, library, sessionKeys, passwords, keeper
   };
 }
 
-export type SecondFactor = ReturnType<typeof createSecondFactor>;
-
 /** Turns the library's code into one of ours; what is not named stays what it is. */
 function refuseBy(error: unknown, codes: Readonly<Record<string, (details?: ErrorDetails, options?: ErrorOptions) => AppError>>): never {
   const make = isAPIError(error) && typeof error.body?.code === "string" ? codes[error.body.code] : undefined;

@@ -142,5 +142,3 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
     },
   };
 }
-
-export type SignInProviders = ReturnType<typeof createSignInProviders>;

@@ -152,8 +152,6 @@ export function createSignIn({ db, library, sessionKeys, keeper, journal, limits
   };
 }
 
-export type SignIn = ReturnType<typeof createSignIn>;
-
 /** What the library may know of a request: where from and what with, and no cookie. */
 export function libraryHeaders({ headers, remoteAddress }: Pick<CredentialRequest, "headers" | "remoteAddress">): Headers {
   const userAgent = headers["user-agent"];

@@ -234,8 +234,6 @@ export function createSingleSignOn({ db, library, identityProviders, journal, se
   };
 }
 
-export type SingleSignOn = ReturnType<typeof createSingleSignOn>;
-
 function secret(): string {
   return randomBytes(32).toString("base64url");
 }
