@@ -162,6 +162,31 @@ describe("the web server by TLS", () => {
     await sentAway;
   });
 
+  it("S17: counts the connections of an address over both ways in, and hands those of WebSockets on to the door's own count", async () => {
+    const own = await startEdge(
+      {
+        tls: certificate,
+        limits: { connectionsPerAddress: 6 },
+        onUpgrade: (_request, socket) => void socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\r\n"),
+      },
+      secure,
+    );
+    const plain = Array.from({ length: 3 }, () => connectPlain(own.port, "127.0.0.1"));
+    await Promise.all(plain.map(async (socket) => once(socket, "connect")));
+    // A connection counts where the server has taken it, which is a moment after the client thinks so.
+    expect((await fetch(`${own.url}/api/v1/nothing`, { headers: { connection: "close" } })).status).toBe(404);
+    const secured: TLSSocket[] = [];
+    for (let index = 0; index < 3; index += 1) secured.push(await dial(own.httpsPort));
+    await expect(dial(own.httpsPort)).rejects.toThrow();
+    for (const socket of secured) {
+      socket.write(`GET /mqtt HTTP/1.1\r\nhost: localhost:${own.httpsPort}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
+      await once(socket, "data");
+    }
+    secured.push(await dial(own.httpsPort));
+    for (const socket of [...plain, ...secured]) socket.on("error", () => undefined).destroy();
+    await own.http.close({ drainMs: 100 });
+  });
+
   it("says which variable to change when a port is taken", async () => {
     const taken = String(edge.httpsPort);
     const start = (env: Record<string, string>) => startEdge({ tls: certificate }, { ...secure, ...env });
