@@ -16,9 +16,11 @@ import type { Db } from "../../platform/db.ts";
 import { createDispatch } from "../../platform/events.ts";
 import { createHttp } from "../../platform/http/http.ts";
 import type { Http } from "../../platform/http/http.ts";
+import { readRateTable } from "../../platform/http/limits.ts";
 import { createMetrics } from "../../platform/http/metrics.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
+import { createRateLimits } from "../../platform/rate-limits.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
@@ -92,6 +94,13 @@ describe("devices", () => {
         },
       },
       webRoot: "/nonexistent",
+      // What is refused here is refused for its own sake, not because one person asks too often.
+      rateLimits: createRateLimits({
+        clock: systemClock,
+        log,
+        metrics: createMetrics({ processMetrics: false }),
+        rates: readRateTable(["changes=100000/min", "looks=100000/min"]),
+      }),
     });
     mountDevices(http.mount, devices, {
       latestOf: async (keys) =>
