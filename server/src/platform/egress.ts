@@ -42,6 +42,8 @@ const maxRedirects = 3;
 const maxBodyBytes = 64 * 1024;
 const maxAddressesTried = 4;
 const defaultTimeoutMs = 5_000;
+/** Time for what a person waits for: their request has to be answered before the edge gives it up. */
+export const whileWaitedForMs = 3_500;
 const maxRetryAfterMs = 24 * 3_600_000;
 
 interface Hop {
@@ -123,7 +125,7 @@ export function createEgress({ allow, resolve = resolveBySystem, ca, timeoutMs =
      */
     async check(url: string): Promise<void> {
       const checked = checkUrl(url);
-      await inTime(timeoutMs, undefined, async () => addressesOf(checked.hostname));
+      await inTime(Math.min(timeoutMs, whileWaitedForMs), undefined, async () => addressesOf(checked.hostname));
     },
 
     /**

@@ -3,6 +3,7 @@ import { isAppError } from "@roost/contract/errors";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Egress } from "../../platform/egress.ts";
+import { whileWaitedForMs } from "../../platform/egress.ts";
 import { emit } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
@@ -69,29 +70,31 @@ export function createDeliverer({
     woken = false;
   }
 
-  async function send(due: Due): Promise<AttemptResult> {
+  async function send(due: Due, signal?: AbortSignal): Promise<AttemptResult> {
     const { target } = due;
     if (target === undefined) return { code: "notifications.target_not_found" };
     const told = notice.parse(due.notice);
     const url = new URL(seal.open(target.urlSealed, sealPurpose(target.id, "url")).toString("utf8"));
     const headers = { "content-type": "application/json", "user-agent": "Roost" };
+    const within = signal === undefined ? {} : { signal };
     if (target.kind === "discord") {
       // Without it Discord answers before it has kept the message.
       url.searchParams.set("wait", "true");
-      return egress.request({ url: url.href, method: "POST", headers, body: JSON.stringify(discordMessage(told)) });
+      return egress.request({ url: url.href, method: "POST", headers, body: JSON.stringify(discordMessage(told)), ...within });
     }
     const body = JSON.stringify({ id: due.id, ...told });
     const secret =
       target.secretSealed === undefined ? undefined : seal.open(target.secretSealed, sealPurpose(target.id, "secret")).toString("utf8");
     const signed = webhookHeaders({ id: due.id, type: told.type }, body, clock.nowMs(), secret);
-    return egress.request({ url: url.href, method: "POST", headers: { ...headers, ...signed }, body });
+    return egress.request({ url: url.href, method: "POST", headers: { ...headers, ...signed }, body, ...within });
   }
 
   /** Makes one try and records it. @param retry - Whether a failed try is followed by others. */
   async function attempt(due: Due, { retry }: { retry: boolean }): Promise<void> {
     const at = new Date(clock.nowMs());
     const startedMs = clock.monotonicMs();
-    const result = await send(due).catch((error: unknown): AttemptResult => {
+    // A try without others after it is one that a person waits for.
+    const result = await send(due, retry ? undefined : AbortSignal.timeout(whileWaitedForMs)).catch((error: unknown): AttemptResult => {
       // Not the target's fault: while secrets are out of reach a notice waits, and no try of it is used up.
       if (isAppError(error) && error.status === 503 && error.code.startsWith("secrets.")) throw error;
       if (isAppError(error)) return { code: error.code };
