@@ -14,6 +14,7 @@ import { addPlatformCommands } from "./commands/platform.ts";
 import { addRejectCommands } from "./commands/rejects.ts";
 import { addRolloutCommands } from "./commands/rollouts.ts";
 import { addSecretCommands } from "./commands/secrets.ts";
+import { addSignInProviderCommands } from "./commands/sign-in-providers.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addTelemetryCommands } from "./commands/telemetry.ts";
@@ -62,6 +63,7 @@ function createProgram(terminal: Terminal): Command {
   addFlagCommands(program, terminal);
   addRolloutCommands(program, terminal);
   addSecretCommands(program, terminal);
+  addSignInProviderCommands(program, terminal);
   addSimulateCommand(program, terminal);
   return program;
 }

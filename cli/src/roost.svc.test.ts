@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { addAlarmRule } from "@roost/contract/alarms";
-import { setUpAdministrator } from "@roost/testbed/people";
+import { signIn } from "@roost/contract/auth";
+import { confirmSecondFactor, enrolSecondFactor } from "@roost/contract/sign-in";
+import { codeOfApp } from "@roost/testbed/authenticator-app";
+import { startIdentityProvider } from "@roost/testbed/identity-provider";
+import { callerWith, setUpAdministrator } from "@roost/testbed/people";
 import type { Administrator } from "@roost/testbed/people";
 import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
@@ -47,7 +51,7 @@ describe("the roost command against a running server", () => {
   let server: ServerProcess;
   let keeper: Administrator;
   beforeAll(async () => {
-    server = await startServer({ dataDir: data.dataDir });
+    server = await startServer({ dataDir: data.dataDir, env: { ROOST_EGRESS_ALLOW: "127.0.0.1" } });
     keeper = await setUpAdministrator(server);
   }, 120_000);
   afterAll(async () => {
@@ -183,6 +187,23 @@ describe("the roost command against a running server", () => {
     expect(await roostJson("device", "list", "--search", "gone")).toEqual({ items: [] });
   });
 
+  it("keeps the providers of single sign-on", async () => {
+    const idp = await startIdentityProvider({ redirectUri: "https://roost.example.org/api/v1/auth/single-sign-on/callback" });
+    const terms = ["--name", "Works", "--client-secret-stdin"];
+    const added = await roost(["provider", "add", idp.issuer, idp.clientId, ...terms], { input: `${idp.clientSecret}\n` });
+    expect([added.code, added.out.includes(idp.clientSecret)]).toEqual([0, false]);
+    const { items } = await roostJson<{ items: { id: string; name: string; hasSecret: boolean }[] }>("provider", "list");
+    expect(items).toMatchObject([{ name: "Works", hasSecret: true }]);
+    const id = items[0]?.id ?? "";
+    expect((await roost(["provider", "change", id, "--domain", "works.example"])).code).toBe(0);
+    expect((await roost(["provider", "off", id])).out).toMatch(/off/);
+    expect((await roost(["provider", "add", "http://127.0.0.1:9", "x", "--name", "Away"])).err).toContain("auth.provider_unreachable");
+    expect(await roost(["provider", "remove", id])).toMatchObject({ code: 2 });
+    expect((await roost(["provider", "remove", id, "--confirm", "Works"])).code).toBe(0);
+    expect((await roost(["provider", "list"])).out).toContain("None.");
+    await idp.close();
+  });
+
   it("shows where one is signed in, and renews a token that has ended by itself", async () => {
     const listed = await roostJson<{ items: { kind: string; isCurrent: boolean }[] }>("sessions", "list");
     expect(listed.items.filter((one) => one.isCurrent)).toMatchObject([{ kind: "program" }]);
@@ -205,5 +226,21 @@ describe("the roost command against a running server", () => {
     expect(await roost(["status"])).toMatchObject({ code: 78 });
     const env = { ROOST_URL: server.ready.url, ROOST_TOKEN: "roost_api_not_a_token_of_anybody_here" };
     expect(await roost(["status"], { env })).toMatchObject({ code: 1, err: expect.stringContaining("http.unauthenticated") as string });
+  });
+
+  it("N-F21: signs in with a second factor", async () => {
+    const { url } = server.ready;
+    const body = JSON.stringify({ email: keeper.email, password: keeper.password });
+    const signedIn = await fetch(url + signIn.path, { method: "POST", headers: { "content-type": "application/json" }, body });
+    const cookies = signedIn.headers.getSetCookie().map((line) => line.split(";")[0]);
+    const call = callerWith(url, cookies.join("; "));
+    const { secret } = await call(enrolSecondFactor, { body: { password: keeper.password } });
+    await call(confirmSecondFactor, { body: { code: codeOfApp(secret) } });
+    const login = ["login", url, "--email", keeper.email, "--password-stdin"];
+    const input = `${keeper.password}\n`;
+    expect(await roost(login, { input })).toMatchObject({ code: 2 });
+    expect((await roost([...login, "--code", "000000"], { input })).err).toContain("auth.wrong_code");
+    expect((await roost([...login, "--code", codeOfApp(secret, 1)], { input })).code).toBe(0);
+    expect((await roost(["sessions", "list"])).out).toContain("(this one)");
   });
 });
