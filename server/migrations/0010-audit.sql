@@ -26,7 +26,6 @@ create table audit_entries (
   xact_id xid8 not null default pg_current_xact_id()
 );
 create index audit_entries_organisation_id_at_idx on audit_entries (organisation_id, at desc, id desc);
-create index audit_entries_organisation_id_actor_id_idx on audit_entries (organisation_id, actor_id, at desc, id desc);
 create index audit_entries_organisation_id_object_idx on audit_entries (organisation_id, object_kind, object_id, at desc, id desc);
 create index audit_entries_xact_id_id_idx on audit_entries (xact_id, id);
 select protect_rows('audit_entries');

@@ -132,7 +132,6 @@ try {
   const rates = ways.map((): Rate[] => []);
   for (let round = 0; round < rounds; round += 1)
     for (const [index, [, work, settle]] of ways.entries()) rates[index]?.push(await rateOf(work, settle));
-  await audit.close();
   const perSecond = rates.map((of) => median(of.map((rate) => rate.perSecond)));
   for (const [index, [name]] of ways.entries()) {
     const rate = perSecond[index] ?? Number.NaN;
@@ -166,6 +165,7 @@ try {
     break;
   }
 } finally {
+  await audit.close();
   await db.close();
   await store.close();
   await cluster.close();
