@@ -164,6 +164,10 @@ create table password_resets (
   person_id uuid not null references people (id) on delete cascade,
   -- Sent to the person's own address, so that its use proves that the address is theirs.
   by_mail boolean not null,
+  -- Somebody in charge who made it, and where: it is good while they may. Both null where it went by mail.
+  made_by uuid references people (id) on delete cascade,
+  made_in uuid references organisations (id) on delete cascade,
+  check (by_mail = (made_by is null) and by_mail = (made_in is null)),
   created_at timestamptz not null default now(),
   expires_at timestamptz not null
 );

@@ -20,29 +20,41 @@ export async function savePasswordHash(tx: Queryable, personId: string, password
 
 export async function addReset(
   tx: Queryable,
-  reset: { secretHash: Buffer; personId: string; byMail: boolean; minutes: number },
+  reset: { secretHash: Buffer; personId: string; maker: ResetMaker | undefined; minutes: number },
 ): Promise<Date> {
   // One link at a time: the newest.
   await tx.query(sql`delete from password_resets where person_id = ${reset.personId} or expires_at < now()`);
   const [row] = await tx.query<{ expires_at: Date }>(sql`
-    insert into password_resets (secret_hash, person_id, by_mail, expires_at)
-    values (${reset.secretHash}, ${reset.personId}, ${reset.byMail}, now() + make_interval(mins => ${reset.minutes})) returning expires_at`);
+    insert into password_resets (secret_hash, person_id, by_mail, made_by, made_in, expires_at)
+    values (${reset.secretHash}, ${reset.personId}, ${reset.maker === undefined}, ${reset.maker?.personId ?? null},
+      ${reset.maker?.organisationId ?? null}, now() + make_interval(mins => ${reset.minutes})) returning expires_at`);
   if (row === undefined) throw new TypeError("An insert answers its row.");
   return row.expires_at;
+}
+
+/** Somebody in charge who made a link, and in which organisation. */
+export interface ResetMaker {
+  readonly personId: string;
+  readonly organisationId: string;
 }
 
 export interface Reset {
   readonly personId: string;
   readonly email: string;
   readonly name: string;
+  /** Absent: it went by mail. */
+  readonly maker: ResetMaker | undefined;
 }
 
 /** Whose link it is, while it stands. */
 export async function findReset(db: Queryable, secretHash: Buffer): Promise<Reset | undefined> {
-  const [row] = await db.query<{ id: string; email: string; name: string }>(sql`
-    select p.id, p.email, p.name from password_resets r join people p on p.id = r.person_id
+  const [row] = await db.query<{ id: string; email: string; name: string; made_by: string | null; made_in: string | null }>(sql`
+    select p.id, p.email, p.name, r.made_by, r.made_in from password_resets r join people p on p.id = r.person_id
     where r.secret_hash = ${secretHash} and r.expires_at > now()`);
-  return row === undefined ? undefined : { personId: row.id, email: row.email, name: row.name };
+  if (row === undefined) return undefined;
+  const { made_by: personId, made_in: organisationId } = row;
+  const maker = personId === null || organisationId === null ? undefined : { personId, organisationId };
+  return { personId: row.id, email: row.email, name: row.name, maker };
 }
 
 /** Uses a link up. What was sent by mail proves the address. @returns false where it was used meanwhile. */

@@ -1,6 +1,7 @@
 import { request as httpRequest } from "node:http";
 
 import { getSession, login, signIn } from "@roost/contract/auth";
+import { rolePermissions } from "@roost/contract/permissions";
 import { changePassword, listWaysToSignIn, makePasswordResetLink, requestPasswordReset, resetPassword } from "@roost/contract/sign-in";
 import { startMailbox } from "@roost/testbed/mailbox";
 import type { Mailbox } from "@roost/testbed/mailbox";
@@ -253,6 +254,48 @@ describe("getting back in", () => {
       );
       expect(await codeOf(await ask(guestId, admin))).toBe("auth.not_theirs_to_reset");
       expect(await codeOf(await ask(newId(), admin))).toBe("auth.person_not_found");
+    });
+
+    const asPerson = async (name: string, role: string): Promise<{ id: string; cookie: string }> => {
+      const id = await addPerson(name, role);
+      const link = (await (await ask(id, cookie)).json()) as { url: string };
+      await home.post(resetPassword.path, { token: tokenOf(new URL(link.url)), newPassword: "fresh straw in the morning" });
+      const signedIn = await home.post(signIn.path, { email: `${name}@example.org`, password: "fresh straw in the morning" });
+      return { id, cookie: cookiesOf(signedIn) };
+    };
+
+    it("makes no owner of somebody whose own role holds all that owners may, and is no way around the own password", async () => {
+      const deputy = await asPerson("deputy", "viewer");
+      const roleId = newId();
+      const all = [...rolePermissions.owner];
+      await home.db.query(
+        sql`insert into roles (id, organisation_id, name, permissions) values (${roleId}, ${home.organisationId}, 'Deputy', ${all}::text[])`,
+      );
+      await home.db.query(sql`update memberships set role = 'custom', role_id = ${roleId} where person_id = ${deputy.id}`);
+      const fresh = cookiesOf(await home.post(signIn.path, { email: "deputy@example.org", password: "fresh straw in the morning" }));
+      const ownerId = await addPerson("second-owner", "owner");
+      expect(await codeOf(await ask(ownerId, fresh))).toBe("auth.not_theirs_to_reset");
+      expect((await ask(await addPerson("gardener", "admin"), fresh)).status).toBe(201);
+      expect(await codeOf(await ask(deputy.id, fresh))).toBe("auth.not_theirs_to_reset");
+    });
+
+    it("is not to be had by who is let in for a time: it would outlast them", async () => {
+      const standIn = await asPerson("stand-in", "admin");
+      await home.db.query(sql`update memberships set expires_at = now() + interval '1 hour' where person_id = ${standIn.id}`);
+      expect(await codeOf(await ask(await addPerson("colleague", "admin"), standIn.cookie))).toBe("auth.not_theirs_to_reset");
+    });
+
+    it("ends with the right of whoever made it", async () => {
+      const [maker, personId] = [await asPerson("leaving", "admin"), await addPerson("staying", "viewer")];
+      const link = async () => tokenOf(new URL(((await (await ask(personId, maker.cookie)).json()) as { url: string }).url));
+      const use = async (token: string) => home.post(resetPassword.path, { token, newPassword: "fresh straw in the morning" });
+      const early = await link();
+      await home.db.query(sql`update memberships set role = 'owner' where person_id = ${personId}`);
+      expect(await codeOf(await use(early))).toBe("auth.wrong_reset_link");
+      await home.db.query(sql`update memberships set role = 'viewer' where person_id = ${personId}`);
+      const late = await link();
+      await home.db.query(sql`delete from memberships where person_id = ${maker.id}`);
+      expect(await codeOf(await use(late))).toBe("auth.wrong_reset_link");
     });
   });
 

@@ -15,7 +15,7 @@ import type { Actor } from "../../platform/tenancy.ts";
 import { createThrottle } from "../../platform/throttle.ts";
 import { findPerson } from "./auth-store.ts";
 import { hashSecret } from "./credentials.ts";
-import { listMemberships } from "./membership-store.ts";
+import { findMembership, listMemberships } from "./membership-store.ts";
 import * as store from "./password-store.ts";
 import type { IsWeakPassword, PasswordHasher } from "./password.ts";
 import { distrustBrowsers } from "./second-factor-store.ts";
@@ -59,11 +59,11 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
     await giveBack();
   }
 
-  async function makeLink(personId: string, byMail: boolean, by: Actor) {
+  async function makeLink(personId: string, maker: store.ResetMaker | undefined, by: Actor) {
     const secret = randomBytes(32).toString("base64url");
     const expiresAt = await db.transaction(async (tx) => {
-      await journal.record(tx, { by, personId, action: "password_reset.made", after: { byMail } });
-      return store.addReset(tx, { secretHash: hashSecret(secret), personId, byMail, minutes: linkMinutes });
+      await journal.record(tx, { by, personId, action: "password_reset.made", after: { byMail: maker === undefined } });
+      return store.addReset(tx, { secretHash: hashSecret(secret), personId, maker, minutes: linkMinutes });
     });
     // In the fragment, which no server and no log sees.
     const path = `/reset-password#token=${secret}`;
@@ -75,7 +75,7 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
     // A person whom nobody lets in any more has nothing to come back to.
     const memberships = person === undefined ? [] : await listMemberships(db, person.id);
     if (person === undefined || memberships.length === 0) return;
-    const { url = "" } = await makeLink(person.id, true, by);
+    const { url = "" } = await makeLink(person.id, undefined, by);
     const text = [
       `Somebody, most likely you, asked for a new password for ${person.email} at Roost.`,
       `Set it here; the link works once, for one hour:`,
@@ -133,7 +133,7 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
      */
     async makeLinkFor(caller: PersonCaller, personId: string) {
       await checkMayHelp(db, caller, personId);
-      return makeLink(personId, false, caller.by);
+      return makeLink(personId, { personId: caller.id, organisationId: caller.organisationId }, caller.by);
     },
 
     /**
@@ -144,7 +144,9 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
     async reset({ token, newPassword }: { token: string; newPassword: string }, from: Omit<Actor, "id" | "name" | "kind">): Promise<void> {
       const secretHash = hashSecret(token);
       const found = secretForm.test(token) ? await store.findReset(db, secretHash) : undefined;
-      if (found === undefined) throw signInErrors.wrong_reset_link();
+      // A link in somebody's hand is worth what they may on the day it is used.
+      if (found === undefined || (found.maker !== undefined && !(await mayHelp(db, found.maker, found.personId))))
+        throw signInErrors.wrong_reset_link();
       if (isWeak(newPassword, [found.email, found.name])) throw authErrors.weak_password();
       const passwordHash = await hasher.hash(newPassword);
       const by: Actor = { ...from, kind: "person", id: found.personId, name: found.email };
@@ -160,20 +162,28 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
 }
 
 /**
- * Whoever resets how somebody signs in may become that person: nobody who may more, and nobody who belongs elsewhere too.
+ * Whoever resets how somebody signs in may become that person: not oneself, whose password is asked for elsewhere; nobody who may more, or
+ * belongs elsewhere too; and by nobody who is here in part or for a time, whom it would outlast.
  *
  * @throws {AppError} `auth.person_not_found`, `auth.not_theirs_to_reset`
  */
 export async function checkMayHelp(db: Queryable, caller: PersonCaller, personId: string): Promise<void> {
   // What is no id names nobody; the database would not compare it.
   const memberships = uuid.safeParse(personId).success ? await listMemberships(db, personId) : [];
-  const here = memberships.find((one) => one.organisationId === caller.organisationId);
-  if (here === undefined) throw signInErrors.person_not_found();
-  const isBeneath =
-    memberships.length === 1 &&
-    (caller.scope === undefined || caller.id === personId) &&
-    [...here.permissions].every((permission) => caller.permissions.has(permission));
-  if (!isBeneath || caller.kind !== "person") throw signInErrors.not_theirs_to_reset();
+  if (!memberships.some((one) => one.organisationId === caller.organisationId)) throw signInErrors.person_not_found();
+  const helper = { personId: caller.id, organisationId: caller.organisationId };
+  if (caller.kind !== "person" || !(await mayHelp(db, helper, personId))) throw signInErrors.not_theirs_to_reset();
+}
+
+async function mayHelp(db: Queryable, helper: store.ResetMaker, personId: string): Promise<boolean> {
+  const { organisationId } = helper;
+  const [own, theirs] = [await findMembership(db, helper.personId, organisationId), await listMemberships(db, personId)];
+  const [here] = theirs;
+  if (own?.organisationId !== organisationId || here?.organisationId !== organisationId || theirs.length > 1) return false;
+  const isWhole = own.scope === undefined && own.expiresAt === undefined && own.permissions.has("people:write");
+  // A role that an organisation put together may hold all that owners may, and is still not an owner's.
+  const isBeneath = (own.role === "owner" || here.role !== "owner") && [...here.permissions].every((one) => own.permissions.has(one));
+  return isWhole && isBeneath && helper.personId !== personId;
 }
 
 export type Passwords = ReturnType<typeof createPasswords>;
