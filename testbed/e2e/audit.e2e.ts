@@ -112,8 +112,7 @@ describe("the audit trail of a running server", () => {
     await page.getByLabel("Search names, ids, changes").fill("South");
     await expect.poll(() => entries.count(), { timeout: 10_000 }).toBe(2);
     await page.reload();
-    await untilLoaded(page);
-    expect(await entries.count()).toBe(2);
+    await expect.poll(() => entries.count(), { timeout: 10_000 }).toBe(2);
     await entries.filter({ hasText: "Device changed" }).locator("summary").click();
     await entries.getByRole("cell", { name: "Second coop" }).waitFor();
     await entries.getByRole("cell", { name: "South coop" }).waitFor();
@@ -165,8 +164,8 @@ describe("the audit trail of a running server", () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await page.emulateMedia({ colorScheme: "dark" });
     await page.goto("/audit");
-    await untilLoaded(page);
     await page.locator("summary").first().click();
+    await untilLoaded(page);
     await picture("phone-dark");
     for (const [name, check] of Object.entries(pageChecks))
       expect({ name, faults: await page.evaluate(check) }).toEqual({ name, faults: [] });
