@@ -208,6 +208,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     audit,
     alarms,
     egress,
+    mail,
     seal,
     clock,
     log,
@@ -250,7 +251,9 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const dispatch = await createDispatch({
     db,
     handlers: [...devices.handlers, ...transfers.handlers, ...alarms.handlers, ...notifications.handlers],
-    observe: (fact) => {
+    observe: async (fact) => {
+      // Whom a fact may be told to is a matter of where its device stands now.
+      await devices.learn(fact);
       alarms.observe(fact);
       ingest.observe(fact);
       facts.observe(fact);

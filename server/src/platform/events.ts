@@ -110,7 +110,7 @@ export async function createDispatch({
 }: {
   db: Db;
   handlers: readonly FactHandler[];
-  observe: (fact: Fact) => void;
+  observe: (fact: Fact) => void | Promise<void>;
   log: Log;
 }): Promise<Dispatch> {
   const all: readonly (FactHandler & { readonly volatile?: true })[] = [

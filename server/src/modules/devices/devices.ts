@@ -9,7 +9,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Database, Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
-import type { FactHandler } from "../../platform/events.ts";
+import type { Fact, FactHandler } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
 import { actorOf } from "../../platform/tenancy.ts";
@@ -221,6 +221,10 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
     refresh: (): Promise<void> => reload(),
     /** For the dispatcher: what other servers changed. */
     handlers: [handler] as readonly FactHandler[],
+    /** Knows what a fact says of where a device stands. To be awaited by whoever asks so before the handler above had its turn. */
+    async learn(fact: Fact): Promise<void> {
+      if (placeFacts.includes(fact.type)) await handler.handle(fact);
+    },
     presence,
 
     /** From memory; any organisation, hidden ones too. */
