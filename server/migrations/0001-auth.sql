@@ -185,6 +185,9 @@ create table sign_in_providers (
   joins_organisation_id uuid references organisations (id) on delete set null,
   joins_role text check (joins_role in ('viewer', 'operator')),
   is_enabled boolean not null default true,
+  -- Organisations whose people it may vouch for by e-mail: where whoever set it up lets people in themselves. To look after the installation
+  -- is no way into anybody's data.
+  speaks_for uuid[] not null default '{}',
   created_at timestamptz not null default now(),
   unique (issuer, client_id)
 );

@@ -1,13 +1,15 @@
+import { httpErrors } from "@roost/contract/errors";
 import { organisationId as organisationIdShape } from "@roost/contract/ids";
 import { signInErrors } from "@roost/contract/sign-in";
 import type { SignInProvider } from "@roost/contract/single-sign-on";
 
 import type { Db } from "../../platform/db.ts";
+import type { PersonCaller } from "../../platform/http/mount.ts";
 import { newId } from "../../platform/id.ts";
 import type { Seal } from "../../platform/seal.ts";
-import type { Actor } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { IdentityProviders } from "./identity-provider.ts";
+import { listMemberships } from "./membership-store.ts";
 import * as store from "./single-sign-on-store.ts";
 
 export interface SignInProvidersDeps {
@@ -47,6 +49,21 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
     return provider;
   }
 
+  /**
+   * Where a caller lets people in themselves, as a whole and for good. To look after the installation is no way into other organisations.
+   *
+   * @throws {AppError} `http.forbidden` where newcomers would join another organisation.
+   */
+  async function speaksFor(caller: PersonCaller, joins: Joins | undefined): Promise<string[]> {
+    const memberships = caller.kind === "person" ? await listMemberships(db, caller.id) : [];
+    const ids = memberships
+      .filter((one) => one.scope === undefined && one.expiresAt === undefined && one.permissions.has("people:write"))
+      .map((one) => one.organisationId);
+    if (joins !== undefined && !ids.includes(joins.organisationId))
+      throw httpErrors.forbidden({ needs: "people:write in the organisation" });
+    return ids;
+  }
+
   const objectOf = (provider: { readonly id: string; readonly name: string }) => ({
     kind: "sign_in_provider",
     id: provider.id,
@@ -59,10 +76,10 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
     /**
      * Adds a provider, after it answered what OpenID Connect asks for.
      *
-     * @throws {AppError} `auth.provider_unreachable`, `auth.provider_exists`
+     * @throws {AppError} `auth.provider_unreachable`, `auth.provider_exists`, `http.forbidden`
      */
     async add(
-      by: Actor,
+      caller: PersonCaller,
       input: {
         name: string;
         issuer: string;
@@ -72,12 +89,14 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
         joins?: Joins | undefined;
       },
     ): Promise<SignInProvider> {
+      const { by } = caller;
+      const organisationIds = await speaksFor(caller, input.joins);
       await identityProviders.configure(input.issuer);
       const { clientSecret, joins, ...rest } = input;
       const id = newId();
       const added = await db.transaction(async (tx) => {
         const sealedSecret = clientSecret === undefined ? undefined : seal.seal(Buffer.from(clientSecret), providerPurpose(id));
-        const stored = await store.addProvider(tx, { ...rest, id, joins, sealedSecret });
+        const stored = await store.addProvider(tx, { ...rest, id, joins, sealedSecret, speaksFor: organisationIds });
         if (stored === undefined) throw signInErrors.provider_exists();
         const { name, issuer, clientId, allowedDomains } = stored;
         const after = { name, issuer, clientId, allowedDomains, joins };
@@ -87,9 +106,9 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
       return toProvider(added);
     },
 
-    /** @throws {AppError} `auth.provider_not_found` */
+    /** @throws {AppError} `auth.provider_not_found`, `http.forbidden` */
     async change(
-      by: Actor,
+      caller: PersonCaller,
       providerId: string,
       changes: {
         name?: string | undefined;
@@ -99,24 +118,30 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
         isEnabled?: boolean | undefined;
       },
     ): Promise<SignInProvider> {
+      const { by } = caller;
       const before = await find(providerId);
       const { clientSecret, joins, ...rest } = changes;
+      const into = joins === undefined ? before.joins : (joins ?? undefined);
+      const isWord = clientSecret !== undefined || joins !== undefined || rest.allowedDomains !== undefined;
+      // Taking away that anybody joins is everybody's right.
+      const organisationIds = isWord ? await speaksFor(caller, into) : before.speaksFor;
       const after: store.StoredProvider = {
         ...before,
+        speaksFor: organisationIds,
         name: rest.name ?? before.name,
         allowedDomains: rest.allowedDomains ?? before.allowedDomains,
         isEnabled: rest.isEnabled ?? before.isEnabled,
-        joins: joins === undefined ? before.joins : (joins ?? undefined),
+        joins: into,
         sealedSecret: clientSecret === undefined ? before.sealedSecret : seal.seal(Buffer.from(clientSecret), providerPurpose(providerId)),
       };
       await db.transaction(async (tx) => {
         await store.saveProvider(tx, after);
         // Whom nobody vouches for any more signs in another way; what is open ends with the next look, within 5 s.
         if (!after.isEnabled) await store.removeSessionsBy(tx, providerId);
-        const shown = ({ name, allowedDomains, joins: into, isEnabled }: store.StoredProvider) => ({
+        const shown = ({ name, allowedDomains, joins: joined, isEnabled }: store.StoredProvider) => ({
           name,
           allowedDomains,
-          joins: into,
+          joins: joined,
           isEnabled,
         });
         const isSecretNew = clientSecret === undefined ? {} : { renewed: "client secret" };
@@ -132,7 +157,7 @@ export function createSignInProviders({ db, identityProviders, audit, seal, redi
     },
 
     /** Takes a provider away, with the links of all accounts. @throws {AppError} `auth.provider_not_found` */
-    async remove(by: Actor, providerId: string): Promise<void> {
+    async remove({ by }: PersonCaller, providerId: string): Promise<void> {
       const provider = await find(providerId);
       await db.transaction(async (tx) => {
         await store.removeSessionsBy(tx, providerId);

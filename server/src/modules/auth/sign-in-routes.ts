@@ -127,9 +127,9 @@ function mountSingleSignOn(mount: Mount, auth: Auth): void {
 
 function mountProviders(mount: Mount, { providers }: Auth): void {
   mount(sso.listSignInProviders, async () => ({ items: await providers.list() }));
-  mount(sso.addSignInProvider, async ({ caller, body }) => providers.add(caller.by, body));
-  mount(sso.changeSignInProvider, async ({ caller, params, body }) => providers.change(caller.by, params.providerId, body));
-  mount(sso.removeSignInProvider, async ({ caller, params }) => providers.remove(caller.by, params.providerId));
+  mount(sso.addSignInProvider, async ({ caller, body }) => providers.add(caller, body));
+  mount(sso.changeSignInProvider, async ({ caller, params, body }) => providers.change(caller, params.providerId, body));
+  mount(sso.removeSignInProvider, async ({ caller, params }) => providers.remove(caller, params.providerId));
 }
 
 function credentials(request: RequestFacts): CredentialRequest {

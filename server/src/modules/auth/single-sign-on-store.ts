@@ -11,6 +11,8 @@ export interface StoredProvider {
   readonly allowedDomains: readonly string[];
   readonly joins: { readonly organisationId: string; readonly role: "viewer" | "operator" } | undefined;
   readonly isEnabled: boolean;
+  /** Organisations whose people it may vouch for by e-mail. */
+  readonly speaksFor: readonly string[];
   readonly createdAt: Date;
 }
 
@@ -24,6 +26,7 @@ interface ProviderRow {
   joins_organisation_id: string | null;
   joins_role: "viewer" | "operator" | null;
   is_enabled: boolean;
+  speaks_for: string[];
   created_at: Date;
 }
 
@@ -38,12 +41,13 @@ function toProvider(row: ProviderRow): StoredProvider {
     allowedDomains: row.allowed_domains,
     joins: organisationId === null || role === null ? undefined : { organisationId, role },
     isEnabled: row.is_enabled,
+    speaksFor: row.speaks_for,
     createdAt: row.created_at,
   };
 }
 
 const columns = sql`i.id, i.name, i.issuer, i.client_id, i.sealed_secret, i.allowed_domains, i.joins_organisation_id, i.joins_role,
-  i.is_enabled, i.created_at`;
+  i.is_enabled, i.speaks_for, i.created_at`;
 
 /** By name. */
 export async function listProviders(db: Queryable): Promise<StoredProvider[]> {
@@ -61,9 +65,9 @@ export async function addProvider(
   provider: Omit<StoredProvider, "createdAt" | "isEnabled">,
 ): Promise<StoredProvider | undefined> {
   const [row] = await tx.query<ProviderRow>(sql`
-    insert into sign_in_providers as i (id, name, issuer, client_id, sealed_secret, allowed_domains, joins_organisation_id, joins_role)
+    insert into sign_in_providers as i (id, name, issuer, client_id, sealed_secret, allowed_domains, joins_organisation_id, joins_role, speaks_for)
     values (${provider.id}, ${provider.name}, ${provider.issuer}, ${provider.clientId}, ${provider.sealedSecret ?? null},
-      ${provider.allowedDomains}, ${provider.joins?.organisationId ?? null}, ${provider.joins?.role ?? null})
+      ${provider.allowedDomains}, ${provider.joins?.organisationId ?? null}, ${provider.joins?.role ?? null}, ${provider.speaksFor}::uuid[])
     on conflict (issuer, client_id) do nothing returning ${columns}`);
   return row === undefined ? undefined : toProvider(row);
 }
@@ -72,7 +76,7 @@ export async function saveProvider(tx: Queryable, provider: StoredProvider): Pro
   await tx.query(sql`
     update sign_in_providers set name = ${provider.name}, sealed_secret = ${provider.sealedSecret ?? null},
       allowed_domains = ${provider.allowedDomains}, joins_organisation_id = ${provider.joins?.organisationId ?? null},
-      joins_role = ${provider.joins?.role ?? null}, is_enabled = ${provider.isEnabled}
+      joins_role = ${provider.joins?.role ?? null}, is_enabled = ${provider.isEnabled}, speaks_for = ${provider.speaksFor}::uuid[]
     where id = ${provider.id}`);
 }
 

@@ -224,6 +224,35 @@ describe("single sign-on", () => {
     expect((await change({ joins: null, allowedDomains: [] })).status).toBe(200);
   });
 
+  it("lets nobody who looks after the installation into organisations that are not theirs, nor be people of those", async () => {
+    const elsewhere = newId();
+    await home.db.query(sql`insert into organisations (id, name, slug) values (${elsewhere}, 'Elsewhere', ${elsewhere})`);
+    const joins = { organisationId: elsewhere, role: "operator" };
+    expect(await codeOf(await change({ joins, allowedDomains: ["works.example"] }))).toBe("http.forbidden");
+    // An owner there, known to have the address that the provider vouches for, with and without a place in an organisation of ours.
+    const [tenantId, theirs] = [newId(), { email: "tenant@works.example" }];
+    await home.db.query(sql`insert into people (id, name, email, email_verified) values (${tenantId}, 'Tenant', ${theirs.email}, true)`);
+    const join = (organisationId: string, role: string) =>
+      home.db.query(
+        sql`insert into memberships (id, organisation_id, person_id, role) values (${newId()}, ${organisationId}, ${tenantId}, ${role})`,
+      );
+    await join(elsewhere, "owner");
+    expect((await signInBy(theirs)).location).toBe(refusedAs("auth.single_sign_on_not_linked"));
+    await join(home.organisationId, "viewer");
+    expect((await signInBy(theirs)).location).toBe(refusedAs("auth.single_sign_on_not_linked"));
+    await home.db.query(sql`delete from memberships where organisation_id = ${elsewhere}`);
+    expect((await signInBy(theirs)).location).toBe("/");
+    // Somebody else who looks after the installation changes for whom it speaks: no longer for organisations that are not theirs.
+    await home.db.query(
+      sql`update memberships set role = 'operator' where person_id = (select p.id from people p where p.email = ${email})`,
+    );
+    expect((await change({ allowedDomains: ["works.example", "more.example"] })).status).toBe(200);
+    await home.db.query(sql`delete from accounts where provider_id = ${providerId} and person_id = ${tenantId}`);
+    expect((await signInBy(theirs)).location).toBe(refusedAs("auth.single_sign_on_not_linked"));
+    await home.db.query(sql`update memberships set role = 'owner' where person_id = (select p.id from people p where p.email = ${email})`);
+    expect((await change({ allowedDomains: [] })).status).toBe(200);
+  });
+
   describe("believes nothing that did not come back as it was sent", () => {
     const linked = newId();
     beforeAll(async () => {

@@ -13,7 +13,7 @@ import { findPerson } from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, hashSecret, readCookie } from "./credentials.ts";
 import type { Vouched } from "./id-token.ts";
 import type { IdentityProviders, ProviderIdentity } from "./identity-provider.ts";
-import { addMembership, findMembership } from "./membership-store.ts";
+import { addMembership, findMembership, listMemberships } from "./membership-store.ts";
 import { findPasswordHash } from "./password-store.ts";
 import type { OwnSession } from "./passwords.ts";
 import { findProviderOf, noteProvider } from "./session-store.ts";
@@ -59,7 +59,8 @@ export function callbackOf(publicUrl: string | undefined): string | undefined {
  * Single sign-on: OpenID Connect by code with PKCE, state and nonce.
  *
  * An account that was here before is found by the provider's own name for the person. By e-mail it is found only where both sides have
- * verified the address, and no second factor would be passed by: else whoever registers an address first would own what comes later.
+ * verified the address, no second factor would be passed by, and the provider speaks for every organisation they belong to: else whoever
+ * registers an address first would own what comes later, and who looks after the installation could be anybody.
  */
 export function createSingleSignOn({ db, library, identityProviders, journal, seal, publicUrl, clock, log }: SingleSignOnDeps) {
   const redirectUri = callbackOf(publicUrl);
@@ -109,7 +110,9 @@ export function createSingleSignOn({ db, library, identityProviders, journal, se
     if (email === undefined || (provider.allowedDomains.length > 0 && !isOurDomain)) throw signInErrors.single_sign_on_no_access();
     const known = await store.findPersonToLink(db, email);
     if (known !== undefined) {
-      if (!known.isVerified || known.hasSecondFactor) throw signInErrors.single_sign_on_not_linked();
+      const memberships = await listMemberships(db, known.id);
+      const isSpokenFor = memberships.every((one) => provider.speaksFor.includes(one.organisationId));
+      if (!known.isVerified || known.hasSecondFactor || !isSpokenFor) throw signInErrors.single_sign_on_not_linked();
       await link(provider, vouched.subject, { id: known.id, email }, actorOf({ id: known.id, email }, request));
       return known.id;
     }
