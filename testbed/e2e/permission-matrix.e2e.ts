@@ -117,6 +117,7 @@ describe("S6, N-F24, CO-67, CO-68: every operation as everybody", () => {
     const faults: string[] = [];
     for (const some of by((cell) => cell.expected !== "done")) faults.push(...(await tryRefused(world, some)));
     expect(summarise(faults)).toBe("");
+    expect(cells.filter(({ isAbsent }) => isAbsent).length).toBeGreaterThan(900);
   });
 
   it("serves everybody who may, shows them what is theirs and nothing that is not", async () => {
@@ -140,5 +141,20 @@ describe("S6, N-F24, CO-67, CO-68: every operation as everybody", () => {
     expect(summarise(faults)).toBe("");
     expect(extras).toBeGreaterThan(500);
     printFigures("S6", { mass_assignments: extras, spoofed_tenants: spoofing.tried, taken: faults.length });
+  });
+
+  it("N-F24: each attempt on what is another's is on record, under the name of who tried", async () => {
+    const { personId } = world.as("owner B");
+    const tried = cells.filter(({ caller, isAbsent, expected }) => caller.personId === personId && isAbsent && expected[0] === 404).length;
+    const recorded = async () => {
+      const { rows } = await world.sql.query<{ count: number }>(
+        "select coalesce(sum((a.after ->> 'count')::int), 0)::int as count from audit_entries a where a.action = 'edge.not_there' and a.actor_id = $1",
+        [personId],
+      );
+      return rows[0]?.count ?? 0;
+    };
+    // A minute's attempts are one entry, written when the minute is over.
+    await expect.poll(recorded, { timeout: 75_000, interval: 500 }).toBeGreaterThanOrEqual(tried);
+    printFigures("S6", { attempts: tried, on_record: await recorded() });
   });
 });

@@ -266,7 +266,8 @@ export function createHttp(options: HttpOptions): Http {
   async function fail(caught: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const error = toAppError(caught);
     const { requestId, correlationId } = identityOf(request.raw);
-    const kind = refusalKinds[error.code];
+    const isGuess = error.status === 404 && identityOf(request.raw).caller !== undefined;
+    const kind = refusalKinds[error.code] ?? (isGuess ? "not_there" : undefined);
     // Who shows nothing is on the way to the sign-in page; who shows something that is not valid may be trying.
     const { authorization, cookie } = request.headers;
     if (kind !== undefined && (kind !== "bad_credential" || authorization !== undefined || cookie !== undefined))

@@ -8,6 +8,8 @@ export const securityEventKinds = [
   "wrong_host",
   "bad_credential",
   "forbidden",
+  // Asked for what is not there, or is somebody else's: the answer is the same, and so is the record.
+  "not_there",
   "faulty_requests",
   "too_many_connections",
 ] as const;
