@@ -17,7 +17,7 @@ export function mountAuth(mount: Mount, auth: Auth): void {
   mount(contract.chooseOrganisation, async ({ caller, body, request }) =>
     auth.chooseOrganisation(caller, credentials(request), body.organisationId),
   );
-  mount(contract.listApiTokens, async ({ caller }) => ({ items: await auth.tokens.list(caller.organisationId) }));
+  mount(contract.listApiTokens, async ({ caller }) => ({ items: await auth.tokens.list(caller) }));
   mount(contract.addApiToken, async ({ caller, body }) => auth.tokens.add(caller, body));
   mount(contract.removeApiToken, async ({ caller, params }) => auth.tokens.remove(caller, params.tokenId));
 }

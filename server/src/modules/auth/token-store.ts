@@ -70,11 +70,25 @@ export async function listStandingTokens(db: Queryable, ids: readonly string[]):
   return new Map(rows.map((row) => [row.id, { ...toToken(row), maker: toMembership(row) }]));
 }
 
+/** Which tokens are meant: those of an organisation, or of one person there. */
+export interface Sight {
+  readonly organisationId: string;
+  readonly personId?: string | undefined;
+}
+
+const seen = ({ organisationId, personId }: Sight) =>
+  sql`t.organisation_id = ${organisationId} and (${personId ?? null}::uuid is null or t.person_id = ${personId ?? null}::uuid)`;
+
+/** Whose token it is. */
+export async function findMaker(db: Queryable, tokenId: string): Promise<string> {
+  const [row] = await db.query<{ person_id: string }>(sql`select t.person_id from api_tokens t where t.id = ${tokenId}`);
+  // One that was taken away this moment meets nobody's.
+  return row?.person_id ?? tokenId;
+}
+
 /** Newest first. */
-export async function listTokens(db: Queryable, organisationId: string): Promise<StoredToken[]> {
-  const rows = await db.query<TokenRow>(
-    sql`select ${columns} from api_tokens t where t.organisation_id = ${organisationId} order by t.id desc`,
-  );
+export async function listTokens(db: Queryable, sight: Sight): Promise<StoredToken[]> {
+  const rows = await db.query<TokenRow>(sql`select ${columns} from api_tokens t where ${seen(sight)} order by t.id desc`);
   return rows.map(toToken);
 }
 
@@ -100,9 +114,9 @@ export async function addToken(
 }
 
 /** @returns Its name; `undefined` where there is none. */
-export async function removeToken(tx: Queryable, organisationId: string, tokenId: string): Promise<string | undefined> {
+export async function removeToken(tx: Queryable, sight: Sight, tokenId: string): Promise<string | undefined> {
   const [row] = await tx.query<{ name: string }>(
-    sql`delete from api_tokens t where t.organisation_id = ${organisationId} and t.id::text = ${tokenId} returning t.name`,
+    sql`delete from api_tokens t where ${seen(sight)} and t.id::text = ${tokenId} returning t.name`,
   );
   return row?.name;
 }

@@ -108,6 +108,36 @@ describe("API tokens", () => {
     await expect.poll(used).toMatch(/Z$/);
   });
 
+  it("of others are neither seen nor taken away by who acts in a part of the organisation", async () => {
+    const { token: ofOwner } = await made();
+    const [part, site] = [crypto.randomUUID(), crypto.randomUUID()];
+    await home.db.query(sql`insert into people (id, name, email) values (${part}, 'Part', 'part@example.org')`);
+    await home.db.query(sql`
+      insert into accounts (id, account_id, provider_id, person_id, password)
+      select gen_random_uuid(), ${part}, 'credential', ${part}, a.password from accounts a`);
+    await home.db.query(sql`
+      insert into memberships (id, organisation_id, person_id, role, site_ids)
+      values (gen_random_uuid(), ${home.organisationId}, ${part}, 'admin', array[${site}]::uuid[])`);
+    const partial = cookiesOf(await home.post(signIn.path, { email: "part@example.org", password }));
+    const own = (await (await make({ permissions: ["tokens:write"] }, { cookie: partial })).json()) as {
+      token: { id: string };
+      secret: string;
+    };
+    const seenBy = async (headers: Record<string, string>) => {
+      const { items } = (await (await home.get(listApiTokens.path, headers)).json()) as { items: { id: string }[] };
+      return items.map(({ id }) => id);
+    };
+    const take = (id: string, headers: Record<string, string>) =>
+      fetch(home.url + removeApiToken.path.replace(":tokenId", id), { method: "DELETE", headers });
+    for (const headers of [{ cookie: partial }, bearer(own.secret)]) {
+      expect(await seenBy(headers)).toEqual([own.token.id]);
+      expect(await codeOf(await take(ofOwner.id, headers))).toBe("auth.token_not_found");
+    }
+    expect(await seenBy({ cookie })).toEqual(expect.arrayContaining([own.token.id, ofOwner.id]));
+    expect((await take(own.token.id, { cookie: partial })).status).toBe(204);
+    await home.db.query(sql`delete from people where id = ${part}`);
+  });
+
   it("of another organisation are neither seen nor taken away", async () => {
     const { token } = await made();
     const other = crypto.randomUUID();

@@ -30,9 +30,16 @@ export interface TokensDeps {
 
 /** API tokens: for integrations, streams and MQTT. */
 export function createTokens({ db, audit, log, onEnded }: TokensDeps) {
+  /** Whose tokens a caller meets: who acts in a part of the organisation, with whatever credential, meets those of its person alone. */
+  async function sightOf(caller: PersonCaller): Promise<store.Sight> {
+    const { organisationId } = caller;
+    if (caller.scope === undefined) return { organisationId };
+    return { organisationId, personId: caller.kind === "person" ? caller.id : await store.findMaker(db, caller.id) };
+  }
+
   return {
     /** Newest first; never secrets. */
-    list: async (organisationId: string): Promise<ApiToken[]> => (await store.listTokens(db, organisationId)).map(toApiToken),
+    list: async (caller: PersonCaller): Promise<ApiToken[]> => (await store.listTokens(db, await sightOf(caller))).map(toApiToken),
 
     /**
      * Makes a token; its secret is answered here and never again.
@@ -74,9 +81,11 @@ export function createTokens({ db, audit, log, onEnded }: TokensDeps) {
     },
 
     /** @throws {AppError} `auth.token_not_found` */
-    async remove({ organisationId, by }: PersonCaller, tokenId: string): Promise<void> {
+    async remove(caller: PersonCaller, tokenId: string): Promise<void> {
+      const { organisationId, by } = caller;
+      const sight = await sightOf(caller);
       await db.transaction(async (tx) => {
-        const name = await store.removeToken(tx, organisationId, tokenId);
+        const name = await store.removeToken(tx, sight, tokenId);
         if (name === undefined) throw authErrors.token_not_found();
         await audit.record(tx, { organisationId, by, action: "api_token.removed", object: { kind: "api_token", id: tokenId, name } });
       });
