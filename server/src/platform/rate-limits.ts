@@ -254,7 +254,8 @@ export function createRateLimits(options: RateLimitsOptions): RateLimits {
     };
     const refused = (oldestUs: number) => {
       refusals.add(1, { rule });
-      const wait = Math.max(1, Math.ceil((oldestUs + rate.seconds * 1e6 - atUs) / 1e6));
+      // Less than the fraction that keeps two moments apart is no second more.
+      const wait = Math.max(1, Math.ceil((oldestUs + rate.seconds * 1e6 - atUs - 1_000) / 1e6));
       return { waitSeconds: wait, giveBack: async () => undefined };
     };
     const oldestHereUs = guessHere(stored, rate, atUs);

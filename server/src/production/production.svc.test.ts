@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,7 +9,8 @@ import { startServer } from "@roost/testbed/server-process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-const root = fileURLToPath(new URL("../../..", import.meta.url));
+// Not in the checkout: that may lie in a folder which is emptied.
+const lasting = process.getuid?.() === 0 ? "/var/lib" : homedir();
 
 const good = { ROOST_ENV: "production", ROOST_PUBLIC_URL: "https://roost.farm.net", ROOST_DATA_DIR: "/var/lib/roost-of-a-test" };
 const hex = () => randomBytes(32).toString("hex");
@@ -133,8 +134,7 @@ describe("ROOST_ENV=production", () => {
     expect([open.code, open.lines]).toEqual([78, [expect.stringMatching(/^ {2}ROOST_SEAL_KEY_FILE: .* Mend: chmod 600 /)]]);
     chmodSync(key, 0o640);
     expect((await run({ ...good, ROOST_SEAL_KEY_FILE: key }, ["--check"])).code).toBe(0);
-    const dataDir = join(root, ".runtime", `production-${process.pid}`);
-    mkdirSync(dataDir);
+    const dataDir = mkdtempSync(join(lasting, "roost-production-"));
     writeFileSync(join(dataDir, "installation.key"), hex(), { mode: 0o644 });
     const own = await run({ ...good, ROOST_DATA_DIR: dataDir });
     rmSync(dataDir, { recursive: true });
@@ -166,7 +166,7 @@ describe("ROOST_ENV=production", () => {
   });
 
   it("N-F30: starts with good settings", { timeout: 90_000 }, async () => {
-    const dataDir = join(mkdtempSync(join(root, ".runtime", "production-")), "data");
+    const dataDir = join(mkdtempSync(join(lasting, "roost-production-")), "data");
     chmodSync(join(dataDir, ".."), 0o755);
     const server = await startServer({ dataDir, env: { ROOST_ENV: "production", ROOST_PUBLIC_URL: good.ROOST_PUBLIC_URL } });
     expect(server.ready.url).toBe(good.ROOST_PUBLIC_URL);
