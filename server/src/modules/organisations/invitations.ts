@@ -27,7 +27,7 @@ import { recorded, shownTerms, weigh } from "./people.ts";
 export interface InvitationsDeps {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
-  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "passwords" | "signIn">;
+  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "passwords" | "removeTokensOf" | "signIn">;
   readonly mail: Mail;
   readonly clock: Clock;
   readonly log: Log;
@@ -94,7 +94,11 @@ export function createInvitations({ db, audit, auth, mail, clock, log, publicUrl
     if (terms.expiresAt !== undefined && terms.expiresAt.getTime() <= clock.nowMs()) throw peopleErrors.invitation_ended();
     const before = await findMember(tx, organisationId, taker.id);
     if (before !== undefined && !before.hasEnded) throw peopleErrors.already_member();
-    if (before !== undefined) await deleteMember(tx, organisationId, taker.id);
+    if (before !== undefined) {
+      // It ended this moment, and nobody has cleared it away yet: what hung on it does not come back with the new one.
+      await deleteMember(tx, organisationId, taker.id);
+      await auth.removeTokensOf(tx, organisationId, taker.id);
+    }
     if (!(await store.markAccepted(tx, found.id, taker.id))) throw peopleErrors.invitation_ended();
     await insertMember(tx, organisationId, taker.id, terms);
     await audit.record(tx, {

@@ -42,7 +42,7 @@ const sweeper: Actor = { kind: "system", id: "organisations", name: "Roost" };
 /** Organisations: their sites and groups, their people and roles, and those who look after the installation. */
 export function createOrganisations({ db, audit, auth, mail, clock, log, publicUrl }: OrganisationsDeps) {
   const act = createAct({ db, audit });
-  const administration = createPlatformAdministration({ db, audit, publicUrl });
+  const administration = createPlatformAdministration({ db, audit, auth, publicUrl });
   let timer: NodeJS.Timeout | undefined;
 
   /** Clears away what ended by itself, which gives nothing any more, and notes it. */
@@ -68,7 +68,7 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
     roles: createOwnRoles({ db, audit, act }),
     invitations: createInvitations({ db, audit, auth, mail, clock, log, publicUrl, act }),
     administration,
-    support: createSupport({ db, audit, auth, mail, clock, log, act, administer: administration.administer }),
+    support: createSupport({ db, audit, auth, mail, clock, log, act, administration }),
 
     /** The organisation a caller acts in. @throws {AppError} `organisations.not_found` */
     async get(whose: Within): Promise<Organisation> {

@@ -4,15 +4,16 @@ import { organisationErrors } from "@roost/contract/organisations";
 import { peopleErrors } from "@roost/contract/people";
 import type { InvitationLink } from "@roost/contract/people";
 import { platformErrors } from "@roost/contract/platform-administration";
-import type { PlatformAdministrator, PlatformOrganisation } from "@roost/contract/platform-administration";
+import type { PlatformAdministrator, PlatformOrganisation, SupportGrant } from "@roost/contract/platform-administration";
 
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Audit } from "../audit/audit.ts";
-import { findPersonByEmail, findPersonById, insertInvitation, withdrawPlatformOnes } from "./invitation-store.ts";
+import type { Auth } from "../auth/auth.ts";
+import { findPersonByEmail, findPersonById, insertInvitation, withdrawAllOf, withdrawPlatformOnes } from "./invitation-store.ts";
 import { hashToken, linkTo, makeToken } from "./invitations.ts";
-import { countOwners, deleteMember } from "./member-store.ts";
+import { countOwners, deleteMember, findMember } from "./member-store.ts";
 import { plainTerms } from "./membership-rules.ts";
 import { insertOrganisation, listPlatformOrganisations, lockOrganisation } from "./organisation-store.ts";
 import * as store from "./support-store.ts";
@@ -22,11 +23,12 @@ const ownerInvitationDays = 7;
 interface PlatformAdministrationDeps {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
+  readonly auth: Pick<Auth, "removeTokensOf">;
   readonly publicUrl: string | undefined;
 }
 
 /** Looking after the installation: making organisations and platform administrators. No tenant's data are touched here. */
-export function createPlatformAdministration({ db, audit, publicUrl }: PlatformAdministrationDeps) {
+export function createPlatformAdministration({ db, audit, auth, publicUrl }: PlatformAdministrationDeps) {
   /** The platform's own work, by somebody who looks after it at this very moment. */
   async function administer<Result>(caller: PersonCaller, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     if (caller.kind !== "person") throw peopleErrors.person_needed();
@@ -67,8 +69,18 @@ export function createPlatformAdministration({ db, audit, publicUrl }: PlatformA
     return linkTo(token, publicUrl);
   }
 
+  /** What a grant gave, with all that was made by it, and nothing that somebody else gave since. */
+  async function endGranted(tx: Transaction, grant: SupportGrant): Promise<void> {
+    const [organisationId, personId] = [grant.organisation.id, grant.person.id];
+    if ((await findMember(tx, organisationId, personId))?.supportGrantId !== grant.id) return;
+    await deleteMember(tx, organisationId, personId);
+    await auth.removeTokensOf(tx, organisationId, personId);
+    await withdrawAllOf(tx, organisationId, personId);
+  }
+
   return {
     administer,
+    endGranted,
 
     /** Names of organisations and no more, by name. @throws {AppError} `http.invalid` for a cursor of another list. */
     async listOrganisations(query: {
@@ -132,7 +144,7 @@ export function createPlatformAdministration({ db, audit, publicUrl }: PlatformA
         const object = { kind: "person", id: person.id, name: person.email };
         await audit.record(tx, { by: caller.by, action: "platform_administrator.removed", object });
         for (const grant of await store.listOpenGrants(tx, person.id)) {
-          if (grant.state === "granted") await deleteMember(tx, grant.organisation.id, person.id);
+          await endGranted(tx, grant);
           await store.settleGrant(tx, grant.id, { state: "ended", by: undefined });
           const supportObject = { kind: "support", id: grant.id, name: person.email };
           await audit.record(tx, { organisationId: grant.organisation.id, by: caller.by, action: "support.ended", object: supportObject });

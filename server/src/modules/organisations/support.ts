@@ -29,14 +29,15 @@ interface SupportDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly act: Act;
-  readonly administer: PlatformAdministration["administer"];
+  readonly administration: Pick<PlatformAdministration, "administer" | "endGranted">;
 }
 
 type Role = SupportGrant["role"];
 const rank: readonly Role[] = ["viewer", "operator", "admin"];
 
 /** How a platform administrator gets to see a tenant: they ask with a reason, an owner lets them in for a time. Nobody is impersonated. */
-export function createSupport({ db, audit, auth, mail, clock, log, act, administer }: SupportDeps) {
+export function createSupport({ db, audit, auth, mail, clock, log, act, administration }: SupportDeps) {
+  const { administer, endGranted } = administration;
   /** Into the tenant's own trail, whoever did it. */
   const record = (tx: Transaction, by: Whose["by"], action: string, grant: SupportGrant, after?: object) =>
     by === undefined
@@ -53,14 +54,6 @@ export function createSupport({ db, audit, auth, mail, clock, log, act, administ
     const grant = await store.findGrant(tx, id);
     if (grant === undefined || grant.organisation.id !== caller.organisationId) throw platformErrors.grant_not_found();
     return grant;
-  }
-
-  /** What the grant gave, and nothing that somebody else gave since. */
-  async function endMembership(tx: Transaction, grant: SupportGrant): Promise<void> {
-    const member = await findMember(tx, grant.organisation.id, grant.person.id);
-    if (member?.supportGrantId !== grant.id) return;
-    await deleteMember(tx, grant.organisation.id, grant.person.id);
-    await auth.removeTokensOf(tx, grant.organisation.id, grant.person.id);
   }
 
   /** Owners are not always at the page; where mail is on, they get one. That it went is not waited for. */
@@ -119,7 +112,7 @@ export function createSupport({ db, audit, auth, mail, clock, log, act, administ
         if (grant === undefined || grant.person.id !== caller.id) throw platformErrors.grant_not_found();
         await lockOrganisation(tx, grant.organisation.id);
         if (grant.state !== "asked" && grant.state !== "granted") throw platformErrors.grant_settled();
-        await endMembership(tx, grant);
+        await endGranted(tx, grant);
         await store.settleGrant(tx, id, { state: "ended", by: undefined });
         await record(tx, caller.by, "support.ended", grant);
       }),
@@ -143,7 +136,10 @@ export function createSupport({ db, audit, auth, mail, clock, log, act, administ
         allow(refuseToGive(by.held, heldOf({ ...plainTerms(role), expiresAt: until })));
         const before = await findMember(tx, caller.organisationId, asked.person.id);
         if (before !== undefined && !before.hasEnded) throw peopleErrors.already_member();
-        if (before !== undefined) await deleteMember(tx, caller.organisationId, asked.person.id);
+        if (before !== undefined) {
+          await deleteMember(tx, caller.organisationId, asked.person.id);
+          await auth.removeTokensOf(tx, caller.organisationId, asked.person.id);
+        }
         const settledBy = { id: caller.id, email: by.email };
         const expiresAt = await store.settleGrant(tx, id, { state: "granted", by: settledBy, minutes, role });
         await insertMember(tx, caller.organisationId, asked.person.id, { ...plainTerms(role), expiresAt: expiresAt ?? until }, id);
@@ -166,7 +162,7 @@ export function createSupport({ db, audit, auth, mail, clock, log, act, administ
       act(caller, "organisation:write", attemptOn("support.ended", id), async (tx, by) => {
         const grant = await grantIn(tx, caller, id);
         if (grant.state !== "granted") throw platformErrors.grant_settled();
-        await endMembership(tx, grant);
+        await endGranted(tx, grant);
         await store.settleGrant(tx, id, { state: "ended", by: { id: caller.id, email: by.email } });
         await record(tx, caller.by, "support.ended", grant);
         return again(tx, grant);
