@@ -125,7 +125,7 @@ pages.set(
     ["kind", "field", "what", "where"],
     [...personalRows.values()]
       .sort((a, b) => (`${a.kind} ${a.path}` < `${b.kind} ${b.path}` ? -1 : 1))
-      .map(({ kind, path, where }) => [kind, `\`${path}\``, inWords[kind], [...where].sort().join(", ")]),
+      .map(({ kind, path, where }) => [kind, `\`${path}\``, inWords[kind], [...where].toSorted((a, b) => (a < b ? -1 : 1)).join(", ")]),
   )}\n`,
 );
 

@@ -14,6 +14,7 @@ import { createWorld } from "../src/matrix/world.ts";
 const isLong = process.env["ROOST_TEST_LONG"] === "1";
 const runsPerOperation = isLong ? 120 : 20;
 const sequences = isLong ? 500 : 80;
+const timeoutMs = isLong ? 1_800_000 : 180_000;
 const seed = Number(process.env["ROOST_TEST_SEED"] ?? Date.now() % 2 ** 31);
 
 describe("S7: requests made from the reference", () => {
@@ -57,7 +58,7 @@ describe("S7: requests made from the reference", () => {
     );
   }
 
-  it("never break it, get no answer that nobody told of, and nothing wrong is taken", async () => {
+  it("never break it, get no answer that nobody told of, and nothing wrong is taken", { timeout: timeoutMs }, async () => {
     const faults: string[] = [];
     const queue = [...operations];
     const worker = async () => {
@@ -77,7 +78,7 @@ describe("S7: requests made from the reference", () => {
     expect(faults.join("\n")).toBe("");
   });
 
-  it("in sequences that go on with what was made", async () => {
+  it("in sequences that go on with what was made", { timeout: timeoutMs }, async () => {
     const likely = operations.filter(({ id, method }) => !spending.has(id) && (method !== "GET" || /^(?:list|get)/.test(id)));
     const step = fc.nat().chain((index) => {
       const operation = likely[index % likely.length] ?? likely[0];

@@ -244,7 +244,7 @@ describe("a device that goes to another organisation while it sends", () => {
     const both = await Promise.allSettled([1, 2].map(() => keeperAgain(acceptTransfer, { body: { code: last.code ?? "" } })));
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     expect(await owner()).toBe(home);
-    await expect(keeperAgain(offerDevice, { params: { deviceId: "nothing" as DeviceId }, body: {} })).rejects.toMatchObject({
+    await expect(keeperAgain(offerDevice, { params: { deviceId: "nothing" }, body: {} })).rejects.toMatchObject({
       code: "devices.not_found",
     });
   });

@@ -65,7 +65,10 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
     .option("--kind <kind>", "what kind of thing it is, as a kit names it")
     .option("--heartbeat <span>", "its pace of signs of life, such as 60s", readDurationMs)
     .option("--site <site>", "where it stands")
-    .option("--group <group>", "a group it belongs to; may be repeated", (text: string, before: string[] = []) => [...before, text])
+    .option("--group <group>", "a group it belongs to; may be repeated", (text: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      text,
+    ])
     .action(async (id: string | undefined, options: AddOptions, command: Command) => {
       const bench = benchOf(terminal, command);
       const groups = options.group === undefined ? undefined : await Promise.all(options.group.map((name) => findGroup(bench, name)));

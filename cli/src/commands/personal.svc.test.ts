@@ -78,7 +78,7 @@ describe("personal data from the command line, against a running server", () => 
     await client.publishAsync(credentials.topics.status, "online", { qos: 1, retain: true });
     await client.publishAsync(credentials.topics.event, JSON.stringify({ type: "door.opened", data: {} }), { qos: 1 });
     await client.publishAsync(credentials.topics.telemetry, "{broken", { qos: 1 }).catch(() => undefined);
-    await administrator.call(addAlarmRule, { body: { deviceId: "teddy-9" as never, metric: "temperature", above: 30 } });
+    await administrator.call(addAlarmRule, { body: { deviceId: "teddy-9", metric: "temperature", above: 30 } });
     await until("an alarm", async () => (await administrator.call(listAlarms, { query: {} })).items.length > 0, 10_000);
     const [alarm] = (await administrator.call(listAlarms, { query: {} })).items;
     if (alarm !== undefined)

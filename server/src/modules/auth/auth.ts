@@ -45,8 +45,8 @@ import { callbackOf, createSingleSignOn } from "./single-sign-on.ts";
 import * as tokens from "./token-store.ts";
 import { createTokens } from "./tokens.ts";
 
-export { membershipColumns, partsOf, toMembership } from "./membership-store.ts";
-export type { Membership, MembershipRow } from "./membership-store.ts";
+export { membershipColumns, toMembership } from "./membership-store.ts";
+export type { MembershipRow } from "./membership-store.ts";
 export type { CredentialRequest as SignInRequest } from "../../platform/http/access.ts";
 
 export interface AuthDeps {
