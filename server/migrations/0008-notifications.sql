@@ -1,10 +1,10 @@
 create table notification_targets (
   id uuid primary key,
   organisation_id uuid not null references organisations (id),
-  kind text not null check (kind in ('webhook', 'discord')),
+  kind text not null check (kind in ('webhook', 'discord', 'email', 'slack', 'teams', 'telegram', 'ntfy', 'pushover', 'gotify', 'apprise')),
   name text not null,
-  -- Addresses of chats carry their key in the path: sealed at rest, masked in lists.
-  url_sealed bytea not null,
+  -- Where to and with which key, as its kind wants it: addresses of chats carry their key in the path. Sealed at rest, masked in lists.
+  settings_sealed bytea not null,
   -- What webhooks are signed with; sealed as well, shown once.
   secret_sealed bytea,
   address_masked text not null,

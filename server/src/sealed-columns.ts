@@ -21,7 +21,7 @@ export const sealedColumns: readonly SealedColumn[] = [
     key: ["device_id", "nonce"],
     purpose: ({ device_id: deviceId, nonce }) => answerPurpose(String(deviceId), nonce as Buffer),
   },
-  { table: "notification_targets", column: "url_sealed", key: ["id"], purpose: ({ id }) => sealPurpose(String(id), "url") },
+  { table: "notification_targets", column: "settings_sealed", key: ["id"], purpose: ({ id }) => sealPurpose(String(id), "settings") },
   { table: "notification_targets", column: "secret_sealed", key: ["id"], purpose: ({ id }) => sealPurpose(String(id), "secret") },
   { table: "secret_sightings", column: "digest_sealed", key: ["name"], purpose: ({ name }) => sightingPurpose(String(name)) },
 ];

@@ -25,6 +25,8 @@ export interface Letter {
   readonly subject: string;
   readonly text: string;
   readonly html?: string | undefined;
+  /** What stays the same when the same message is sent again: the part of its Message-ID before the `@`. */
+  readonly id?: string | undefined;
 }
 
 /** The way out by mail. */
@@ -70,7 +72,7 @@ export function createMail({ smtpUrl, from, egress, log, ca }: MailOptions): Mai
 
   return {
     isOn: server !== undefined && sender !== undefined,
-    async send({ to, subject, text, html }) {
+    async send({ to, subject, text, html, id }) {
       if (server === undefined || sender === undefined) throw mailErrors.off();
       if (!addressForm.test(to) || to.length > 254) throw mailErrors.bad_address();
       if (subject.length > 200 || /\p{Cc}/u.test(subject)) throw mailErrors.bad_subject();
@@ -104,8 +106,9 @@ export function createMail({ smtpUrl, from, egress, log, ca }: MailOptions): Mai
           subject,
           text,
           ...(html === undefined ? {} : { html }),
-          // So that no holiday answer comes back.
-          headers: { "Auto-Submitted": "auto-generated" },
+          ...(id === undefined ? {} : { messageId: `<${id}@${sender.address.split("@")[1] ?? "roost"}>` }),
+          // So that no holiday answer comes back; the second is for Exchange.
+          headers: { "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
         });
       } catch (cause) {
         log.warn({ err: cause }, "mail was not sent");

@@ -1,4 +1,5 @@
 import { isAppError } from "@roost/contract/errors";
+import { channel } from "@roost/contract/notifications";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
@@ -6,13 +7,16 @@ import type { Egress } from "../../platform/egress.ts";
 import { whileWaitedForMs } from "../../platform/egress.ts";
 import { emit } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Letter, Mail } from "../../platform/mail.ts";
 import type { Seal } from "../../platform/seal.ts";
 import type { Alarms } from "../alarms/alarms.ts";
+import { plainResult, postJson } from "./channel.ts";
+import { readAnswer, requestFor } from "./channels.ts";
 import { claimDue, holdBack, hurry, msUntilNext, saveAttempt } from "./delivery-store.ts";
 import type { Due } from "./delivery-store.ts";
 import { afterAttempt } from "./delivery.ts";
 import type { AttemptResult } from "./delivery.ts";
-import { discordMessage } from "./discord.ts";
+import { letterOf, readMailFault } from "./email.ts";
 import { notice } from "./notice.ts";
 import { webhookHeaders } from "./webhook.ts";
 
@@ -20,12 +24,17 @@ const atOnce = 8;
 const perTarget = 2;
 /** Longer than any try may take: a lease that ends early sends twice. */
 export const leaseSeconds = 30;
+// Mail servers let strangers wait before they listen.
+const mailMs = 20_000;
+const smtpTaken = 250;
+// As long as other tries have, once the program is to end.
+const closeMailMs = 5_000;
 // Another server's news and run-out leases are found this late.
 const idleMs = 2_000;
 const retryMs = 1_000;
 
 /** Seals bind a secret to its row and its column. */
-export function sealPurpose(targetId: string, what: "url" | "secret"): string {
+export function sealPurpose(targetId: string, what: "settings" | "secret"): string {
   return `notification-target:${targetId}:${what}`;
 }
 
@@ -34,6 +43,7 @@ export function createDeliverer({
   db,
   alarms,
   egress,
+  mail,
   seal,
   clock,
   log,
@@ -42,12 +52,14 @@ export function createDeliverer({
   db: Db;
   alarms: Alarms;
   egress: Egress;
+  mail: Pick<Mail, "send">;
   seal: Seal;
   clock: Clock;
   log: Log;
   backOffMs: readonly number[];
 }) {
   let closed = false;
+  const closing = new AbortController();
   let wakeUp: () => void = () => undefined;
   let woken = false;
   const underWay = new Set<Promise<void>>();
@@ -74,19 +86,34 @@ export function createDeliverer({
     const { target } = due;
     if (target === undefined) return { code: "notifications.target_not_found" };
     const told = notice.parse(due.notice);
-    const url = new URL(seal.open(target.urlSealed, sealPurpose(target.id, "url")).toString("utf8"));
-    const headers = { "content-type": "application/json", "user-agent": "Roost" };
-    const within = signal === undefined ? {} : { signal };
-    if (target.kind === "discord") {
-      // Without it Discord answers before it has kept the message.
-      url.searchParams.set("wait", "true");
-      return egress.request({ url: url.href, method: "POST", headers, body: JSON.stringify(discordMessage(told)), ...within });
+    const to = channel.parse(JSON.parse(seal.open(target.settingsSealed, sealPurpose(target.id, "settings")).toString("utf8")));
+    if (to.kind === "email") {
+      const limits = [AbortSignal.timeout(mailMs), closing.signal, ...(signal === undefined ? [] : [signal])];
+      return sendLetter(letterOf(told, due.id, to.email), AbortSignal.any(limits));
     }
-    const body = JSON.stringify({ id: due.id, ...told });
+    const agent = { "user-agent": "Roost" };
+    const within = signal === undefined ? {} : { signal };
+    if (to.kind !== "webhook") {
+      const { url, headers, body } = requestFor(told, to);
+      return readAnswer(to.kind, await egress.request({ url, method: "POST", headers: { ...agent, ...headers }, body, ...within }));
+    }
+    const { url, body } = postJson(to.url, { id: due.id, ...told });
     const secret =
       target.secretSealed === undefined ? undefined : seal.open(target.secretSealed, sealPurpose(target.id, "secret")).toString("utf8");
     const signed = webhookHeaders({ id: due.id, type: told.type }, body, clock.nowMs(), secret);
-    return egress.request({ url: url.href, method: "POST", headers: { ...headers, ...signed }, body, ...within });
+    const headers = { "content-type": "application/json", ...agent, ...signed };
+    return plainResult(await egress.request({ url, method: "POST", headers, body, ...within }));
+  }
+
+  /** A mail server cannot be called off: who gives up on it leaves it to its own limits, and the same Message-ID goes out again. */
+  async function sendLetter(letter: Letter, signal: AbortSignal): Promise<AttemptResult> {
+    const sending = mail.send(letter).then((): AttemptResult => ({ status: smtpTaken }), readMailFault);
+    const over = new Promise<AttemptResult>((resolve) => {
+      const end = () => resolve({ code: "egress.too_slow" });
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", end, { once: true });
+    });
+    return Promise.race([sending, over]);
   }
 
   /** Makes one try and records it. @param retry - Whether a failed try is followed by others. */
@@ -168,7 +195,9 @@ export function createDeliverer({
       closed = true;
       wake();
       await running;
+      const timer = setTimeout(() => closing.abort(), closeMailMs);
       await Promise.all(underWay);
+      clearTimeout(timer);
     },
   };
 }

@@ -106,7 +106,7 @@ export interface Due {
         readonly id: string;
         readonly kind: TargetKind;
         readonly name: string;
-        readonly urlSealed: Buffer;
+        readonly settingsSealed: Buffer;
         readonly secretSealed: Buffer | undefined;
       }
     | undefined;
@@ -121,15 +121,21 @@ interface DueRow {
   target_id: string | null;
   kind: TargetKind | null;
   name: string | null;
-  url_sealed: Buffer | null;
+  settings_sealed: Buffer | null;
   secret_sealed: Buffer | null;
 }
 
 function toDue(row: DueRow): Due {
   const target =
-    row.target_id === null || row.kind === null || row.name === null || row.url_sealed === null
+    row.target_id === null || row.kind === null || row.name === null || row.settings_sealed === null
       ? undefined
-      : { id: row.target_id, kind: row.kind, name: row.name, urlSealed: row.url_sealed, secretSealed: row.secret_sealed ?? undefined };
+      : {
+          id: row.target_id,
+          kind: row.kind,
+          name: row.name,
+          settingsSealed: row.settings_sealed,
+          secretSealed: row.secret_sealed ?? undefined,
+        };
   return {
     id: row.id,
     organisationId: row.organisation_id,
@@ -164,14 +170,14 @@ export async function claimDue(
     leased as (
       update deliveries d set leased_until = now() + make_interval(secs => ${leaseSeconds}) from picked p where d.id = p.id
       returning d.id, d.organisation_id, d.alarm_id, d.attempts, d.body, d.target_id)
-    select l.*, t.kind, t.name, t.url_sealed, t.secret_sealed from leased l left join notification_targets t on t.id = l.target_id`);
+    select l.*, t.kind, t.name, t.settings_sealed, t.secret_sealed from leased l left join notification_targets t on t.id = l.target_id`);
   return rows.map(toDue);
 }
 
 /** One delivery that its maker leased, ready to be sent. */
 export async function findDue(db: Queryable, deliveryId: string): Promise<Due | undefined> {
   const [row] = await db.query<DueRow>(sql`
-    select d.id, d.organisation_id, d.alarm_id, d.attempts, d.body, d.target_id, t.kind, t.name, t.url_sealed, t.secret_sealed
+    select d.id, d.organisation_id, d.alarm_id, d.attempts, d.body, d.target_id, t.kind, t.name, t.settings_sealed, t.secret_sealed
     from deliveries d left join notification_targets t on t.id = d.target_id where d.id = ${deliveryId}`);
   return row === undefined ? undefined : toDue(row);
 }

@@ -10,10 +10,12 @@ const maxRefusals = 3;
 export interface AttemptResult {
   /** HTTP status, where there was an answer. */
   readonly status?: number | undefined;
-  /** Why there was none. */
+  /** Why there was none, or why the one there was is no success. */
   readonly code?: string | undefined;
   /** What the other side asked for by `Retry-After`. */
   readonly retryAfterMs?: number | undefined;
+  /** The other side said no in its own words: the answer will be the same tomorrow. */
+  readonly isFinal?: boolean | undefined;
 }
 
 export type Next = { readonly state: "delivered" | "failed" } | { readonly state: "waiting"; readonly waitMs: number };
@@ -26,7 +28,8 @@ export type Next = { readonly state: "delivered" | "failed" } | { readonly state
  */
 export function afterAttempt(result: AttemptResult, attempts: number, random: number, waits: readonly number[] = backOffMs): Next {
   const { status } = result;
-  if (status !== undefined && status >= 200 && status < 300) return { state: "delivered" };
+  if (status !== undefined && status >= 200 && status < 300 && result.code === undefined) return { state: "delivered" };
+  if (result.isFinal === true) return { state: "failed" };
   const refused = status !== undefined && status >= 400 && status < 500 && ![408, 425, 429].includes(status);
   if (attempts >= (refused ? maxRefusals : maxAttempts)) return { state: "failed" };
   const wait = waits[Math.min(attempts, waits.length) - 1] ?? 0;

@@ -1,8 +1,6 @@
 import type { Notice } from "./notice.ts";
-
-// Severities in colours that colour-blind eyes tell apart; the word stands beside them.
-const colours = { info: 0x4c78a8, warning: 0xe69f00, critical: 0xd55e00 } as const;
-const calm = 0x009e73;
+import { quantity } from "./notice.ts";
+import { colours, headingOf, toneOf } from "./wording.ts";
 
 /**
  * Makes text of devices and people harmless in a Discord message: no mark-up, no mentions, no links, no control or bidirectional
@@ -22,11 +20,14 @@ export function plainText(text: string, limit: number): string {
 /** The message Discord's webhooks take. Nobody is ever mentioned. */
 export function discordMessage(told: Notice): Record<string, unknown> {
   const { alarm, device } = told;
-  const over = alarm === undefined || alarm.state === "cleared";
-  const heading = alarm === undefined ? "Test" : over ? "Cleared" : `Alarm, ${alarm.severity}`;
+  const heading = headingOf(told);
+  const measured = (name: string, value: number | undefined) =>
+    value === undefined ? [] : [{ name, value: plainText(quantity(value, alarm?.unit), 64), inline: true }];
   const fields = [
     ...(device === undefined ? [] : [{ name: "Device", value: plainText(device.name, 256), inline: true }]),
     ...(alarm?.metric === undefined ? [] : [{ name: "Metric", value: plainText(alarm.metric, 128), inline: true }]),
+    ...measured("Value", alarm?.value),
+    ...measured("Limit", alarm?.threshold),
     ...(alarm?.raisedAt === undefined ? [] : [{ name: "Since", value: discordTime(alarm.raisedAt), inline: true }]),
   ];
   return {
@@ -36,7 +37,7 @@ export function discordMessage(told: Notice): Record<string, unknown> {
     embeds: [
       {
         title: plainText(told.text, 250),
-        color: over ? calm : colours[alarm.severity],
+        color: colours[toneOf(told)],
         timestamp: told.at,
         fields,
         ...(told.link === undefined ? {} : { url: told.link }),

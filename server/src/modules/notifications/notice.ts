@@ -89,7 +89,8 @@ function sentence(fact: AlarmFact, raised: boolean, value: number | undefined): 
   return `${deviceName}: ${metric}${now}, ${kind}${limit}.`;
 }
 
-function quantity(value: number, unit: string | undefined): string {
+/** A value with its unit, for people. */
+export function quantity(value: number, unit: string | undefined): string {
   const number = String(Number(value.toPrecision(6)));
   if (unit === undefined || unit === "1") return number;
   return unit === "%" ? `${number} %` : `${number} ${unit}`;

@@ -15,6 +15,7 @@ import { createDispatch } from "../../platform/events.ts";
 import type { Dispatch } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
+import { createMail } from "../../platform/mail.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
@@ -50,6 +51,7 @@ describe("notifications", () => {
       db,
       alarms,
       egress,
+      mail: createMail({ smtpUrl: undefined, from: undefined, egress, log }),
       seal,
       clock: systemClock,
       log,

@@ -3,8 +3,9 @@ import { randomBytes } from "node:crypto";
 import type { Severity } from "@roost/contract/alarms";
 import { isAppError } from "@roost/contract/errors";
 import type { AlarmId, NotificationTargetId } from "@roost/contract/ids";
+import { mailErrors } from "@roost/contract/mail";
 import { notificationErrors } from "@roost/contract/notifications";
-import type { Delivery, NotificationTarget, TargetKind } from "@roost/contract/notifications";
+import type { Channel, Delivery, NotificationTarget } from "@roost/contract/notifications";
 import type { Page } from "@roost/contract/paging";
 
 import type { Clock } from "../../platform/clock.ts";
@@ -14,11 +15,13 @@ import type { Egress } from "../../platform/egress.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Mail } from "../../platform/mail.ts";
 import type { Seal } from "../../platform/seal.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import type { Audit, AuditEntry } from "../audit/audit.ts";
+import { maskedAddress } from "./channels.ts";
 import { createDeliverer, leaseSeconds, sealPurpose } from "./deliverer.ts";
 import { findDue, failWaiting, insertDelivery, selectDeliveries } from "./delivery-store.ts";
 import { backOffMs as defaultBackOffMs } from "./delivery.ts";
@@ -30,6 +33,7 @@ export interface NotificationDeps {
   readonly audit: Pick<Audit, "record">;
   readonly alarms: Alarms;
   readonly egress: Egress;
+  readonly mail: Pick<Mail, "isOn" | "send">;
   readonly seal: Seal;
   readonly clock: Clock;
   readonly log: Log;
@@ -39,6 +43,9 @@ export interface NotificationDeps {
   readonly backOffMs?: readonly number[];
 }
 
+/** A target to add: where it is, and what it wants to hear of. */
+export type TargetInput = Channel & { readonly name: string; readonly minSeverity: Severity };
+
 const maxTargets = 100;
 
 /** Tells people of alarms: where to, what was told, and how it went. Sending starts at once and ends with `close`. */
@@ -47,13 +54,14 @@ export function createNotifications({
   audit,
   alarms,
   egress,
+  mail,
   seal,
   clock,
   log,
   publicUrl,
   backOffMs = defaultBackOffMs,
 }: NotificationDeps) {
-  const deliverer = createDeliverer({ db, alarms, egress, seal, clock, log, backOffMs });
+  const deliverer = createDeliverer({ db, alarms, egress, mail, seal, clock, log, backOffMs });
 
   async function handle(fact: Fact): Promise<void> {
     const told = noticeOf(fact, publicUrl);
@@ -92,6 +100,14 @@ export function createNotifications({
     });
   }
 
+  async function checkAddress(url: string): Promise<void> {
+    try {
+      await egress.check(url);
+    } catch (cause) {
+      throw notificationErrors.address_refused(isAppError(cause) ? { because: cause.code } : {}, { cause });
+    }
+  }
+
   return {
     /** Handlers of facts, for the dispatcher. */
     handlers: [{ name: "notifications.alarms", types: ["alarm.raised", "alarm.cleared"], handle }] satisfies FactHandler[],
@@ -106,23 +122,21 @@ export function createNotifications({
      * Adds a target.
      *
      * @returns It, with the signing secret of a webhook, which is not shown again.
-     * @throws {AppError} `notifications.address_refused`, `notifications.too_many_targets`
+     * @throws {AppError} `notifications.address_refused`, `notifications.too_many_targets`, `mail.off`
      */
     async addTarget(
       whose: Whose,
-      { kind, name, url, minSeverity }: { kind: TargetKind; name: string; url: string; minSeverity: Severity },
+      { name, minSeverity, ...channel }: TargetInput,
     ): Promise<NotificationTarget & { signingSecret?: string }> {
-      try {
-        await egress.check(url);
-      } catch (cause) {
-        throw notificationErrors.address_refused(isAppError(cause) ? { because: cause.code } : {}, { cause });
-      }
+      const { kind } = channel;
+      if (channel.kind !== "email") await checkAddress(channel.url);
+      else if (!mail.isOn) throw mailErrors.off();
       const id = newId() as NotificationTargetId;
       const createdAt = new Date(clock.nowMs());
-      const target: NotificationTarget = { id, kind, name, address: maskAddress(url), minSeverity, enabled: true, createdAt };
+      const target: NotificationTarget = { id, kind, name, address: maskedAddress(channel), minSeverity, enabled: true, createdAt };
       const signingSecret = kind === "webhook" ? `roost_sign_${randomBytes(32).toString("base64url")}` : undefined;
       const sealed = {
-        url: seal.seal(Buffer.from(url), sealPurpose(id, "url")),
+        settings: seal.seal(Buffer.from(JSON.stringify(channel)), sealPurpose(id, "settings")),
         secret: signingSecret === undefined ? undefined : seal.seal(Buffer.from(signingSecret), sealPurpose(id, "secret")),
       };
       await db.within(whose).transaction(async (tx) => {
@@ -220,9 +234,3 @@ export function createNotifications({
 }
 
 export type Notifications = ReturnType<typeof createNotifications>;
-
-/** An address for lists and records: paths and queries of chats are their keys. */
-function maskAddress(text: string): string {
-  const url = new URL(text);
-  return url.pathname === "/" && url.search === "" ? url.origin : `${url.origin}/***`;
-}

@@ -71,11 +71,11 @@ export async function insertTarget(
   tx: Transaction,
   organisationId: string,
   target: NotificationTarget,
-  sealed: { readonly url: Buffer; readonly secret: Buffer | undefined },
+  sealed: { readonly settings: Buffer; readonly secret: Buffer | undefined },
 ): Promise<void> {
   await tx.query(sql`
-    insert into notification_targets (id, organisation_id, kind, name, url_sealed, secret_sealed, address_masked, min_severity, enabled, created_at)
-    values (${target.id}, ${organisationId}, ${target.kind}, ${target.name}, ${sealed.url}, ${sealed.secret ?? null}, ${target.address},
+    insert into notification_targets (id, organisation_id, kind, name, settings_sealed, secret_sealed, address_masked, min_severity, enabled, created_at)
+    values (${target.id}, ${organisationId}, ${target.kind}, ${target.name}, ${sealed.settings}, ${sealed.secret ?? null}, ${target.address},
       ${target.minSeverity}, ${target.enabled}, ${target.createdAt})`);
 }
 

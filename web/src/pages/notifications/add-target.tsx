@@ -1,60 +1,71 @@
-import { Button, Select, TextInput } from "@mantine/core";
+import { Button, PasswordInput, Select, TextInput } from "@mantine/core";
 import { schemaResolver, useForm } from "@mantine/form";
 import { severities, type Severity } from "@roost/contract/alarms";
-import { addNotificationTarget, type TargetKind } from "@roost/contract/notifications";
+import { addNotificationTarget, targetKind, type TargetKind } from "@roost/contract/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { z } from "zod";
 
+import { CopyBox } from "../../parts/copy.tsx";
 import { Dialog, FormEnd } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { severityWords } from "../../parts/marks.tsx";
 import { useApi } from "../../roost.tsx";
+import { type FieldName, fieldNames, type KindField, targetKinds } from "./kinds.ts";
 
 const bodyShape = addNotificationTarget.body ?? z.never();
+type Body = z.input<typeof bodyShape>;
 
-interface Target {
-  kind: TargetKind;
-  name: string;
-  url: string;
-  minSeverity: Severity;
+type Values = { kind: TargetKind; name: string; minSeverity: Severity } & Record<FieldName, string>;
+
+const empty = Object.fromEntries(fieldNames.map((name) => [name, ""])) as Record<FieldName, string>;
+
+/** What is sent: the fields of the chosen kind, without those that were left empty and may be. */
+function bodyOf(values: Values): Record<string, string> {
+  const { kind, name, minSeverity } = values;
+  const asked = targetKinds[kind].fields.filter((field) => field.isOptional !== true || values[field.name].trim() !== "");
+  return { kind, name, minSeverity, ...Object.fromEntries(asked.map((field) => [field.name, values[field.name].trim()])) };
 }
 
-/** Adds an address that is told of alarms. */
+/** Adds an address, a chat, a phone or a mailbox that is told of alarms. */
 export function AddTarget({ onClose }: { readonly onClose: () => void }) {
   const { call } = useApi();
   const queryClient = useQueryClient();
-  const form = useForm<Target>({
-    initialValues: { kind: "webhook", name: "", url: "", minSeverity: "info" },
-    validate: schemaResolver(bodyShape, { sync: true }),
+  const [signingSecret, setSigningSecret] = useState<string>();
+  const check = schemaResolver(bodyShape as z.ZodType<Record<string, string>>, { sync: true });
+  const form = useForm<Values>({
+    initialValues: { kind: "email", name: "", minSeverity: "info", ...empty },
+    validate: (values) => check(bodyOf(values)),
   });
   const add = useMutation({
-    mutationFn: (body: z.input<typeof bodyShape>) => call(addNotificationTarget, { body }),
-    onSuccess: async () => {
+    mutationFn: (values: Values) => call(addNotificationTarget, { body: bodyOf(values) as unknown as Body }),
+    onSuccess: async (added) => {
       await queryClient.invalidateQueries({ queryKey: ["notification-targets"] });
-      onClose();
+      if (added.signingSecret === undefined) onClose();
+      else setSigningSecret(added.signingSecret);
     },
   });
+  if (signingSecret !== undefined) return <SigningSecret secret={signingSecret} onClose={onClose} />;
   return (
     <Dialog title="Add a target" onClose={onClose}>
       <form onSubmit={form.onSubmit((values) => add.mutate(values))} noValidate>
         <Select
           label="Kind"
-          data={[
-            { value: "webhook", label: "Webhook: a POST with JSON" },
-            { value: "discord", label: "Discord channel" },
-          ]}
+          data={Object.entries(targetKinds).map(([value, { label }]) => ({ value, label }))}
+          allowDeselect={false}
           comboboxProps={{ withinPortal: false }}
-          {...form.getInputProps("kind")}
+          value={form.values.kind}
+          onChange={(chosen) => {
+            // What was typed for one service is no business of the next.
+            form.setValues({ ...empty, kind: targetKind.parse(chosen) });
+            form.clearErrors();
+            add.reset();
+          }}
         />
         <TextInput label="Name" placeholder="Night watch" {...form.getInputProps("name")} />
-        <TextInput
-          label="Address"
-          description="http or https, on a public host. An administrator can allow private ones with ROOST_EGRESS_ALLOW."
-          placeholder={form.values.kind === "discord" ? "https://discord.com/api/webhooks/…" : "https://example.org/hooks/roost"}
-          type="url"
-          autoComplete="off"
-          {...form.getInputProps("url")}
-        />
+        {targetKinds[form.values.kind].fields.map((field) => (
+          <Field key={field.name} field={field} input={form.getInputProps(field.name)} />
+        ))}
         <Select
           label="Told of"
           data={severities.map((severity) => ({
@@ -74,6 +85,32 @@ export function AddTarget({ onClose }: { readonly onClose: () => void }) {
           </Button>
         </FormEnd>
       </form>
+    </Dialog>
+  );
+}
+
+function Field({ field, input }: { readonly field: KindField; readonly input: object }) {
+  const shown = {
+    label: field.isOptional === true ? `${field.label} (optional)` : field.label,
+    description:
+      field.name === "url" && field.isOptional !== true
+        ? `${field.help} A private host has to be allowed with ROOST_EGRESS_ALLOW.`
+        : field.help,
+    placeholder: field.placeholder ?? "",
+    autoComplete: "off",
+    ...input,
+  };
+  return field.isSecret === true ? <PasswordInput {...shown} /> : <TextInput {...shown} spellCheck={false} />;
+}
+
+function SigningSecret({ secret, onClose }: { readonly secret: string; readonly onClose: () => void }) {
+  return (
+    <Dialog title="The target was added" onClose={onClose}>
+      <p>Its notices are signed with this key. It is shown this once: give it to the receiver now.</p>
+      <CopyBox what="Signing secret" text={secret} />
+      <FormEnd>
+        <Button onClick={onClose}>Done</Button>
+      </FormEnd>
     </Dialog>
   );
 }

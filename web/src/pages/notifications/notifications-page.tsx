@@ -17,6 +17,7 @@ import { RowsWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { AddTarget } from "./add-target.tsx";
 import { Attempts, DeliveryList, DeliveryState } from "./delivery-list.tsx";
+import { targetKinds } from "./kinds.ts";
 
 import styles from "./notifications-page.module.css";
 
@@ -37,13 +38,17 @@ export function NotificationsPage() {
   );
   return (
     <Page title="Notifications" actions={items.length > 0 && add}>
-      <Section title="Targets" about="Addresses that are told when an alarm is raised or cleared, or a device falls silent or returns.">
+      <Section
+        title="Targets"
+        about="Mailboxes, chats, phones and programs that are told when an alarm is raised or cleared, or a device falls silent or returns."
+      >
         {targets.data === undefined && !targets.isError && <RowsWaiting label="targets" rows={2} />}
         {targets.data === undefined && targets.isError && <Fault error={targets.error} onRetry={() => void targets.refetch()} />}
         {targets.data !== undefined && items.length === 0 && (
           <Empty title="Nobody is told yet.">
             <p>
-              Add a webhook (any address that takes a POST with JSON) or the address of a Discord channel’s webhook, then send it a test.
+              Add a mailbox, a chat (Slack, Teams, Discord, Telegram), a phone (ntfy, Pushover, Gotify) or any address that takes a POST
+              with JSON, then send it a test.
             </p>
             {add}
           </Empty>
@@ -98,8 +103,7 @@ function TargetRow({ target, mayChange }: { readonly target: NotificationTarget;
         <strong>{target.name}</strong>
         <span className={styles.address}>{target.address}</span>
         <span className="quiet">
-          {target.kind === "discord" ? "Discord" : "Webhook"} · from {severityWords[target.minSeverity].toLowerCase()} on · added{" "}
-          <Age at={target.createdAt} />
+          {targetKinds[target.kind].label} · from {severityWords[target.minSeverity].toLowerCase()} on · added <Age at={target.createdAt} />
           {!target.enabled && " · switched off"}
         </span>
       </div>

@@ -1,0 +1,37 @@
+import { isAppError } from "@roost/contract/errors";
+
+import type { Letter } from "../../platform/mail.ts";
+import type { AttemptResult } from "./delivery.ts";
+import type { Notice } from "./notice.ts";
+import { escapeHtml, factsOf, headingOf, oneLine, unlinked } from "./wording.ts";
+
+/** The mail of a notice: the same words as text and as plain HTML, without pictures, styles of others, or anything fetched. */
+export function letterOf(told: Notice, deliveryId: string, to: string): Letter {
+  const heading = headingOf(told);
+  const sentence = unlinked(told.text, 2_000);
+  const facts = factsOf(told).map(({ label, value }) => ({ label, value: unlinked(value, 256) }));
+  const text = [
+    `${heading}: ${sentence}`,
+    facts.map(({ label, value }) => `${label}: ${value}`).join("\n"),
+    told.link === undefined ? "" : `Open in Roost: ${told.link}`,
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n");
+  const rows = facts.map(({ label, value }) => `<tr><td>${label}</td><td>${escapeHtml(value)}</td></tr>`).join("");
+  const html = [
+    `<p><b>${heading}</b>: ${escapeHtml(sentence)}</p>`,
+    rows === "" ? "" : `<table>${rows}</table>`,
+    told.link === undefined ? "" : `<p><a href="${escapeHtml(told.link)}">Open in Roost</a></p>`,
+  ].join("");
+  // Every try carries the same id: mailboxes that keep a message once keep this one once.
+  return { to, subject: oneLine(`[Roost] ${heading}: ${told.text}`, 180), text: `${text}\n`, html, id: deliveryId };
+}
+
+/** What a mail server's no means: 5xx to the message or its reader stays, everything else may pass. */
+export function readMailFault(error: unknown): AttemptResult {
+  if (!isAppError(error)) throw error;
+  if (error.code === "mail.bad_address" || error.code === "mail.bad_subject") return { code: error.code, isFinal: true };
+  const { code, responseCode } = (error.cause ?? {}) as { code?: unknown; responseCode?: unknown };
+  const isOfMessage = code === "EENVELOPE" || code === "EMESSAGE";
+  return { code: error.code, isFinal: isOfMessage && typeof responseCode === "number" && responseCode >= 500 };
+}
