@@ -94,7 +94,7 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
     const signed = sessionKeys.read(credential.cookieValue);
     return signed === undefined ? undefined : { kind: "session", cookieValue: signed.value, isOld: signed.isOld };
   };
-  const rights = createRights({ clock, log, recheck: (grants) => recheck(db, grants) });
+  const rights = createRights({ clock, log, recheck: (grants) => recheck(db, grants, config.ROOST_SESSION_MAX_HOURS) });
   const keeper = createSessionKeeper({
     db,
     library,
@@ -287,6 +287,7 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
           organisationId: membership.organisationId,
           permissions: membership.permissions,
           scope: membership.scope,
+          ...(credential.kind === "bearer" ? { accessHash: hashSecret(credential.secret) } : {}),
         };
       });
       return right?.caller;
@@ -344,17 +345,36 @@ function grantOfToken(token: tokens.StandingToken): Grant {
   };
 }
 
-async function recheck(db: Db, grants: readonly Grant[]): Promise<ReadonlyMap<string, Pick<Grant, "permissions" | "scope">>> {
-  const sessions = grants
-    .filter((grant) => grant.kind === "person")
-    .map((grant) => ({ sessionId: grant.id, organisationId: grant.organisationId }));
-  const tokenIds = grants.filter((grant) => grant.kind === "token").map((grant) => grant.id);
-  const standing = new Map<string, Pick<Grant, "permissions" | "scope">>();
-  if (sessions.length > 0) {
-    for (const [id, membership] of await listStandingSessions(db, sessions)) standing.set(`person:${id}`, membership);
+async function recheck(
+  db: Db,
+  grants: readonly Grant[],
+  maxHours: number,
+): Promise<ReadonlyMap<Grant, Pick<Grant, "permissions" | "scope">>> {
+  const people = grants.filter((grant) => grant.kind === "person");
+  const others = grants.filter((grant) => grant.kind === "token");
+  const [memberships, known] = await Promise.all([
+    people.length === 0
+      ? []
+      : listStandingSessions(
+          db,
+          people.map(({ id, organisationId, accessHash }) => ({ sessionId: id, organisationId, accessHash })),
+          maxHours,
+        ),
+    others.length === 0
+      ? new Map<string, tokens.StandingToken>()
+      : tokens.listStandingTokens(
+          db,
+          others.map(({ id }) => id),
+        ),
+  ]);
+  const standing = new Map<Grant, Pick<Grant, "permissions" | "scope">>();
+  for (const [index, grant] of people.entries()) {
+    const membership = memberships[index];
+    if (membership !== undefined) standing.set(grant, membership);
   }
-  if (tokenIds.length > 0) {
-    for (const [id, token] of await tokens.listStandingTokens(db, tokenIds)) standing.set(`token:${id}`, grantOfToken(token));
+  for (const grant of others) {
+    const token = known.get(grant.id);
+    if (token !== undefined) standing.set(grant, grantOfToken(token));
   }
   return standing;
 }

@@ -104,15 +104,27 @@ export async function chooseOrganisation(db: Queryable, sessionId: string, organ
   await db.query(sql`update sessions set active_organisation_id = ${organisationId} where id = ${sessionId}`);
 }
 
-/** Which of these sessions still stand, with what their person may now in the organisation named beside. Others are missing. */
+/** Somebody's session, in the organisation where they acted with it. */
+export interface AskedSession {
+  readonly sessionId: string;
+  readonly organisationId: string;
+  /** Of the bearer token that was used; absent: a browser's. */
+  readonly accessHash: Buffer | undefined;
+}
+
+/** What the people of sessions may now in the organisation named beside, in the order asked for; `undefined` where one stands no more. */
 export async function listStandingSessions(
   db: Queryable,
-  pairs: readonly { sessionId: string; organisationId: string }[],
-): Promise<Map<string, Membership>> {
-  const rows = await db.query<MembershipRow & { session_id: string }>(sql`
-    select s.id as session_id, ${membershipColumns}
-    from unnest(${pairs.map((pair) => pair.sessionId)}::uuid[], ${pairs.map((pair) => pair.organisationId)}::uuid[]) as asked (session_id, organisation_id)
-    join sessions s on s.id = asked.session_id and s.expires_at > now()
+  asked: readonly AskedSession[],
+  maxHours: number,
+): Promise<(Membership | undefined)[]> {
+  const rows = await db.query<MembershipRow & { place: number }>(sql`
+    select asked.place::int as place, ${membershipColumns}
+    from unnest(${asked.map((one) => one.sessionId)}::uuid[], ${asked.map((one) => one.organisationId)}::uuid[],
+      ${asked.map((one) => one.accessHash ?? null)}::bytea[]) with ordinality as asked (session_id, organisation_id, access_hash, place)
+    join sessions s on s.id = asked.session_id and s.expires_at > now() and s.created_at > now() - make_interval(secs => ${maxHours * 3_600})
+      and s.access_hash is not distinct from asked.access_hash and (s.access_hash is null or s.access_expires_at > now())
     join (${standingMemberships}) on m.person_id = s.person_id and m.organisation_id = asked.organisation_id`);
-  return new Map(rows.map((row) => [row.session_id, toMembership(row)]));
+  const standing = new Map(rows.map((row) => [row.place, toMembership(row)]));
+  return asked.map((_, index) => standing.get(index + 1));
 }

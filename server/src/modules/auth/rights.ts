@@ -17,6 +17,8 @@ export interface Grant {
   readonly permissions: ReadonlySet<Permission>;
   /** Absent: the whole organisation. */
   readonly scope?: Scope | undefined;
+  /** Of a program's bearer token, which ends before its session does: the right ends with the token. */
+  readonly accessHash?: Buffer | undefined;
 }
 
 /** A credential's right while it is in use. */
@@ -29,8 +31,8 @@ export interface Right {
 export interface RightsOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Looks again at rights in use; answers what those that still stand give now, by `kind:id`. */
-  readonly recheck: (grants: readonly Grant[]) => Promise<ReadonlyMap<string, Pick<Grant, "permissions" | "scope">>>;
+  /** Looks again at rights in use; answers what those that still stand give now. */
+  readonly recheck: (grants: readonly Grant[]) => Promise<ReadonlyMap<Grant, Pick<Grant, "permissions" | "scope">>>;
 }
 
 /** Keeps rights in use up to date: a look at the database answers for 2 s, and what ends there ends here within 5 s. */
@@ -51,6 +53,7 @@ const freshMs = 2_000;
 const maxIdle = 10_000;
 
 interface Held {
+  readonly key: string;
   grant: Grant;
   caller: HeldCaller;
   controller: AbortController;
@@ -60,17 +63,20 @@ interface Held {
 
 export function createRights({ clock, log, recheck }: RightsOptions): Rights {
   const byKey = new Map<string, Held>();
+  // What is open hangs on its right, whether or not the right is still the one that its credential gives.
+  const open = new Set<Held>();
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
-  function forget(key: string, held: Held): void {
-    byKey.delete(key);
+  function forget(held: Held): void {
+    if (byKey.get(held.key) === held) byKey.delete(held.key);
     held.controller.abort();
   }
 
-  function hold(grant: Grant): Held {
+  function hold(key: string, grant: Grant): Held {
     const controller = new AbortController();
     const held: Held = {
+      key,
       grant,
       controller,
       verifiedMs: clock.monotonicMs(),
@@ -86,9 +92,12 @@ export function createRights({ clock, log, recheck }: RightsOptions): Rights {
         hold() {
           let isHeld = true;
           held.holds += 1;
+          // A handler may take longer than a right that nobody holds is remembered.
+          open.add(held);
           return () => {
             if (isHeld) held.holds -= 1;
             isHeld = false;
+            if (held.holds === 0) open.delete(held);
           };
         },
       },
@@ -101,18 +110,18 @@ export function createRights({ clock, log, recheck }: RightsOptions): Rights {
 
   async function sweep(): Promise<void> {
     const nowMs = clock.monotonicMs();
-    const watched = [...byKey].filter(([, held]) => isWatched(held));
+    const watched = [...new Set([...byKey.values(), ...open])].filter(isWatched);
     for (const [key, held] of byKey) {
       if (!isWatched(held) && nowMs - held.verifiedMs > freshMs) byKey.delete(key);
     }
     if (watched.length === 0) return;
-    const standing = await recheck(watched.map(([, held]) => held.grant));
-    for (const [key, held] of watched) {
-      const now = standing.get(`${held.grant.kind}:${held.grant.id}`);
+    const standing = await recheck(watched.map(({ grant }) => grant));
+    for (const held of watched) {
+      const now = standing.get(held.grant);
       // Less than before ends what is open, and so do other bounds; more permissions take effect with the next look.
       const isLess = (before: Grant, after: Pick<Grant, "permissions" | "scope">) =>
         !isSameScope(before.scope, after.scope) || [...before.permissions].some((permission) => !after.permissions.has(permission));
-      if (now === undefined || isLess(held.grant, now)) forget(key, held);
+      if (now === undefined || isLess(held.grant, now)) forget(held);
     }
   }
 
@@ -137,15 +146,15 @@ export function createRights({ clock, log, recheck }: RightsOptions): Rights {
       const grant = await load();
       const before = byKey.get(key);
       if (grant === undefined) {
-        if (before !== undefined) forget(key, before);
+        if (before !== undefined) forget(before);
         return undefined;
       }
       if (before !== undefined && isSame(before.grant, grant)) {
         before.verifiedMs = startedMs;
         return asRight(before);
       }
-      if (before !== undefined) forget(key, before);
-      const held = hold(grant);
+      if (before !== undefined) forget(before);
+      const held = hold(key, grant);
       byKey.set(key, held);
       if (byKey.size > maxIdle) {
         for (const [oldKey, old] of byKey) {
@@ -157,8 +166,8 @@ export function createRights({ clock, log, recheck }: RightsOptions): Rights {
       return asRight(held);
     },
     end(kind, id) {
-      for (const [key, held] of byKey) {
-        if (held.grant.kind === kind && held.grant.id === id) forget(key, held);
+      for (const held of new Set([...byKey.values(), ...open])) {
+        if (held.grant.kind === kind && held.grant.id === id) forget(held);
       }
     },
     close() {

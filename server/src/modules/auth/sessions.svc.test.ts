@@ -1,3 +1,5 @@
+import { createHash, randomBytes } from "node:crypto";
+
 import { bearer, getSession, login, signIn, signOut } from "@roost/contract/auth";
 import { endOtherSessions, endSession, findSession, listSessions, openSession, refresh } from "@roost/contract/sign-in";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -74,7 +76,29 @@ describe("sessions", () => {
     expect(await home.db.query(sql`select 1 as one from sessions where created_at < now() - interval '29 days'`)).toEqual([]);
   });
 
+  it("S4: a stream ends with the thirty days of its session, and not when somebody clears up", async () => {
+    const cookie = await signedIn();
+    const stream = await home.get(tail.path, { cookie });
+    await home.db.query(sql`update sessions set created_at = now() - interval '30 days'`);
+    expect(await stream.text()).toContain("data: 1");
+    await home.db.query(sql`delete from sessions where created_at < now() - interval '29 days'`);
+  });
+
   describe("of programs", () => {
+    it("S4, N-F21: a stream ends when the bearer token that opened it does, whether or not the sign-in goes on", async () => {
+      const [expired, renewed, other] = [await loggedIn(), await loggedIn(), await loggedIn()];
+      const open = async ({ access_token: token }: { access_token: string }) => home.get(tail.path, { authorization: `Bearer ${token}` });
+      const [first, second, third] = [await open(expired), await open(renewed), await open(other)];
+      const hashOf = ({ access_token: token }: { access_token: string }) => createHash("sha256").update(token).digest();
+      await home.db.query(sql`update sessions set access_expires_at = now() - interval '1 second' where access_hash = ${hashOf(expired)}`);
+      // As another server renews it: nobody tells this one.
+      await home.db.query(sql`update sessions set access_hash = ${randomBytes(32)} where access_hash = ${hashOf(renewed)}`);
+      expect(await first.text()).toContain("data: 1");
+      expect(await second.text()).toContain("data: 1");
+      expect(await status({ authorization: `Bearer ${other.access_token}` })).toBe(200);
+      await third.body?.cancel();
+    });
+
     it("N-F21, S-F15: a bearer token ends, and a refresh token gives the next pair; the old access token ends at once", async () => {
       const first = await loggedIn();
       expect([first.token_type, first.expires_in]).toEqual(["Bearer", 1_800]);
