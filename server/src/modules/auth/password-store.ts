@@ -57,13 +57,23 @@ export async function findReset(db: Queryable, secretHash: Buffer): Promise<Rese
   return { personId: row.id, email: row.email, name: row.name, maker };
 }
 
-/** Uses a link up. What was sent by mail proves the address. @returns false where it was used meanwhile. */
-export async function useReset(tx: Queryable, secretHash: Buffer): Promise<boolean> {
+/** Uses a link up. What was sent by mail proves the address. @returns `undefined` where it was used meanwhile. */
+export async function useReset(tx: Queryable, secretHash: Buffer): Promise<{ isFirstProof: boolean } | undefined> {
   const [row] = await tx.query<{ person_id: string; by_mail: boolean }>(
     sql`delete from password_resets where secret_hash = ${secretHash} and expires_at > now() returning person_id, by_mail`,
   );
-  if (row?.by_mail === true) await tx.query(sql`update people set email_verified = true where id = ${row.person_id}`);
-  return row !== undefined;
+  if (row === undefined) return undefined;
+  const proven = row.by_mail
+    ? await tx.query(sql`update people set email_verified = true where id = ${row.person_id} and not email_verified returning id`)
+    : [];
+  return { isFirstProof: proven.length > 0 };
+}
+
+/** Takes away what opens an account by itself, beside its password. @returns How many there were. */
+export async function removeOtherWays(tx: Queryable, personId: string): Promise<number> {
+  const passkeys = await tx.query(sql`delete from passkeys where person_id = ${personId} returning id`);
+  const links = await tx.query(sql`delete from accounts where person_id = ${personId} and provider_id <> 'credential' returning id`);
+  return passkeys.length + links.length;
 }
 
 export async function findPersonByEmail(db: Queryable, email: string): Promise<{ id: string; email: string } | undefined> {

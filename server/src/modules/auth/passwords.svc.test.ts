@@ -101,9 +101,9 @@ describe("getting back in", () => {
     await box.close();
   });
 
-  async function mailedLink(headers: Record<string, string> = {}): Promise<URL> {
+  async function mailedLink(headers: Record<string, string> = {}, to = "Keeper@Example.org"): Promise<URL> {
     const before = box.caught.length;
-    const answer = await home.post(requestPasswordReset.path, { email: "Keeper@Example.org" }, headers);
+    const answer = await home.post(requestPasswordReset.path, { email: to }, headers);
     expect([answer.status, await answer.text()]).toEqual([202, ""]);
     await expect.poll(() => box.caught.length, { timeout: 10_000 }).toBe(before + 1);
     return new URL(/https?:\/\/\S+/.exec(box.caught.at(-1)?.text ?? "")?.[0] ?? "");
@@ -163,6 +163,38 @@ describe("getting back in", () => {
     expect(await home.db.query(sql`select p.email_verified as verified from people p where p.email = ${email}`)).toEqual([
       { verified: true },
     ]);
+  });
+
+  it("S4: whoever opened an account under somebody's address keeps no way in when that person proves that it is theirs", async () => {
+    const [personId, address] = [newId(), "late@example.org"];
+    await home.db.query(sql`insert into people (id, name, email) values (${personId}, 'Late', ${address})`);
+    await home.db.query(
+      sql`insert into memberships (id, organisation_id, person_id, role) values (${newId()}, ${home.organisationId}, ${personId}, 'viewer')`,
+    );
+    const addOthers = async () => {
+      await home.db.query(sql`
+        insert into passkeys (id, name, public_key, person_id, credential_id, counter, device_type, backed_up)
+        values (${newId()}, 'Theirs', 'key', ${personId}, ${newId()}, 0, 'singleDevice', false)`);
+      await home.db.query(
+        sql`insert into accounts (id, account_id, provider_id, person_id) values (${newId()}, ${newId()}, ${newId()}, ${personId})`,
+      );
+    };
+    const waysIn = async () =>
+      (
+        await home.db.query(sql`
+          select 'passkey' as way from passkeys k where k.person_id = ${personId}
+          union all select case a.provider_id when 'credential' then 'password' else 'provider' end from accounts a where a.person_id = ${personId}
+          order by way`)
+      ).map((row) => (row as { way: string }).way);
+    const reset = async (newPassword: string) =>
+      home.post(resetPassword.path, { token: tokenOf(await mailedLink({}, address)), newPassword });
+    await addOthers();
+    expect((await reset("fresh straw in the morning")).status).toBe(204);
+    expect(await waysIn()).toEqual(["password"]);
+    // From now on they are the person's own.
+    await addOthers();
+    expect((await reset("other straw in the evening")).status).toBe(204);
+    expect(await waysIn()).toEqual(["passkey", "password", "provider"]);
   });
 
   it("CO-16: a link ends after an hour, and by the next one", async () => {

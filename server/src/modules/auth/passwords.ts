@@ -137,7 +137,8 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
     },
 
     /**
-     * Sets a new password by a link; all sessions end.
+     * Sets a new password by a link; all sessions end. Where nobody had proved the address before, whoever made the account may have been
+     * somebody else who named it: passkeys and links to providers of that time go. A second factor stays, it lets nobody in alone.
      *
      * @throws {AppError} `auth.wrong_reset_link`, `auth.weak_password`
      */
@@ -151,10 +152,13 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
       const passwordHash = await hasher.hash(newPassword);
       const by: Actor = { ...from, kind: "person", id: found.personId, name: found.email };
       await db.transaction(async (tx) => {
-        if (!(await store.useReset(tx, secretHash))) throw signInErrors.wrong_reset_link();
+        const used = await store.useReset(tx, secretHash);
+        if (used === undefined) throw signInErrors.wrong_reset_link();
         await store.savePasswordHash(tx, found.personId, passwordHash);
+        const removed = used.isFirstProof ? await store.removeOtherWays(tx, found.personId) : 0;
         await distrustBrowsers(tx, found.personId);
-        await journal.record(tx, { by, personId: found.personId, action: "password.reset" });
+        const after = removed === 0 ? {} : { after: { otherWaysInRemoved: removed } };
+        await journal.record(tx, { by, personId: found.personId, action: "password.reset", ...after });
       });
       await keeper.endAllOf(found.personId);
     },

@@ -161,6 +161,13 @@ describe("single sign-on", () => {
     expect(await home.db.query(sql`select 1 as one from accounts a where a.provider_id <> 'credential'`)).toEqual([]);
   });
 
+  it("GHSA-qq9h-g4jm-xgf3: links nobody who belongs nowhere: the link would wait for the next organisation that lets them in", async () => {
+    const [personId, address] = [newId(), "between@works.example"];
+    await home.db.query(sql`insert into people (id, name, email, email_verified) values (${personId}, 'Between', ${address}, true)`);
+    expect((await signInBy({ email: address })).location).toBe(refusedAs("auth.single_sign_on_no_access"));
+    expect(await home.db.query(sql`select 1 as one from accounts a where a.person_id = ${personId}`)).toEqual([]);
+  });
+
   it("finds an account by an address that both sides verified, and from then on by the provider's own name for the person", async () => {
     const { location, jar, subject } = await signInBy({ email: "Keeper@Example.org" }, newId(), "/alarms?severity=critical");
     expect(location).toBe("/alarms?severity=critical");

@@ -111,6 +111,8 @@ export function createSingleSignOn({ db, library, identityProviders, journal, se
     const known = await store.findPersonToLink(db, email);
     if (known !== undefined) {
       const memberships = await listMemberships(db, known.id);
+      // Who belongs nowhere is nobody's to vouch for: a link would wait for whoever lets them in next.
+      if (memberships.length === 0) throw signInErrors.single_sign_on_no_access();
       const isSpokenFor = memberships.every((one) => provider.speaksFor.includes(one.organisationId));
       if (!known.isVerified || known.hasSecondFactor || !isSpokenFor) throw signInErrors.single_sign_on_not_linked();
       await link(provider, vouched.subject, { id: known.id, email }, actorOf({ id: known.id, email }, request));
