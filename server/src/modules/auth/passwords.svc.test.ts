@@ -197,6 +197,16 @@ describe("getting back in", () => {
     expect(await waysIn()).toEqual(["passkey", "password", "provider"]);
   });
 
+  it("gives a password to somebody who had none and was taken out: with it an invitation brings them back", async () => {
+    const [personId, address, newPassword] = [newId(), "once@example.org", "fresh straw in the morning"];
+    await home.db.query(sql`insert into people (id, name, email, email_verified) values (${personId}, 'Once', ${address}, true)`);
+    const token = tokenOf(await mailedLink({}, address));
+    expect((await home.post(resetPassword.path, { token, newPassword })).status).toBe(204);
+    await home.auth.passwords.confirm(personId, newPassword);
+    // A password alone lets nobody in.
+    expect(await codeOf(await home.post(signIn.path, { email: address, password: newPassword }))).toBe("auth.wrong_credentials");
+  });
+
   it("CO-16: a link ends after an hour, and by the next one", async () => {
     await home.db.query(sql`delete from password_resets`);
     await home.close();

@@ -72,9 +72,8 @@ export function createPasswords({ db, hasher, isWeak, keeper, journal, mail, pub
 
   async function sendLink(email: string, by: Actor): Promise<void> {
     const person = await store.findPersonByEmail(db, email);
-    // A person whom nobody lets in any more has nothing to come back to.
-    const memberships = person === undefined ? [] : await listMemberships(db, person.id);
-    if (person === undefined || memberships.length === 0) return;
+    // Also to whom nobody lets in at the moment: who had a provider or a passkey alone comes back to an organisation by a password.
+    if (person === undefined) return;
     const { url = "" } = await makeLink(person.id, undefined, by);
     const text = [
       `Somebody, most likely you, asked for a new password for ${person.email} at Roost.`,
