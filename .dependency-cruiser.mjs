@@ -7,6 +7,8 @@ const ranks = [
   "devices",
   "telemetry",
   "alarms",
+  "rules",
+  "on-call",
   "notifications",
   "ingest",
   "personal",

@@ -6,18 +6,21 @@ import * as devices from "./devices.ts";
 import * as flags from "./flags.ts";
 import * as ingest from "./ingest.ts";
 import * as notifications from "./notifications.ts";
+import * as onCall from "./on-call.ts";
 import * as organisations from "./organisations.ts";
 import * as people from "./people.ts";
 import * as personalData from "./personal-data.ts";
 import * as platformAdministration from "./platform-administration.ts";
 import * as rolloutPlans from "./rollout-plans.ts";
 import type { Route } from "./route.ts";
+import * as rules from "./rules.ts";
 import * as secrets from "./secrets.ts";
 import * as signIn from "./sign-in.ts";
 import * as singleSignOn from "./single-sign-on.ts";
 import * as system from "./system.ts";
 import * as telemetry from "./telemetry.ts";
 import * as transfers from "./transfers.ts";
+import * as windows from "./windows.ts";
 
 function routesOf(contract: Record<string, unknown>): Route[] {
   return Object.values(contract).filter((value): value is Route => typeof value === "object" && value !== null && "operation" in value);
@@ -37,7 +40,9 @@ export const routes: readonly Route[] = [
   telemetry,
   ingest,
   alarms,
+  windows,
   notifications,
+  onCall,
   audit,
   personalData,
   secrets,

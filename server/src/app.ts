@@ -37,6 +37,8 @@ import { mountIngest } from "./modules/ingest/ingest-routes.ts";
 import { createIngest } from "./modules/ingest/ingest.ts";
 import { mountNotifications } from "./modules/notifications/notification-routes.ts";
 import { createNotifications } from "./modules/notifications/notifications.ts";
+import { mountOnCall } from "./modules/on-call/on-call-routes.ts";
+import { createOnCall } from "./modules/on-call/on-call.ts";
 import { mountOrganisations } from "./modules/organisations/organisation-routes.ts";
 import { createOrganisations } from "./modules/organisations/organisations.ts";
 import { mountPersonal } from "./modules/personal/personal-routes.ts";
@@ -44,6 +46,8 @@ import { createPersonal } from "./modules/personal/personal.ts";
 import { createCanary } from "./modules/readiness/canary.ts";
 import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
 import { createReadiness } from "./modules/readiness/readiness.ts";
+import { mountRules } from "./modules/rules/rule-routes.ts";
+import { createRules } from "./modules/rules/rules.ts";
 import { mountSecrets } from "./modules/secrets/secret-routes.ts";
 import { createSecrets } from "./modules/secrets/secrets.ts";
 import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
@@ -195,14 +199,11 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
   ends.push(() => samples.close());
 
-  const alarms = createAlarms({
-    db,
-    audit,
-    clock,
-    log,
-    latestValues: latestValuesOf(devices, telemetry),
-  });
+  const alarms = createAlarms({ db, audit, clock, log });
   ends.push(() => alarms.close());
+  const rules = createRules({ db, audit, alarms, log, latestValues: latestValuesOf(devices, telemetry) });
+  ends.push(() => rules.close());
+  const onCall = createOnCall({ db, audit, clock, publicUrl: config.ROOST_PUBLIC_URL });
   const notifications = createNotifications({
     db,
     audit,
@@ -216,7 +217,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   ends.push(() => notifications.close());
 
-  const ingest = createIngest({ db, devices, samples, telemetry, alarms, gate, clock, log });
+  const ingest = createIngest({ db, devices, samples, telemetry, rules, gate, clock, log });
   ends.push(() => ingest.stop(drainMs));
 
   const secrets = createSecrets({
@@ -254,7 +255,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     observe: async (fact) => {
       // Whom a fact may be told to is a matter of where its device stands now.
       await devices.learn(fact);
-      alarms.observe(fact);
+      rules.observe(fact);
       ingest.observe(fact);
       facts.observe(fact);
     },
@@ -262,7 +263,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   ends.push(() => dispatch.close());
   await devices.refresh();
-  await alarms.catchUp();
+  await rules.catchUp();
+  alarms.start();
 
   const door = createDoor({
     authenticate: createAuthenticate({ devices, auth, ingest, log }),
@@ -328,6 +330,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
   mountIngest(http.mount, ingest);
   mountAlarms(http.mount, alarms);
+  mountRules(http.mount, rules);
+  mountOnCall(http.mount, onCall);
   mountNotifications(http.mount, notifications);
   mountPersonal(http.mount, personal);
   mountSecrets(http.mount, secrets);

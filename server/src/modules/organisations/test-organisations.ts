@@ -24,6 +24,7 @@ import { createRateLimits } from "../../platform/rate-limits.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
+import type { Audit } from "../audit/audit.ts";
 import { createAuth } from "../auth/auth.ts";
 import type { Auth } from "../auth/auth.ts";
 import { mountOrganisations } from "./organisation-routes.ts";
@@ -63,12 +64,12 @@ export interface House {
   close(): Promise<void>;
 }
 
-/** @param also - Mounts more on the same server. */
+/** @param also - Mounts more on the same server, over the same rows. */
 export async function startHouse({
   env = {},
   clock = systemClock,
   also,
-}: { env?: Record<string, string>; clock?: Clock; also?: (mount: Mount) => void } = {}): Promise<House> {
+}: { env?: Record<string, string>; clock?: Clock; also?: (mount: Mount, parts: { db: Db; audit: Audit }) => void } = {}): Promise<House> {
   const database = await createTestDatabase();
   const log = createLog({ level: "silent", pretty: false });
   const db = createDb({ connection: database.connection, log });
@@ -92,7 +93,7 @@ export async function startHouse({
   const http = createHttp({ config, clock, log, metrics, authenticate, webRoot: "/nonexistent", tls: undefined, rateLimits: limits });
   mountSignIn(http.mount, auth);
   mountOrganisations(http.mount, organisations);
-  also?.(http.mount);
+  also?.(http.mount, { db, audit });
   const { port } = await http.listen();
   const url = `http://127.0.0.1:${port}`;
   const visitorOf = (email: string, token: string): Visitor => ({ email, token, call: createClient({ baseUrl: url, fetch, token }) });
