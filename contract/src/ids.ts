@@ -44,6 +44,13 @@ export type PersonId = z.infer<typeof personId>;
 export const alarmId = uuid.brand("AlarmId");
 export type AlarmId = z.infer<typeof alarmId>;
 
+/** Of a maintenance window or a silence. */
+export const maintenanceWindowId = uuid.brand("MaintenanceWindowId");
+export type MaintenanceWindowId = z.infer<typeof maintenanceWindowId>;
+
+export const incidentId = uuid.brand("IncidentId");
+export type IncidentId = z.infer<typeof incidentId>;
+
 export const alarmRuleId = uuid.brand("AlarmRuleId");
 export type AlarmRuleId = z.infer<typeof alarmRuleId>;
 
