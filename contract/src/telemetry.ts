@@ -108,7 +108,7 @@ export const exportTelemetry = defineRoute({
   params: oneDevice,
   query: z.object({ metrics: z.string().max(4_000).optional(), from: instant, to: instant, timeZone: timeZone.default("UTC") }),
   streams: "text/csv",
-  errors: [deviceErrors.not_found, telemetryErrors.range_reversed],
+  errors: [deviceErrors.not_found, telemetryErrors.unknown_metric, telemetryErrors.range_reversed],
 });
 
 /** One line of a live stream: a sample of an open chart. */

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -137,16 +138,25 @@ describe("a person and Roost in a browser", () => {
 
     await page.getByRole("link", { name: "Notifications" }).first().click();
     await page.getByRole("button", { name: "Add target" }).first().click();
+    await page.getByRole("combobox", { name: "Kind" }).click();
+    await page.getByRole("option", { name: "Webhook", exact: true }).click();
     await page.getByLabel("Name").fill("Night watch");
     await page.getByRole("textbox", { name: "Address" }).fill(`${catcher.url}/hook/secret-part`);
     await page.getByRole("dialog").getByRole("button", { name: "Add target" }).click();
+    await page.getByRole("heading", { name: "The target was added" }).waitFor();
+    const signingSecret = (await page.locator("pre[aria-label='Signing secret']").textContent()) ?? "";
+    await page.getByRole("button", { name: "Done" }).click();
     await page.getByRole("dialog").waitFor({ state: "hidden" });
+    expect(await page.getByText(signingSecret).count()).toBe(0);
     await page.getByRole("button", { name: "Send a test to Night watch" }).click();
     await page
       .getByRole("region", { name: "Targets" })
       .getByText(/Delivered, the other side answered 204/)
       .waitFor();
     expect(catcher.caught).toHaveLength(1);
+    const [test] = catcher.caught;
+    const signed = createHmac("sha256", signingSecret).update(`${String(test?.headers["x-roost-timestamp"])}.${test?.body}`);
+    expect(test?.headers["x-roost-signature"]).toBe(`v1=${signed.digest("hex")}`);
     expect(await page.getByText("secret-part").count()).toBe(0);
 
     await page.goto("/devices/coop-north/thresholds?metric=temperature");

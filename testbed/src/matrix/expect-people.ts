@@ -1,6 +1,6 @@
 import { addApiToken } from "@roost/contract/auth";
 
-import { peopleOnly } from "./expectation.ts";
+import { isPartial, peopleOnly } from "./expectation.ts";
 import type { Expectations } from "./expectation.ts";
 import { password } from "./stage.ts";
 
@@ -32,7 +32,11 @@ export const peopleExpectations: Expectations = {
     spendsSession: true,
     ...peopleOnly,
   },
-  listApiTokens: { object: "none", shows: (ids) => [ids["tokenId"] ?? ""] },
+  listApiTokens: {
+    object: "none",
+    shows: (ids, caller) => (isPartial(caller) ? [] : [ids["tokenId"] ?? ""]),
+    hides: (ids, caller) => (isPartial(caller) ? [ids["tokenId"] ?? ""] : []),
+  },
   addApiToken: {
     object: "none",
     body: () => ({ name: "A token", permissions: ["devices:read"], expiresInDays: 1 }),
@@ -45,6 +49,13 @@ export const peopleExpectations: Expectations = {
       const { token } = await world.owner(place)(addApiToken, { body: { name: "A token", permissions: ["devices:read"] } });
       return { tokenId: token.id };
     },
+    except: [
+      {
+        when: (caller, place) => isPartial(caller) && place === "aNorth",
+        answer: [404, "auth.token_not_found"],
+        why: "who acts in a part of the organisation meets their own tokens alone, and this one is the owner's",
+      },
+    ],
   },
 };
 

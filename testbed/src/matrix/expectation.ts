@@ -29,7 +29,9 @@ export interface Expectation {
   /** A session of its own for each success: the operation ends it. */
   readonly spendsSession?: true;
   /** Texts of a visible thing that a list or export has to hold. */
-  readonly shows?: (ids: Ids) => readonly string[];
+  readonly shows?: (ids: Ids, caller: Caller) => readonly string[];
+  /** Texts that it may not hold for this caller, though they are their organisation's. */
+  readonly hides?: (ids: Ids, caller: Caller) => readonly string[];
   /** Queries that name a thing. Those of others answer as if it did not exist. */
   readonly filters?: readonly ((ids: Ids) => Readonly<Record<string, string>>)[];
   /** Answers so even to those who may; the request cannot succeed in a matrix (a second set-up). */
@@ -55,10 +57,12 @@ export const noToken = (answer: Refusal): Exception => ({
   why: "what lets people in or out, or is a person's own, is not a program's",
 });
 
+/** Acts in a part of their organisation only. */
+export const isPartial = ({ organisation, sees, kind }: Caller): boolean => kind === "person" && organisation === "a" && sees.length === 1;
+
 /** Who acts in a part of the organisation is refused what is about the whole of it. */
 export const wholeOnly = (answer: Refusal, isOwnOnly = false): Exception => ({
-  when: ({ organisation, sees, kind }, place) =>
-    kind === "person" && organisation === "a" && sees.length === 1 && (!isOwnOnly || place === "aNorth" || place === "aSouth"),
+  when: (caller, place) => isPartial(caller) && (!isOwnOnly || place === "aNorth" || place === "aSouth"),
   answer,
   why: "they act in a part of the organisation only",
 });

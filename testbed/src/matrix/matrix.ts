@@ -156,10 +156,12 @@ export async function tryAllowed(world: World, cells: readonly Cell[], leaks: Le
       if (answer.status < 400) await row.undo?.(world, place, answer.body);
       const visible = row.object === "none" ? caller.sees : [place];
       for (const seen of row.shows === undefined ? [] : visible) {
-        for (const text of row.shows?.(world.places[seen]) ?? []) {
+        for (const text of row.shows?.(world.places[seen], caller) ?? []) {
           if (!answer.body.includes(text)) found.push(`${nameOf(cell)}: ${text} of ${seen} is missing in ${answer.body.slice(0, 200)}`);
         }
       }
+      for (const text of row.hides?.(standing, caller) ?? [])
+        if (answer.body.includes(text)) found.push(`${nameOf(cell)}: ${text} is shown, which is not for them`);
       return [...found, ...(await tryFilters(world, cell, leaks))];
     },
     cells[0]?.row.inTurn === true || cells[0]?.row.spendsSession === true,
