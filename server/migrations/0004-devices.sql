@@ -142,7 +142,8 @@ create table device_transfers (
 );
 create index device_transfers_organisation_id_idx on device_transfers (organisation_id, created_at desc);
 create index device_transfers_device_id_idx on device_transfers (device_id, settled_at);
-select protect_rows('device_transfers');
+-- Who acts in a part of the organisation meets those of the devices there.
+select protect_rows('device_transfers', 'device_id');
 
 -- Moves all that hangs on a device to an organisation: every table that names both, and every table that names an organisation and hangs on
 -- one of those by a foreign key. The schema itself is asked, so that a table made tomorrow cannot be forgotten. What stays behind is named
