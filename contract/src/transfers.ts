@@ -78,6 +78,8 @@ export const acceptTransfer = defineRoute({
   method: "POST",
   path: "/api/v1/transfers/accept",
   access: "devices:transfer",
+  // It comes without a place: outside of every part.
+  wholeOrganisation: true,
   summary: "Takes a device over with the code of its offer, with its history; the giving organisation loses it within 5 s.",
   body: z.strictObject({ code: personal("secret", z.string().trim().min(1).max(128)) }),
   reply: z.object({ transfer: deviceTransfer }),

@@ -14,4 +14,8 @@ create table ingest_rejects (
 create unique index ingest_rejects_key on ingest_rejects (coalesce(device_id, ''), code, topic, minute_at);
 create index ingest_rejects_organisation_id_last_at_idx on ingest_rejects (organisation_id, last_at desc, id);
 create index ingest_rejects_device_id_last_at_idx on ingest_rejects (device_id, last_at desc, id);
-select protect_rows('ingest_rejects', 'device_id');
+-- What hangs on no device (a program that sent what it may not) is for those who see the whole organisation.
+alter table ingest_rejects enable row level security;
+create policy tenant on ingest_rejects to roost_tenant
+  using (organisation_id = (select roost_organisation()) and ((select roost_scope()) is null or exists (select from devices d where d.id = device_id)));
+grant select, insert, update, delete on ingest_rejects to roost_tenant;

@@ -137,6 +137,19 @@ describe("hand-overs of devices", () => {
     expect(devices.find(id)?.organisationId).toBe(a);
   });
 
+  it("CO-68: who acts in a part of the organisation meets the offers of that part, and takes no others back", async () => {
+    const [near, elsewhere] = [await add("near-one"), await add("elsewhere-one")];
+    const siteId = newId();
+    await db.query(sql`insert into sites (id, organisation_id, name) values (${siteId}, ${a}, 'North')`);
+    await devices.change({ organisationId: a }, near, { siteId });
+    for (const id of [near, elsewhere]) await transfers.offer(as(anna, a), id, {});
+    const part = { ...as(anna, a), scope: { allow: [{ siteIds: [siteId], groupIds: [] }], deny: { siteIds: [], groupIds: [] } } };
+    expect((await transfers.list(part)).map(({ deviceId }) => deviceId)).toEqual([near]);
+    const offers = new Map((await transfers.list(as(anna, a))).map(({ deviceId, id }) => [deviceId as string, id]));
+    await expect(transfers.withdraw(part, offers.get(elsewhere) ?? "")).rejects.toMatchObject({ code: "transfers.not_found" });
+    await transfers.withdraw(part, offers.get(near) ?? "");
+  });
+
   it("takes the time it needs for a device with a long history", async () => {
     const id = await add("talker");
     await db.query(sql`

@@ -8,6 +8,7 @@ import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
+import type { Scope } from "../../platform/tenancy.ts";
 import type { SendingDevice } from "./ingest.ts";
 import { addDevice, send, startIngest, storedValues } from "./test-ingest.ts";
 import type { TestIngest } from "./test-ingest.ts";
@@ -287,6 +288,17 @@ describe("ingest", () => {
     expect(seen.length).toBe(rows.length);
     expect((await part.ingest.listRejects({ organisationId: newId() }, { limit: 7 })).items).toEqual([]);
     await still.kill();
+  });
+
+  it("CO-68: shows what hangs on no device to those alone who see the whole organisation", async () => {
+    const principal = { kind: "token", id: newId(), organisationId } as never;
+    const topic = "devices/of-the-south/telemetry";
+    part.ingest.refused({ principal, code: "ingest.not_allowed", topic, excerpt: "{}", remoteAddress: "::1" }, undefined);
+    await part.ingest.drain();
+    const seen = async (scope?: Scope) =>
+      (await part.ingest.listRejects({ organisationId, scope }, { limit: 500 })).items.filter((item) => item.topic === topic).length;
+    const nowhere = { siteIds: [], groupIds: [] };
+    expect([await seen(), await seen({ allow: [{ siteIds: [newId()], groupIds: [] }], deny: nowhere })]).toEqual([1, 0]);
   });
 
   it("gives back every byte it counted at the gate", async () => {

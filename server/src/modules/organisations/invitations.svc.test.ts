@@ -9,6 +9,7 @@ import {
   joinByInvitation,
   listInvitations,
   listPeople,
+  listRoles,
   readInvitation,
   removePerson,
   withdrawInvitation,
@@ -235,6 +236,13 @@ describe("who acts in a part of an organisation", () => {
     }
     expect(await outcome(northAdmin.call(addSite, { body: { name: "West" } }))).toBe("organisations.whole_organisation_needed");
     expect(await outcome(northAdmin.call(removeSite, { params: { siteId: south } }))).toBe("organisations.whole_organisation_needed");
+  });
+
+  it("CO-68: learns of roles how many people of that part hold them", async () => {
+    const counts = (items: readonly { name: string; people: number }[]) =>
+      Object.fromEntries(items.map(({ name, people }) => [name, people]));
+    expect(counts((await northAdmin.call(listRoles, {})).items)).toEqual({ viewer: 1, operator: 0, admin: 1, owner: 0 });
+    expect(counts((await house.owner.call(listRoles, {})).items)).toEqual({ viewer: 3, operator: 0, admin: 1, owner: 1 });
   });
 
   it("CO-68: gives nothing outside of it", async () => {

@@ -182,12 +182,10 @@ export async function listOwnRoles(db: Queryable, organisationId: string): Promi
   );
 }
 
-/** How many hold each of the four. */
-export async function countByRole(db: Queryable, organisationId: string): Promise<ReadonlyMap<string, number>> {
-  const rows = await db.query<{ role: string; n: number }>(
-    sql`select m.role, count(*)::int as n from memberships m where m.organisation_id = ${organisationId} group by m.role`,
-  );
-  return new Map(rows.map(({ role, n }) => [role, n]));
+/** On what terms each member is here. */
+export async function listTerms(db: Queryable, organisationId: string): Promise<Terms[]> {
+  const rows = await db.query<MemberRow>(sql`select ${columns} from ${all} where m.organisation_id = ${organisationId}`);
+  return rows.map((row) => memberOf(row).terms);
 }
 
 export async function findRole(db: Queryable, organisationId: string, id: string): Promise<StoredRole | undefined> {

@@ -12,7 +12,7 @@ import { allow } from "./acting.ts";
 import type { Act } from "./acting.ts";
 import * as store from "./member-store.ts";
 import type { StoredRole } from "./member-store.ts";
-import { refuseRole } from "./membership-rules.ts";
+import { coversScope, heldOf, refuseRole } from "./membership-rules.ts";
 
 /** The roles of an organisation: the four that every one has, and those it made for itself. */
 export function createOwnRoles({ db, audit, act }: { db: Db; audit: Pick<Audit, "record">; act: Act }) {
@@ -32,16 +32,21 @@ export function createOwnRoles({ db, audit, act }: { db: Db; audit: Pick<Audit, 
   const attemptOn = (action: string, id: string) => ({ action, object: { kind: "role", id } });
 
   return {
-    /** The four, lowest first, then the organisation's own by name. */
+    /** The four, lowest first, then the organisation's own by name; with how many of those whom the caller meets hold each. */
     async list(whose: Within): Promise<OrganisationRole[]> {
       const database = db.within(whose);
-      const [own, counts] = await Promise.all([
+      const [own, terms] = await Promise.all([
         store.listOwnRoles(database, whose.organisationId),
-        store.countByRole(database, whose.organisationId),
+        store.listTerms(database, whose.organisationId),
       ]);
+      const counts = new Map<string, number>();
+      for (const one of terms) {
+        const role = one.roleId ?? one.role;
+        if (coversScope(whose.scope, heldOf(one).scope)) counts.set(role, (counts.get(role) ?? 0) + 1);
+      }
       return [
         ...roles.map((role) => ({ role, name: role, permissions: [...rolePermissions[role]], people: counts.get(role) ?? 0 })),
-        ...own.map(toRole),
+        ...own.map((role) => toRole({ ...role, people: counts.get(role.id) ?? 0 })),
       ];
     },
 
