@@ -20,6 +20,8 @@ import {
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
+import { mountWindows } from "./modules/alarms/window-routes.ts";
+import { createWindows } from "./modules/alarms/windows.ts";
 import { auditJobs } from "./modules/audit/audit-jobs.ts";
 import { loadAuditKey } from "./modules/audit/audit-key.ts";
 import { mountAudit } from "./modules/audit/audit-routes.ts";
@@ -199,6 +201,9 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
   ends.push(() => samples.close());
 
+  const windows = createWindows({ db, audit, findDevice: devices.find, clock, log });
+  ends.push(() => windows.close());
+  await windows.start();
   const alarms = createAlarms({ db, audit, clock, log });
   ends.push(() => alarms.close());
   const rules = createRules({ db, audit, alarms, log, latestValues: latestValuesOf(devices, telemetry) });
@@ -255,6 +260,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     observe: async (fact) => {
       // Whom a fact may be told to is a matter of where its device stands now.
       await devices.learn(fact);
+      windows.observe(fact);
       rules.observe(fact);
       ingest.observe(fact);
       facts.observe(fact);
@@ -330,6 +336,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
   mountIngest(http.mount, ingest);
   mountAlarms(http.mount, alarms);
+  mountWindows(http.mount, windows);
   mountRules(http.mount, rules);
   mountOnCall(http.mount, onCall);
   mountNotifications(http.mount, notifications);
