@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { addAlarmRule } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import { signIn } from "@roost/contract/auth";
 import { confirmSecondFactor, enrolSecondFactor } from "@roost/contract/sign-in";
 import { codeOfApp } from "@roost/testbed/authenticator-app";

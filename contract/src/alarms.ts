@@ -1,76 +1,123 @@
 import { z } from "zod";
 
-import { deviceErrors } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
-import { alarmId, alarmRuleId, deviceId, metricName } from "./ids.ts";
+import { alarmId, alarmRuleId, deviceId, incidentId, metricName, siteId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 import { unit } from "./units.ts";
 
-export const severities = ["info", "warning", "critical"] as const;
+/** Words of X.733 (ITU-T), least first; `info` stands below them for what is merely worth knowing. */
+export const severities = ["info", "warning", "minor", "major", "critical"] as const;
 export const severity = z.enum(severities);
 export type Severity = z.infer<typeof severity>;
 
+/** `raised`: nobody looks after it yet. A cleared one that was never acknowledged has no `acknowledgedAt`. */
 export const alarmState = z.enum(["raised", "acknowledged", "cleared"]);
 export type AlarmState = z.infer<typeof alarmState>;
 
-/** `above` and `below`: a metric crossed its threshold. `offline`: the device fell silent. */
-export const alarmKind = z.enum(["above", "below", "offline"]);
+/**
+ * What made it. `above`, `below`: a value crossed its limit; `rate`: it changes too fast; `trend`: it will cross it soon; `anomaly`: it is not
+ * what it uses to be; `state`: it is a value that is not wanted; `no_data`: a metric fell silent; `offline`: the device did; `event`: the device
+ * said so; `composite`: several rules at once; `external`: another system said so; `delivery`: people cannot be told.
+ */
+export const alarmKinds = [
+  "above",
+  "below",
+  "rate",
+  "trend",
+  "anomaly",
+  "state",
+  "no_data",
+  "offline",
+  "event",
+  "composite",
+  "external",
+  "delivery",
+] as const;
+export const alarmKind = z.enum(alarmKinds);
 export type AlarmKind = z.infer<typeof alarmKind>;
+
+/** Why nobody is told: what it hangs on is down itself; a maintenance window covers it; somebody put it aside for a while. */
+export const alarmMute = z.enum(["parent", "window", "snooze"]);
+export type AlarmMute = z.infer<typeof alarmMute>;
 
 export const alarm = z.object({
   id: alarmId,
-  deviceId,
-  deviceName: z.string(),
+  /** With `type` what makes it one alarm: there is one open alarm for both. The device's id, or the name of what spoke. */
+  source: z.string(),
+  type: z.string(),
+  /** Absent: it is about no device. */
+  deviceId: deviceId.optional(),
+  deviceName: z.string().optional(),
+  siteId: siteId.optional(),
+  siteName: z.string().optional(),
   ruleId: alarmRuleId.optional(),
   kind: alarmKind,
   severity,
+  /** The worst it has been since it was raised. */
+  worstSeverity: severity,
   state: alarmState,
+  /** What raised it still says so; false while an open one waits for somebody, or flaps and is quiet just now. */
+  holds: z.boolean(),
+  title: z.string().optional(),
+  text: z.string().optional(),
+  probableCause: z.string().optional(),
   metric: metricName.optional(),
   unit: unit.optional(),
   /** The limit that was crossed, and the value that crossed it. */
   threshold: z.number().optional(),
   value: z.number().optional(),
+  /** The first time, the last time, and how often it was raised since the first. */
   raisedAt: instant,
+  lastAt: instant,
+  occurrences: z.int().min(1),
+  flapping: z.boolean(),
+  mutedBy: alarmMute.optional(),
+  /** The alarm of what it hangs on, or the window. */
+  mutedById: z.uuid().optional(),
+  snoozedUntil: instant.optional(),
+  assignedTo: personal("email", z.string()).optional(),
+  incidentId: incidentId.optional(),
   acknowledgedAt: instant.optional(),
-  acknowledgedBy: z.string().optional(),
+  acknowledgedBy: personal("email", z.string()).optional(),
   clearedAt: instant.optional(),
+  rootCause: personal("text", z.string()).optional(),
+  resolution: personal("text", z.string()).optional(),
 });
 export type Alarm = z.output<typeof alarm>;
 
-/** One transition of an alarm, or one try to deliver it: the record of what happened. */
+export const alarmEntryKinds = [
+  "raised",
+  "repeated",
+  "worse",
+  "flapping",
+  "muted",
+  "unmuted",
+  "acknowledged",
+  "unacknowledged",
+  "assigned",
+  "commented",
+  "snoozed",
+  "cleared",
+  "resolved",
+  "notified",
+  "notify_failed",
+] as const;
+
+/** One transition of an alarm, one word about it, or one try to tell somebody: the record of what happened. Nothing in it is ever changed. */
 export const alarmEntry = z.object({
   at: instant,
-  what: z.enum(["raised", "acknowledged", "cleared", "notified", "notify_failed"]),
-  by: z.string().optional(),
+  what: z.enum(alarmEntryKinds),
+  by: personal("email", z.string()).optional(),
   value: z.number().optional(),
-  detail: z.string().optional(),
+  detail: personal("text", z.string()).optional(),
 });
-
-export const alarmRule = z.object({
-  id: alarmRuleId,
-  deviceId,
-  metric: metricName,
-  /** Raises when the value is greater than this. */
-  above: z.number().optional(),
-  /** Raises when the value is less than this. */
-  below: z.number().optional(),
-  /** How far back inside the limit the value must come before the alarm clears, in the metric's unit. */
-  hysteresis: z.number().nonnegative(),
-  /** How long, in measured time, the value must stay outside before the alarm is raised. */
-  forSeconds: z.number().nonnegative(),
-  severity,
-  enabled: z.boolean(),
-});
-export type AlarmRule = z.output<typeof alarmRule>;
 
 export const alarmErrors = defineErrors("alarms", {
   not_found: [404, "There is no such alarm."],
   already_cleared: [409, "This alarm is already cleared."],
-  rule_not_found: [404, "There is no such alarm rule."],
-  rule_without_limit: [400, "A rule needs a limit above, below, or both, and above must be greater than below."],
-  too_many_rules: [409, "This metric has as many rules as one may have. Change or remove one of them instead."],
 });
 
 export const listAlarms = defineRoute({
@@ -108,57 +155,4 @@ export const acknowledgeAlarm = defineRoute({
   body: z.strictObject({ note: z.string().max(500).optional() }),
   reply: alarm,
   errors: [alarmErrors.not_found, alarmErrors.already_cleared],
-});
-
-const ruleShape = {
-  above: z.number().optional(),
-  below: z.number().optional(),
-  hysteresis: z.number().nonnegative().default(0),
-  forSeconds: z.number().min(0).max(86_400).default(0),
-  severity: severity.default("warning"),
-  enabled: z.boolean().default(true),
-};
-
-export const listAlarmRules = defineRoute({
-  operation: "listAlarmRules",
-  method: "GET",
-  path: "/api/v1/alarm-rules",
-  access: "alarms:read",
-  summary: "Lists alarm rules by device and metric.",
-  query: page.extend({ deviceId: deviceId.optional() }),
-  reply: listOf(alarmRule),
-});
-
-export const addAlarmRule = defineRoute({
-  operation: "addAlarmRule",
-  method: "POST",
-  path: "/api/v1/alarm-rules",
-  access: "alarms:configure",
-  summary: "Watches a metric of a device against a limit.",
-  body: z.strictObject({ deviceId, metric: metricName, ...ruleShape }),
-  reply: alarmRule,
-  status: 201,
-  errors: [alarmErrors.rule_without_limit, alarmErrors.too_many_rules, deviceErrors.not_found],
-});
-
-export const changeAlarmRule = defineRoute({
-  operation: "changeAlarmRule",
-  method: "PUT",
-  path: "/api/v1/alarm-rules/:ruleId",
-  access: "alarms:configure",
-  summary: "Replaces a rule's limits.",
-  params: z.object({ ruleId: alarmRuleId }),
-  body: z.strictObject(ruleShape),
-  reply: alarmRule,
-  errors: [alarmErrors.rule_not_found, alarmErrors.rule_without_limit],
-});
-
-export const removeAlarmRule = defineRoute({
-  operation: "removeAlarmRule",
-  method: "DELETE",
-  path: "/api/v1/alarm-rules/:ruleId",
-  access: "alarms:configure",
-  summary: "Removes a rule; its open alarm is cleared.",
-  params: z.object({ ruleId: alarmRuleId }),
-  errors: [alarmErrors.rule_not_found],
 });

@@ -40,6 +40,7 @@ export const routes: readonly Route[] = [
   telemetry,
   ingest,
   alarms,
+  rules,
   windows,
   notifications,
   onCall,

@@ -4,6 +4,8 @@ create table devices (
   key integer generated always as identity unique,
   organisation_id uuid not null references organisations (id),
   site_id uuid references sites (id) on delete set null,
+  -- What it is reached through: a gateway, a switch. Of the same organisation, see below.
+  parent_id text,
   name text not null,
   kind text not null,
   state text not null default 'waiting' check (state in ('waiting', 'online', 'offline', 'revoked')),
@@ -19,10 +21,14 @@ create table devices (
   claimed_at timestamptz,
   last_seen_at timestamptz,
   -- The platform's own devices (the canary) are in no list.
-  hidden boolean not null default false
+  hidden boolean not null default false,
+  unique (organisation_id, id),
+  check (parent_id <> id),
+  foreign key (organisation_id, parent_id) references devices (organisation_id, id) on delete set null (parent_id)
 );
 create index devices_organisation_id_name_idx on devices (organisation_id, lower(name), id);
 create index devices_site_id_idx on devices (site_id);
+create index devices_parent_id_idx on devices (parent_id) where parent_id is not null;
 
 create table device_group_members (
   group_id uuid not null references device_groups (id) on delete cascade,
@@ -50,6 +56,26 @@ alter table devices enable row level security;
 create policy tenant on devices to roost_tenant
   using (organisation_id = (select roost_organisation()) and ((select roost_scope()) is null or roost_in_scope((select roost_scope()), id, site_id)));
 grant select, insert, update, delete on devices to roost_tenant;
+
+-- What a device becomes by being reached through another: null where that may be, 'cycle' where it would be reached through itself, 'deep' where
+-- more than 16 devices would stand in a row. It sees the whole organisation, whoever asks: part of the way may lie outside their scope.
+create function roost_parent_fault(child text, parent text) returns text language sql stable security definer set search_path = public, pg_temp as $$
+  with recursive up as (
+    select d.id, d.parent_id, 1 as n from devices d where d.id = parent
+    union all
+    select d.id, d.parent_id, u.n + 1 from up u join devices d on d.id = u.parent_id where u.n <= 16
+  ), down as (
+    select d.id, 1 as n from devices d where d.id = child
+    union all
+    select d.id, b.n + 1 from down b join devices d on d.parent_id = b.id where b.n <= 16
+  )
+  select case
+    when exists (select from up u where u.id = child) then 'cycle'
+    when (select count(*) from up) + (select coalesce(max(b.n), 1) from down b) > 16 then 'deep'
+  end
+$$;
+revoke execute on function roost_parent_fault from public;
+grant execute on function roost_parent_fault to roost_tenant;
 
 create table device_credentials (
   id uuid primary key,

@@ -1,59 +1,109 @@
-create table alarm_rules (
+-- Alarms that have one cause, or are likely to: told as one, talked about in one place.
+create table incidents (
   id uuid primary key,
   organisation_id uuid not null references organisations (id),
-  device_id text not null references devices (id) on delete cascade,
-  metric text not null,
-  above double precision,
-  below double precision,
-  hysteresis double precision not null default 0,
-  for_seconds double precision not null default 0,
-  severity text not null check (severity in ('info', 'warning', 'critical')),
-  enabled boolean not null default true,
-  created_at timestamptz not null default now(),
-  changed_at timestamptz not null default now(),
-  check (above is not null or below is not null),
-  check (above is null or below is null or above > below)
+  -- What its alarms have in common: `alarm:<id>` of the root cause, `site:<id>:<kind>`, `device:<id>`, `source:<name>`.
+  key text not null,
+  title text not null,
+  opened_at timestamptz not null,
+  -- When an alarm joined it last.
+  last_at timestamptz not null,
+  closed_at timestamptz,
+  -- No reference: rows that refer to alarms move with their device to another organisation, and this one stays.
+  root_alarm_id uuid,
+  root_cause text,
+  resolution text
 );
-create index alarm_rules_device_id_idx on alarm_rules (device_id, metric);
-create index alarm_rules_organisation_id_idx on alarm_rules (organisation_id, device_id, metric, id);
+create index incidents_organisation_id_key_idx on incidents (organisation_id, key, last_at desc) where closed_at is null;
+create index incidents_organisation_id_opened_at_idx on incidents (organisation_id, (closed_at is null), opened_at, id);
+select protect_rows('incidents');
 
 create table alarms (
   id uuid primary key,
   organisation_id uuid not null references organisations (id),
-  device_id text not null references devices (id) on delete cascade,
-  rule_id uuid references alarm_rules (id) on delete set null,
-  kind text not null check (kind in ('above', 'below', 'offline')),
-  severity text not null check (severity in ('info', 'warning', 'critical')),
+  -- Null: about no device.
+  device_id text references devices (id) on delete cascade,
+  -- With the type what makes it one alarm.
+  source text not null check (length(source) between 1 and 200),
+  type text not null check (length(type) between 1 and 200),
+  rule_id uuid,
+  kind text not null check (kind in ('above', 'below', 'rate', 'trend', 'anomaly', 'state', 'no_data', 'offline', 'event', 'composite', 'external', 'delivery')),
+  severity text not null check (severity in ('info', 'warning', 'minor', 'major', 'critical')),
+  worst_severity text not null check (worst_severity in ('info', 'warning', 'minor', 'major', 'critical')),
   state text not null check (state in ('raised', 'acknowledged', 'cleared')),
+  -- Whether the cause says so now. An open alarm that flaps may be quiet; a cleared one may be one that somebody cleared by hand.
+  holds boolean not null,
+  title text,
+  text text,
+  probable_cause text,
   metric text,
   threshold double precision,
   value double precision,
   raised_at timestamptz not null,
+  last_at timestamptz not null,
+  -- When the cause turned last, either way.
+  turned_at timestamptz not null,
+  occurrences integer not null default 1,
+  flapping boolean not null default false,
+  muted_by text check (muted_by in ('parent', 'window', 'snooze')),
+  muted_by_id uuid,
+  -- Raised in a window that records nothing: in no list, until the window is over and it still holds.
+  kept_back boolean not null default false,
+  snoozed_until timestamptz,
+  assigned_to text,
+  incident_id uuid,
   acknowledged_at timestamptz,
   acknowledged_by text,
   cleared_at timestamptz,
-  -- The fact that raised it, where a fact did (offline): the same fact handled twice raises once.
-  event_id uuid unique
+  root_cause text,
+  resolution text,
+  check ((muted_by is null) >= (muted_by_id is null))
 );
--- One open alarm per device, metric and direction, whatever the number of servers.
-create unique index alarms_open_key on alarms (device_id, kind, coalesce(metric, ''), coalesce(rule_id, '00000000-0000-0000-0000-000000000000')) where state <> 'cleared';
+-- One open alarm per source and type, whatever the number of servers.
+create unique index alarms_open_key on alarms (organisation_id, source, type) where state <> 'cleared';
+-- How often something was raised lately.
+create index alarms_key_raised_at_idx on alarms (organisation_id, source, type, raised_at desc);
 -- Serves the list: open ones first, then newest first.
 create index alarms_organisation_id_open_raised_at_idx on alarms (organisation_id, (state <> 'cleared'), raised_at, id);
 create index alarms_rule_id_idx on alarms (rule_id);
-create index alarms_device_id_idx on alarms (device_id);
+create index alarms_device_id_idx on alarms (device_id) where device_id is not null;
+create index alarms_device_id_open_idx on alarms (device_id, kind) where state <> 'cleared';
+create index alarms_incident_id_idx on alarms (incident_id);
+create index alarms_muted_by_id_idx on alarms (muted_by_id) where muted_by is not null;
+-- What waits for time to pass.
+create index alarms_flapping_idx on alarms (turned_at) where flapping and state <> 'cleared';
+create index alarms_snoozed_until_idx on alarms (snoozed_until) where snoozed_until is not null;
+
+-- An alarm that goes to another organisation with its device leaves its incident.
+create function roost_alarm_moved() returns trigger language plpgsql as $$
+begin
+  new.incident_id := null;
+  new.muted_by := null;
+  new.muted_by_id := null;
+  return new;
+end
+$$;
+create trigger alarms_moved before update of organisation_id on alarms
+  for each row when (old.organisation_id is distinct from new.organisation_id) execute function roost_alarm_moved();
 
 create table alarm_entries (
+  -- Of what a signal turned: the signal's own id, so that the same one twice turns it once.
   id uuid primary key,
+  -- Order in which they were written; ids of one millisecond do not tell it.
+  position bigint generated always as identity,
   organisation_id uuid not null,
   alarm_id uuid not null references alarms (id) on delete cascade,
+  -- Where the conversation is that of an incident: every alarm of it shows these.
+  incident_id uuid,
   at timestamptz not null default clock_timestamp(),
-  what text not null check (what in ('raised', 'acknowledged', 'cleared', 'notified', 'notify_failed')),
+  what text not null check (what in ('raised', 'repeated', 'worse', 'flapping', 'muted', 'unmuted', 'acknowledged', 'unacknowledged', 'assigned',
+    'commented', 'snoozed', 'cleared', 'resolved', 'notified', 'notify_failed')),
   by text,
   value double precision,
   detail text
 );
-create index alarm_entries_alarm_id_idx on alarm_entries (alarm_id, at, id);
+create index alarm_entries_alarm_id_idx on alarm_entries (alarm_id, at, position);
+create index alarm_entries_incident_id_idx on alarm_entries (incident_id, at) where incident_id is not null;
 
-select protect_rows('alarm_rules', 'device_id');
 select protect_rows('alarms', 'device_id');
 select protect_rows('alarm_entries', 'alarm_id', 'alarms');

@@ -4,9 +4,10 @@ import { findMetricManifest } from "@roost/contract/kit";
 import { telemetryErrors } from "@roost/contract/telemetry";
 import { kits } from "@roost/kits/kits";
 
-import type { Alarms, LatestValues } from "./modules/alarms/alarms.ts";
+import type { Alarms } from "./modules/alarms/alarms.ts";
 import type { FleetReads } from "./modules/devices/device-routes.ts";
 import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
+import type { LatestValues } from "./modules/rules/rules.ts";
 import { qualityOf } from "./modules/telemetry/series.ts";
 import type { Telemetry } from "./modules/telemetry/telemetry.ts";
 import type { Clock } from "./platform/clock.ts";

@@ -1,4 +1,5 @@
-import { addAlarmRule, listAlarms } from "@roost/contract/alarms";
+import { listAlarms } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import type { Alarm } from "@roost/contract/alarms";
 import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
 import { deviceTopics } from "@roost/contract/topics";

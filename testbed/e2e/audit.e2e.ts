@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-import { addAlarmRule, changeAlarmRule } from "@roost/contract/alarms";
+import { addAlarmRule, changeAlarmRule } from "@roost/contract/rules";
 import { listAuditEntries } from "@roost/contract/audit";
 import type { Call } from "@roost/contract/client";
 import { addDevice, changeDevice, removeDevice } from "@roost/contract/devices";

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 
-import { acknowledgeAlarm, addAlarmRule, listAlarms } from "@roost/contract/alarms";
+import { acknowledgeAlarm, listAlarms } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import { addApiToken, chooseOrganisation, login, removeApiToken, setUp, signIn, signOut } from "@roost/contract/auth";
 import { addressOf } from "@roost/contract/client";
 import { addDevice, listDevices, renewClaimSecret, rotateCredentials } from "@roost/contract/devices";

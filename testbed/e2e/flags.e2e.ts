@@ -1,4 +1,4 @@
-import { addAlarmRule } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import { claimDevice } from "@roost/contract/claim";
 import { addDevice } from "@roost/contract/devices";
 import { evaluateFlags, getFlag, killFlag, revertFlag } from "@roost/contract/flags";

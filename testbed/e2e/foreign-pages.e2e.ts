@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { addAlarmRule, changeAlarmRule, listAlarmRules } from "@roost/contract/alarms";
+import { addAlarmRule, changeAlarmRule, listAlarmRules } from "@roost/contract/rules";
 import { addApiToken, listApiTokens, signOut } from "@roost/contract/auth";
 import { addDevice, changeDevice, listDevices, removeDevice } from "@roost/contract/devices";
 import { streamFacts } from "@roost/contract/system";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
-import { addAlarmRule, listAlarmRules, listAlarms } from "@roost/contract/alarms";
+import { listAlarms } from "@roost/contract/alarms";
+import { addAlarmRule, listAlarmRules } from "@roost/contract/rules";
 import { addApiToken, login } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import type { Call } from "@roost/contract/client";

@@ -3,7 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { acknowledgeAlarm, addAlarmRule, getAlarm, listAlarms } from "@roost/contract/alarms";
+import { acknowledgeAlarm, getAlarm, listAlarms } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import { addressOf } from "@roost/contract/client";
 import { getDevice, listDevices, revokeCredentials, rotateCredentials } from "@roost/contract/devices";
 import { listRejects } from "@roost/contract/ingest";

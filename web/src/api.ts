@@ -1,4 +1,5 @@
-import { getAlarm, listAlarmRules, listAlarms, type Severity } from "@roost/contract/alarms";
+import { getAlarm, listAlarms, type Severity } from "@roost/contract/alarms";
+import { listAlarmRules } from "@roost/contract/rules";
 import { getAuditRetention, listAuditArchives, listAuditEntries, listPlatformAuditEntries } from "@roost/contract/audit";
 import { getSetup, listApiTokens } from "@roost/contract/auth";
 import { type Call, createClient } from "@roost/contract/client";

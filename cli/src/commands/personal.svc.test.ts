@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 
-import { acknowledgeAlarm, addAlarmRule, listAlarms } from "@roost/contract/alarms";
+import { acknowledgeAlarm, listAlarms } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import { login } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import type { Call } from "@roost/contract/client";

@@ -1,4 +1,4 @@
-import { addAlarmRule } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import { addNotificationTarget } from "@roost/contract/notifications";
 
 import { claimBody } from "../device.ts";
@@ -8,7 +8,7 @@ import { markers, organisationOf } from "./stage.ts";
 
 const noDevice: Refusal = [404, "devices.not_found"];
 const noAlarm: Refusal = [404, "alarms.not_found"];
-const noRule: Refusal = [404, "alarms.rule_not_found"];
+const noRule: Refusal = [404, "rules.not_found"];
 const noTarget: Refusal = [404, "notifications.target_not_found"];
 const id = (name: string) => (ids: Readonly<Record<string, string>>) => ids[name] ?? "";
 const anHour = () => ({ from: new Date(Date.now() - 3_600_000).toISOString(), to: new Date(Date.now() + 3_600_000).toISOString() });

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { addAlarmRule, listAlarms } from "@roost/contract/alarms";
+import { listAlarms } from "@roost/contract/alarms";
+import { addAlarmRule } from "@roost/contract/rules";
 import { addApiToken, login, removeApiToken, signIn, signOut } from "@roost/contract/auth";
 import { getCa } from "@roost/contract/claim";
 import { createClient } from "@roost/contract/client";

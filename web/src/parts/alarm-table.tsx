@@ -20,7 +20,7 @@ export function AlarmTable({ alarms, showDevice = true }: { readonly alarms: rea
         <li key={alarm.id} className={styles.row} data-severity={alarm.state === "cleared" ? undefined : alarm.severity}>
           <SeverityMark severity={alarm.severity} quiet={alarm.state === "cleared"} />
           <div className={styles.what}>
-            {showDevice && (
+            {showDevice && alarm.deviceId !== undefined && (
               <Link to="/devices/$deviceId" params={{ deviceId: alarm.deviceId }} className={styles.device}>
                 {alarm.deviceName}
               </Link>
@@ -73,7 +73,7 @@ export function AcknowledgeButton({ alarm, prominent = false }: { readonly alarm
         variant={prominent ? "filled" : "default"}
         onClick={() => acknowledge.mutate()}
         loading={acknowledge.isPending}
-        aria-label={`Acknowledge: ${alarm.deviceName}, ${describeAlarm(alarm)}`}
+        aria-label={`Acknowledge: ${alarm.deviceName ?? alarm.source}, ${describeAlarm(alarm)}`}
       >
         Acknowledge
       </Button>

@@ -1,4 +1,4 @@
-import type { AlarmRule } from "@roost/contract/alarms";
+import type { AlarmRule } from "@roost/contract/rules";
 import type { Points } from "@roost/contract/telemetry";
 import { describe, expect, it } from "vitest";
 

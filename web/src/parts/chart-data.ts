@@ -1,4 +1,5 @@
-import type { AlarmRule, Severity } from "@roost/contract/alarms";
+import type { Severity } from "@roost/contract/alarms";
+import type { AlarmRule } from "@roost/contract/rules";
 import type { LiveSample, Points } from "@roost/contract/telemetry";
 
 /** Columns as the chart draws them: instants in epoch seconds, then min, max and average; `null` where the line must break. */

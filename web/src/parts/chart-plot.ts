@@ -183,7 +183,13 @@ function readColours(element: HTMLElement): Colours {
     grid: read("--grid"),
     text: read("--ink-3"),
     panel: read("--panel"),
-    limit: { critical: read("--critical"), warning: read("--warning-mark"), info: read("--info") },
+    limit: {
+      critical: read("--critical"),
+      major: read("--major"),
+      minor: read("--minor"),
+      warning: read("--warning-mark"),
+      info: read("--info"),
+    },
     font: `12px ${css.fontFamily}`,
   };
 }

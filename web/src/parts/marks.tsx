@@ -10,7 +10,13 @@ export const stateWords: Readonly<Record<DeviceState, string>> = {
   waiting: "Waiting",
   revoked: "Revoked",
 };
-export const severityWords: Readonly<Record<Severity, string>> = { info: "Info", warning: "Warning", critical: "Critical" };
+export const severityWords: Readonly<Record<Severity, string>> = {
+  info: "Info",
+  warning: "Warning",
+  minor: "Minor",
+  major: "Major",
+  critical: "Critical",
+};
 export const alarmStateWords: Readonly<Record<AlarmState, string>> = { raised: "Raised", acknowledged: "Acknowledged", cleared: "Cleared" };
 
 /** A device's state as shape and word: filled disc, crossed ring, dashed ring, barred ring. The shape alone tells them apart without colour. */
@@ -30,7 +36,7 @@ export function StateMark({ state }: { readonly state: DeviceState }) {
 
 const stroke = { fill: "none", stroke: "currentColor", strokeWidth: 1.6, strokeLinecap: "round" } as const;
 
-/** A severity as shape and word: octagon, triangle, disc. A cleared alarm keeps the shape and loses the colour. */
+/** A severity as shape and word: octagon, square on its corner, square, triangle, ring. A cleared alarm keeps the shape and loses the colour. */
 export function SeverityMark({ severity, quiet = false }: { readonly severity: Severity; readonly quiet?: boolean }) {
   return (
     <span className={styles.mark} data-severity={severity} data-quiet={quiet || undefined}>
@@ -44,12 +50,14 @@ export function SeverityShape({ severity }: { readonly severity: Severity }) {
   return (
     <svg width="15" height="15" viewBox="0 0 15 15" aria-hidden="true" className={styles.shape} data-severity={severity}>
       {severity === "critical" && <path d="M4.7 1h5.6L14 4.7v5.6L10.3 14H4.7L1 10.3V4.7z" fill="currentColor" />}
+      {severity === "major" && <path d="M7.5.6 14.4 7.5 7.5 14.4.6 7.5z" fill="currentColor" />}
+      {severity === "minor" && <rect x="1.5" y="1.5" width="12" height="12" rx="1.5" fill="currentColor" />}
       {severity === "warning" && <path d="M7.5 1.2 14.5 13.5H.5z" fill="currentColor" />}
       {severity === "info" && <circle cx="7.5" cy="7.5" r="6" fill="none" stroke="currentColor" strokeWidth="1.8" />}
       {severity === "info" ? (
         <path d="M7.5 7v3.4M7.5 4.6v.1" {...stroke} />
       ) : (
-        <path d={severity === "critical" ? "M7.5 4v4.2M7.5 10.8v.1" : "M7.5 5.5v3.6M7.5 11.4v.1"} {...stroke} stroke="var(--panel)" />
+        <path d={severity === "warning" ? "M7.5 5.5v3.6M7.5 11.4v.1" : "M7.5 4v4.2M7.5 10.8v.1"} {...stroke} stroke="var(--panel)" />
       )}
     </svg>
   );

@@ -1,12 +1,4 @@
-import {
-  acknowledgeAlarm,
-  addAlarmRule,
-  changeAlarmRule,
-  getAlarm,
-  listAlarmRules,
-  listAlarms,
-  removeAlarmRule,
-} from "@roost/contract/alarms";
+import { acknowledgeAlarm, getAlarm, listAlarms } from "@roost/contract/alarms";
 
 import type { Mount } from "../../platform/http/mount.ts";
 import type { Alarms } from "./alarms.ts";
@@ -16,8 +8,4 @@ export function mountAlarms(mount: Mount, alarms: Alarms): void {
   mount(listAlarms, async ({ query, caller }) => alarms.list(caller, query));
   mount(getAlarm, async ({ params, caller }) => alarms.get(caller, params.alarmId));
   mount(acknowledgeAlarm, async ({ params, body, caller }) => alarms.acknowledge(caller, params.alarmId, caller.name, body.note));
-  mount(listAlarmRules, async ({ query, caller }) => alarms.listRules(caller, query));
-  mount(addAlarmRule, async ({ body, caller }) => alarms.addRule(caller, body));
-  mount(changeAlarmRule, async ({ params, body, caller }) => alarms.changeRule(caller, params.ruleId, body, caller.name));
-  mount(removeAlarmRule, async ({ params, caller }) => alarms.removeRule(caller, params.ruleId, caller.name));
 }

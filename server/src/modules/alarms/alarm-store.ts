@@ -1,56 +1,99 @@
-import type { Alarm, AlarmKind, AlarmState, Severity } from "@roost/contract/alarms";
-import type { AlarmId, AlarmRuleId, DeviceId } from "@roost/contract/ids";
+import type { Alarm, AlarmKind, AlarmMute, AlarmState, Severity } from "@roost/contract/alarms";
+import type { AlarmId, AlarmRuleId, DeviceId, IncidentId, SiteId } from "@roost/contract/ids";
 import type { Unit } from "@roost/contract/units";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
-import type { Direction } from "./rule.ts";
-import type { Transition } from "./watch.ts";
+import type { Kept } from "./life.ts";
 
 interface AlarmRow {
   id: string;
-  device_id: string;
-  device_name: string;
+  organisation_id: string;
+  source: string;
+  type: string;
+  device_id: string | null;
+  device_name: string | null;
+  site_id: string | null;
+  site_name: string | null;
   rule_id: string | null;
   kind: AlarmKind;
   severity: Severity;
+  worst_severity: Severity;
   state: AlarmState;
+  holds: boolean;
+  title: string | null;
+  text: string | null;
+  probable_cause: string | null;
   metric: string | null;
   unit: Unit | null;
   threshold: number | null;
   value: number | null;
   raised_at: Date;
+  last_at: Date;
+  turned_at: Date;
+  occurrences: number;
+  flapping: boolean;
+  muted_by: AlarmMute | null;
+  muted_by_id: string | null;
+  kept_back: boolean;
+  snoozed_until: Date | null;
+  assigned_to: string | null;
+  incident_id: string | null;
   acknowledged_at: Date | null;
   acknowledged_by: string | null;
   cleared_at: Date | null;
+  root_cause: string | null;
+  resolution: string | null;
 }
 
 // The unit stands in the series; a rule may be older than the metric's first value, then there is none yet.
-const alarmColumns = sql`a.id, a.device_id, d.name as device_name, a.rule_id, a.kind, a.severity, a.state, a.metric, s.unit,
-  a.threshold, a.value, a.raised_at, a.acknowledged_at, a.acknowledged_by, a.cleared_at`;
-const alarmTables = sql`alarms a join devices d on d.id = a.device_id
+const alarmColumns = sql`a.*, d.name as device_name, d.site_id, p.name as site_name, s.unit`;
+const alarmTables = sql`alarms a left join devices d on d.id = a.device_id left join sites p on p.id = d.site_id
   left join series s on s.device_key = d.key and s.metric = a.metric`;
 
 function toAlarm(row: AlarmRow): Alarm {
   return {
     id: row.id as AlarmId,
-    deviceId: row.device_id as DeviceId,
-    deviceName: row.device_name,
+    source: row.source,
+    type: row.type,
+    ...(row.device_id === null ? {} : { deviceId: row.device_id as DeviceId }),
+    ...(row.device_name === null ? {} : { deviceName: row.device_name }),
+    ...(row.site_id === null ? {} : { siteId: row.site_id as SiteId }),
+    ...(row.site_name === null ? {} : { siteName: row.site_name }),
     ...(row.rule_id === null ? {} : { ruleId: row.rule_id as AlarmRuleId }),
     kind: row.kind,
     severity: row.severity,
+    worstSeverity: row.worst_severity,
     state: row.state,
+    holds: row.holds,
+    ...(row.title === null ? {} : { title: row.title }),
+    ...(row.text === null ? {} : { text: row.text }),
+    ...(row.probable_cause === null ? {} : { probableCause: row.probable_cause }),
     ...(row.metric === null ? {} : { metric: row.metric }),
     ...(row.unit === null ? {} : { unit: row.unit }),
     ...(row.threshold === null ? {} : { threshold: row.threshold }),
     ...(row.value === null ? {} : { value: row.value }),
     raisedAt: row.raised_at,
+    lastAt: row.last_at,
+    occurrences: row.occurrences,
+    flapping: row.flapping,
+    ...(row.muted_by === null ? {} : { mutedBy: row.muted_by }),
+    ...(row.muted_by_id === null ? {} : { mutedById: row.muted_by_id }),
+    ...(row.snoozed_until === null ? {} : { snoozedUntil: row.snoozed_until }),
+    ...(row.assigned_to === null ? {} : { assignedTo: row.assigned_to }),
+    ...(row.incident_id === null ? {} : { incidentId: row.incident_id as IncidentId }),
     ...(row.acknowledged_at === null ? {} : { acknowledgedAt: row.acknowledged_at }),
     ...(row.acknowledged_by === null ? {} : { acknowledgedBy: row.acknowledged_by }),
     ...(row.cleared_at === null ? {} : { clearedAt: row.cleared_at }),
+    ...(row.root_cause === null ? {} : { rootCause: row.root_cause }),
+    ...(row.resolution === null ? {} : { resolution: row.resolution }),
   };
+}
+
+function toKept(row: AlarmRow): Kept {
+  return { alarm: toAlarm(row), organisationId: row.organisation_id, keptBack: row.kept_back, turnedAt: row.turned_at };
 }
 
 /** Alarms of an organisation, open ones first, then newest first, behind `after` (open, raised at, id). */
@@ -74,126 +117,186 @@ export async function selectAlarms(
       : sql`((a.state <> 'cleared'), a.raised_at, a.id) < (${where.after[0]}::boolean, ${where.after[1]}::timestamptz, ${where.after[2]}::uuid)`;
   const rows = await db.query<AlarmRow>(sql`
     select ${alarmColumns} from ${alarmTables}
-    where a.organisation_id = ${where.organisationId} and ${state} and ${device} and ${severity} and ${after}
+    where a.organisation_id = ${where.organisationId} and not a.kept_back and ${state} and ${device} and ${severity} and ${after}
     order by (a.state <> 'cleared') desc, a.raised_at desc, a.id desc limit ${where.limit}`);
   return rows.map(toAlarm);
 }
 
 export async function findAlarm(db: Queryable, organisationId: string, alarmId: string): Promise<Alarm | undefined> {
   const [row] = await db.query<AlarmRow>(sql`
-    select ${alarmColumns} from ${alarmTables} where a.id = ${alarmId} and a.organisation_id = ${organisationId}`);
+    select ${alarmColumns} from ${alarmTables} where a.id = ${alarmId} and a.organisation_id = ${organisationId} and not a.kept_back`);
   return row === undefined ? undefined : toAlarm(row);
 }
 
-export async function lockAlarm(tx: Transaction, organisationId: string, alarmId: string): Promise<Alarm | undefined> {
+/** Holds an alarm against everybody else. */
+export async function lockAlarm(tx: Transaction, organisationId: string, alarmId: string): Promise<Kept | undefined> {
   const [row] = await tx.query<AlarmRow>(sql`
-    select ${alarmColumns} from ${alarmTables} where a.id = ${alarmId} and a.organisation_id = ${organisationId} for update of a`);
-  return row === undefined ? undefined : toAlarm(row);
+    select ${alarmColumns} from ${alarmTables}
+    where a.id = ${alarmId} and a.organisation_id = ${organisationId} and not a.kept_back for update of a`);
+  return row === undefined ? undefined : toKept(row);
 }
 
-export async function saveAcknowledged(tx: Transaction, alarm: Alarm): Promise<void> {
-  await tx.query(sql`
-    update alarms set state = ${alarm.state}, acknowledged_at = ${alarm.acknowledgedAt ?? null}, acknowledged_by = ${alarm.acknowledgedBy ?? null}
-    where id = ${alarm.id}`);
+/** One at a time decides over an organisation's alarms, so that parents and children see each other in any order of events. */
+export async function lockOrganisations(tx: Transaction, organisationIds: readonly string[]): Promise<void> {
+  for (const id of [...organisationIds].sort()) {
+    await tx.query(sql`select pg_advisory_xact_lock(hashtextextended(${`alarms:${id}`}, 0))`);
+  }
 }
 
-/** An alarm that was just raised or cleared, with what its fact tells. */
-export interface Turned {
-  readonly alarm: Alarm;
-  readonly organisationId: string;
+/** Signals that turned something before. */
+export async function selectTaken(tx: Transaction, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(sql`select e.id from alarm_entries e where e.id = any(${ids}::uuid[])`);
+  return new Set(rows.map(({ id }) => id));
 }
 
-type TurnedRow = AlarmRow & { organisation_id: string };
-
-function toTurned(row: TurnedRow): Turned {
-  return { alarm: toAlarm(row), organisationId: row.organisation_id };
-}
-
-/**
- * Raises what is not open yet, one per limit at most. What belongs to a rule that was removed or switched off meanwhile raises nothing:
- * the rule is locked for share, so that its removal and this wait for each other.
- *
- * @returns Those raised now.
- */
-export async function raiseAlarms(tx: Transaction, raises: readonly Transition[]): Promise<Turned[]> {
-  const rows = await tx.query<TurnedRow>(sql`
-    with raised as (
-      insert into alarms (id, organisation_id, device_id, rule_id, kind, severity, state, metric, threshold, value, raised_at)
-      select t.id, r.organisation_id, r.device_id, r.id, t.kind, r.severity, 'raised', r.metric, t.threshold, t.value,
-        date_trunc('milliseconds', greatest(t.at, r.changed_at))
-      from unnest(${raises.map((one) => one.alarmId)}::uuid[], ${raises.map((one) => one.ruleId)}::uuid[],
-        ${raises.map((one) => one.direction)}::text[], ${raises.map((one) => one.threshold)}::float8[],
-        ${raises.map((one) => one.value)}::float8[], ${raises.map((one) => instantOf(one.measuredAtUs))}::timestamptz[])
-        as t (id, rule_id, kind, threshold, value, at)
-      join alarm_rules r on r.id = t.rule_id
-      where r.enabled
-      for key share of r
-      on conflict do nothing
-      returning *)
-    select a.organisation_id, a.id, a.device_id, d.name as device_name, a.rule_id, a.kind, a.severity, a.state, a.metric, s.unit,
-      a.threshold, a.value, a.raised_at, a.acknowledged_at, a.acknowledged_by, a.cleared_at
-    from raised a join devices d on d.id = a.device_id left join series s on s.device_key = d.key and s.metric = a.metric`);
-  return rows.map(toTurned);
-}
-
-/** Clears the open alarms of limits. @returns Those cleared now, each with the value that cleared it. */
-export async function clearAlarms(tx: Transaction, clears: readonly Transition[]): Promise<(Turned & { readonly value: number })[]> {
-  const rows = await tx.query<TurnedRow & { clearing_value: number }>(sql`
-    update alarms a set state = 'cleared', cleared_at = date_trunc('milliseconds', greatest(t.at, a.raised_at))
-    from unnest(${clears.map((one) => one.ruleId)}::uuid[], ${clears.map((one) => one.direction)}::text[],
-      ${clears.map((one) => one.value)}::float8[], ${clears.map((one) => instantOf(one.measuredAtUs))}::timestamptz[])
-      as t (rule_id, kind, value, at), devices d
-    where a.rule_id = t.rule_id and a.kind = t.kind and a.state <> 'cleared' and d.id = a.device_id
-    returning a.organisation_id, a.id, a.device_id, d.name as device_name, a.rule_id, a.kind, a.severity, a.state, a.metric,
-      (select s.unit from series s where s.device_key = d.key and s.metric = a.metric) as unit,
-      a.threshold, a.value, a.raised_at, a.acknowledged_at, a.acknowledged_by, a.cleared_at, t.value as clearing_value`);
-  return rows.map((row) => ({ ...toTurned(row), value: row.clearing_value }));
-}
-
-function instantOf(us: number): Date {
-  return new Date(Math.floor(us / 1000));
-}
-
-/** Raises `offline` for a device once per fact, and only while none is open. */
-export async function raiseOffline(
+/** Open alarms of these keys. */
+export async function selectOpenByKey(
   tx: Transaction,
-  offline: { eventId: string; deviceId: string; organisationId: string; severity: Severity; at: Date },
-): Promise<Turned | undefined> {
-  const [row] = await tx.query<TurnedRow>(sql`
-    with raised as (
-      insert into alarms (id, organisation_id, device_id, kind, severity, state, raised_at, event_id)
-      select ${newId()}::uuid, d.organisation_id, d.id, 'offline', ${offline.severity}, 'raised', ${offline.at}::timestamptz, ${offline.eventId}::uuid
-      from devices d where d.id = ${offline.deviceId} and d.organisation_id = ${offline.organisationId} and not d.hidden
-      on conflict do nothing
-      returning *)
-    select a.organisation_id, a.id, a.device_id, d.name as device_name, a.rule_id, a.kind, a.severity, a.state, a.metric, null as unit,
-      a.threshold, a.value, a.raised_at, a.acknowledged_at, a.acknowledged_by, a.cleared_at
-    from raised a join devices d on d.id = a.device_id`);
-  return row === undefined ? undefined : toTurned(row);
+  keys: readonly { readonly organisationId: string; readonly source: string; readonly type: string }[],
+): Promise<Kept[]> {
+  const rows = await tx.query<AlarmRow>(sql`
+    select ${alarmColumns} from unnest(${keys.map((one) => one.organisationId)}::uuid[], ${keys.map((one) => one.source)}::text[],
+      ${keys.map((one) => one.type)}::text[]) as k (organisation_id, source, type)
+    join ${alarmTables} on true
+    where a.organisation_id = k.organisation_id and a.source = k.source and a.type = k.type and a.state <> 'cleared'`);
+  return rows.map(toKept);
 }
 
-/** Open alarms of one device or rule, of the kinds given, that were raised no later than `at`, cleared. */
-export async function clearOpen(
+/** Open silence alarms of devices: of ancestors, whether they are down, and of descendants, what hangs behind. */
+export async function selectOpenSilence(tx: Transaction, deviceIds: readonly string[]): Promise<Kept[]> {
+  const rows = await tx.query<AlarmRow>(sql`
+    select ${alarmColumns} from ${alarmTables}
+    where a.device_id = any(${deviceIds}) and a.kind in ('offline', 'no_data') and a.state <> 'cleared'`);
+  return rows.map(toKept);
+}
+
+/** When alarms of these keys were raised since then, for each key. */
+export async function selectRaises(
   tx: Transaction,
-  where: { deviceId?: string; ruleId?: string; kinds: readonly AlarmKind[]; at: Date },
-): Promise<Turned[]> {
-  const whose: Sql = where.ruleId === undefined ? sql`a.device_id = ${where.deviceId}` : sql`a.rule_id = ${where.ruleId}`;
-  const rows = await tx.query<TurnedRow>(sql`
-    update alarms a set state = 'cleared', cleared_at = greatest(${where.at}::timestamptz, a.raised_at)
-    from devices d
-    where d.id = a.device_id and ${whose} and a.kind = any(${where.kinds}) and a.state <> 'cleared'
-      and (a.kind <> 'offline' or a.raised_at <= ${where.at}::timestamptz)
-    returning a.organisation_id, a.id, a.device_id, d.name as device_name, a.rule_id, a.kind, a.severity, a.state, a.metric,
-      (select s.unit from series s where s.device_key = d.key and s.metric = a.metric) as unit,
-      a.threshold, a.value, a.raised_at, a.acknowledged_at, a.acknowledged_by, a.cleared_at`);
-  return rows.map(toTurned);
+  keys: readonly { readonly organisationId: string; readonly source: string; readonly type: string }[],
+  since: Date,
+): Promise<{ organisationId: string; source: string; type: string; at: Date }[]> {
+  const rows = await tx.query<{ organisation_id: string; source: string; type: string; at: Date }>(sql`
+    select a.organisation_id, a.source, a.type, a.raised_at as at
+    from unnest(${keys.map((one) => one.organisationId)}::uuid[], ${keys.map((one) => one.source)}::text[],
+      ${keys.map((one) => one.type)}::text[]) as k (organisation_id, source, type)
+    join alarms a on a.organisation_id = k.organisation_id and a.source = k.source and a.type = k.type and a.raised_at >= ${since}`);
+  return rows.map(({ organisation_id: organisationId, ...rest }) => ({ organisationId, ...rest }));
 }
 
-/** The directions of a rule, or of all rules, whose alarm is open. */
-export async function selectOpenDirections(db: Queryable, ruleId?: string): Promise<{ ruleId: string; direction: Direction }[]> {
+/** Open alarms that a review has to look at: those muted by what is named, or all of the organisation. */
+export async function selectForReview(
+  tx: Transaction,
+  where: { readonly organisationId: string; readonly ids?: readonly string[] | undefined },
+): Promise<Kept[]> {
+  const which: Sql = where.ids === undefined ? sql`true` : sql`a.id = any(${where.ids}::uuid[])`;
+  const rows = await tx.query<AlarmRow>(sql`
+    select ${alarmColumns} from ${alarmTables}
+    where a.organisation_id = ${where.organisationId} and (a.state <> 'cleared') = true and ${which} order by a.raised_at, a.id`);
+  return rows.map(toKept);
+}
+
+/** Open alarms whose time has come: a snooze is over, what they hang on is back for long enough, they flapped and are quiet. */
+export async function selectDue(
+  db: Queryable,
+  nowMs: number,
+  { quietMs, graceMs, limit }: { quietMs: number; graceMs: number; limit: number },
+): Promise<{ id: string; organisationId: string }[]> {
+  const now = new Date(nowMs);
+  const rows = await db.query<{ id: string; organisation_id: string }>(sql`
+    select a.id, a.organisation_id from alarms a where a.snoozed_until <= ${now} and a.state <> 'cleared'
+    union
+    select a.id, a.organisation_id from alarms a
+    where a.flapping and a.state <> 'cleared' and not a.holds and a.turned_at <= ${new Date(nowMs - quietMs)}
+    union
+    select a.id, a.organisation_id from alarms a
+    where a.muted_by = 'parent' and a.state <> 'cleared'
+      and not exists (select from alarms p where p.id = a.muted_by_id
+        and (p.state <> 'cleared' or p.cleared_at > ${new Date(nowMs - graceMs)} or p.turned_at > ${new Date(nowMs - graceMs)}))
+    limit ${limit}`);
+  return rows.map((row) => ({ id: row.id, organisationId: row.organisation_id }));
+}
+
+/** Writes alarms as they are now: new ones, and what became of those that were there. */
+export async function saveAlarms(tx: Transaction, added: readonly Kept[], changed: readonly Kept[]): Promise<void> {
+  if (added.length > 0) {
+    await tx.query(sql`
+      insert into alarms (id, organisation_id, source, type, device_id, rule_id, kind, severity, worst_severity, state, holds, title, text,
+        probable_cause, metric, threshold, value, raised_at, last_at, turned_at, occurrences, flapping, muted_by, muted_by_id, kept_back,
+        incident_id, cleared_at)
+      select n.id, n.organisation_id, n.source, n.type, n.device_id, n.rule_id, n.kind, n.severity, n.worst_severity, n.state, n.holds, n.title,
+        n.text, n.probable_cause, n.metric, n.threshold, n.value, n.raised_at, n.last_at, n.turned_at, n.occurrences, n.flapping, n.muted_by,
+        n.muted_by_id, n.kept_back, n.incident_id, n.cleared_at
+      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(added.map(toRow))}::jsonb) n`);
+  }
+  if (changed.length > 0) {
+    await tx.query(sql`
+      update alarms a set severity = n.severity, worst_severity = n.worst_severity, state = n.state, holds = n.holds, text = n.text,
+        last_at = n.last_at, turned_at = n.turned_at, occurrences = n.occurrences, flapping = n.flapping, muted_by = n.muted_by,
+        muted_by_id = n.muted_by_id, kept_back = n.kept_back, snoozed_until = n.snoozed_until, assigned_to = n.assigned_to,
+        incident_id = n.incident_id, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, cleared_at = n.cleared_at,
+        root_cause = n.root_cause, resolution = n.resolution
+      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(changed.map(toRow))}::jsonb) n where a.id = n.id`);
+  }
+}
+
+/** Alarms that were kept back to their end: they never were. */
+export async function dropAlarms(tx: Transaction, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await tx.query(sql`delete from alarms a where a.id = any(${ids}::uuid[]) and a.kept_back`);
+}
+
+function toRow({ alarm, organisationId, keptBack, turnedAt }: Kept): object {
+  return {
+    id: alarm.id,
+    organisation_id: organisationId,
+    source: alarm.source,
+    type: alarm.type,
+    device_id: alarm.deviceId,
+    rule_id: alarm.ruleId,
+    kind: alarm.kind,
+    severity: alarm.severity,
+    worst_severity: alarm.worstSeverity,
+    state: alarm.state,
+    holds: alarm.holds,
+    title: alarm.title,
+    text: alarm.text,
+    probable_cause: alarm.probableCause,
+    metric: alarm.metric,
+    threshold: alarm.threshold,
+    value: alarm.value,
+    raised_at: alarm.raisedAt,
+    last_at: alarm.lastAt,
+    turned_at: turnedAt,
+    occurrences: alarm.occurrences,
+    flapping: alarm.flapping,
+    muted_by: alarm.mutedBy,
+    muted_by_id: alarm.mutedById,
+    kept_back: keptBack,
+    snoozed_until: alarm.snoozedUntil,
+    assigned_to: alarm.assignedTo,
+    incident_id: alarm.incidentId,
+    acknowledged_at: alarm.acknowledgedAt,
+    acknowledged_by: alarm.acknowledgedBy,
+    cleared_at: alarm.clearedAt,
+    root_cause: alarm.rootCause,
+    resolution: alarm.resolution,
+  };
+}
+
+/** Open alarms of a rule, or of all rules, whose cause says so now. */
+export async function selectHolding(db: Queryable, ruleId?: string): Promise<{ ruleId: string; source: string; kind: AlarmKind }[]> {
   const which: Sql = ruleId === undefined ? sql`a.rule_id is not null` : sql`a.rule_id = ${ruleId}`;
-  return db.query<{ ruleId: string; direction: Direction }>(sql`
-    select a.rule_id as "ruleId", a.kind as direction from alarms a where a.state <> 'cleared' and a.kind <> 'offline' and ${which}`);
+  const rows = await db.query<{ rule_id: string; source: string; kind: AlarmKind }>(sql`
+    select a.rule_id, a.source, a.kind from alarms a where a.state <> 'cleared' and a.holds and ${which}`);
+  return rows.map(({ rule_id: id, ...rest }) => ({ ruleId: id, ...rest }));
+}
+
+/** Keys of the open alarms of a rule, for whoever ends them. */
+export async function selectOpenOfRule(tx: Transaction, ruleId: string): Promise<Kept[]> {
+  const rows = await tx.query<AlarmRow>(
+    sql`select ${alarmColumns} from ${alarmTables} where a.rule_id = ${ruleId} and a.state <> 'cleared'`,
+  );
+  return rows.map(toKept);
 }
 
 /** How many alarms were raised since then, by the database's clock, in all organisations or in what is named. */
@@ -222,12 +325,12 @@ export async function countRaisedSince(
 /** How many alarms are open, per device; devices without one are absent. */
 export async function countOpenByDevice(db: Queryable, deviceIds: readonly string[]): Promise<Map<string, number>> {
   const rows = await db.query<{ device_id: string; n: number }>(sql`
-    select a.device_id, count(*)::int as n from alarms a where a.device_id = any(${deviceIds}) and a.state <> 'cleared' group by a.device_id`);
+    select a.device_id, count(*)::int as n from alarms a where a.device_id = any(${deviceIds}) and a.state <> 'cleared' and not a.kept_back group by a.device_id`);
   return new Map(rows.map((row) => [row.device_id, row.n]));
 }
 
 export async function countOpen(db: Queryable, organisationId: string): Promise<number> {
   const [row] = await db.query<{ n: number }>(sql`
-    select count(*)::int as n from alarms a where a.organisation_id = ${organisationId} and (a.state <> 'cleared') = true`);
+    select count(*)::int as n from alarms a where a.organisation_id = ${organisationId} and (a.state <> 'cleared') = true and not a.kept_back`);
   return row?.n ?? 0;
 }

@@ -17,8 +17,8 @@ import type { Log } from "../../platform/log.ts";
 import type { RefusedPublish } from "../../platform/mqtt/hub.ts";
 import type { Refusal } from "../../platform/mqtt/principal.ts";
 import type { Within } from "../../platform/tenancy.ts";
-import type { Alarms } from "../alarms/alarms.ts";
 import type { Devices } from "../devices/devices.ts";
+import type { Rules } from "../rules/rules.ts";
 import type { CommittedBatch, SampleWriter, Telemetry } from "../telemetry/telemetry.ts";
 import { Batch, emptyTally } from "./batch.ts";
 import type { Tally, WaitingMessage } from "./batch.ts";
@@ -46,7 +46,7 @@ export interface IngestDeps {
     "forgetDevice" | "knownSeries" | "loadSeries" | "seriesOf" | "ensureSeries" | "recordCommitted" | "watchedDevices" | "isWatched"
   >;
   readonly samples: SampleWriter;
-  readonly alarms: Pick<Alarms, "watchFor" | "settle">;
+  readonly rules: Pick<Rules, "watchFor" | "settle">;
   readonly gate: IntakeGate;
   readonly clock: Clock;
   readonly log: Log;
@@ -81,7 +81,7 @@ const clockAheadUs = ingestLimits.clockAheadSeconds * 1_000_000;
  *
  * One batch is being committed while the next one fills; a batch starts as soon as the one before is done.
  */
-export function createIngest({ db, devices, telemetry, samples, alarms, gate, clock, log }: IngestDeps) {
+export function createIngest({ db, devices, telemetry, samples, rules, gate, clock, log }: IngestDeps) {
   const lanes = new Map<number, DeviceLane>();
   const preparing = createPreparing({ devices, telemetry, samples, find: findLane, log });
   const rejects = new Map<string, number>();
@@ -108,7 +108,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     if (known !== undefined) return known;
     const entry = telemetry.knownSeries(lane.device.key, metric);
     if (entry === undefined) return undefined;
-    const series = new SeriesLane(entry, alarms.watchFor(lane.device.id, metric), lane.baseUs);
+    const series = new SeriesLane(entry, rules.watchFor(lane.device.id, metric), lane.baseUs);
     lane.series.set(metric, series);
     return series;
   }
@@ -313,7 +313,7 @@ export function createIngest({ db, devices, telemetry, samples, alarms, gate, cl
     try {
       if (batch.rows.count > 0)
         telemetry.recordCommitted(batch.committedMessages(telemetry.watchedDevices() === 0 ? undefined : telemetry.isWatched));
-      if (batch.turned) void alarms.settle();
+      if (batch.turned) void rules.settle();
     } catch (error) {
       log.error({ err: error }, "a committed batch could not be told to those who watch");
     }

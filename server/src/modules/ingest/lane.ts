@@ -1,4 +1,4 @@
-import type { Watch } from "../alarms/alarms.ts";
+import type { Watch } from "../rules/rules.ts";
 import { rowTemplate } from "../telemetry/telemetry.ts";
 import type { RowTemplate, SeriesEntry } from "../telemetry/telemetry.ts";
 import type { MessageShape } from "./shape.ts";

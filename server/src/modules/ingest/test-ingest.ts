@@ -12,6 +12,7 @@ import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";
+import { createRules } from "../rules/rules.ts";
 import { createSampleWriter, createTelemetry } from "../telemetry/telemetry.ts";
 import type { SampleWriter } from "../telemetry/telemetry.ts";
 import { createIngest } from "./ingest.ts";
@@ -65,15 +66,22 @@ export async function startIngest({
     db,
     clock,
     log,
+  });
+  const rules = createRules({
+    audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+    db,
+    alarms,
+    log,
     latestValues: async () => [],
   });
-  await alarms.catchUp();
+  await rules.catchUp();
   const intake = gate ?? new IntakeGate({ highBytes: 32 << 20, lowBytes: 16 << 20 });
-  const ingest = createIngest({ db, devices, telemetry, samples: between(samples), alarms, gate: intake, clock, log });
+  const ingest = createIngest({ db, devices, telemetry, samples: between(samples), rules, gate: intake, clock, log });
   return {
     ingest,
     samples,
     alarms,
+    rules,
     devices,
     telemetry,
     gate: intake,
@@ -81,6 +89,7 @@ export async function startIngest({
     async kill(): Promise<void> {
       ingest.close();
       await samples.close();
+      await rules.close();
       await alarms.close();
       await devices.stop();
     },

@@ -110,10 +110,19 @@ export const shares: readonly TableShare[] = [
     person: { rows: (s) => sql`${here(s)} and (t.person_id = ${s.id}::uuid or t.settled_by = ${s.id}::uuid)`, erase: "name" },
   },
   {
+    table: "incidents",
+    about: "What alarms had in common, with what people found out.",
+    words: ["root_cause", "resolution"],
+  },
+  {
     table: "alarms",
-    about: "Alarms: raised by the device, acknowledged by the person.",
-    words: ["acknowledged_by"],
-    person: { rows: (s) => sql`${here(s)} and lower(t.acknowledged_by) = lower(${s.email ?? null}::text)`, erase: "name" },
+    about: "Alarms: raised by the device, acknowledged by the person or given to them.",
+    words: ["acknowledged_by", "assigned_to", "root_cause", "resolution"],
+    person: {
+      rows: (s) =>
+        sql`${here(s)} and (lower(t.acknowledged_by) = lower(${s.email ?? null}::text) or lower(t.assigned_to) = lower(${s.email ?? null}::text))`,
+      erase: "name",
+    },
     device: { rows: device, erase: "with", why: erasedWith("devices") },
   },
   {

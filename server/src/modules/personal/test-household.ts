@@ -120,8 +120,10 @@ async function addTraces(db: Db, coop: string, farm: string, person: TestPerson,
 async function acknowledge(db: Db, organisationId: string, deviceId: string, person: TestPerson): Promise<void> {
   const alarmId = newId();
   await db.query(sql`
-    insert into alarms (id, organisation_id, device_id, kind, severity, state, raised_at, acknowledged_at, acknowledged_by)
-    values (${alarmId}, ${organisationId}, ${deviceId}, 'offline', 'warning', 'acknowledged', now(), now(), ${person.email})`);
+    insert into alarms (id, organisation_id, source, type, device_id, kind, severity, worst_severity, state, holds, raised_at, last_at, turned_at,
+      acknowledged_at, acknowledged_by)
+    values (${alarmId}, ${organisationId}, ${deviceId}, 'offline', ${deviceId}, 'offline', 'warning', 'warning', 'acknowledged', true, now(), now(), now(),
+      now(), ${person.email})`);
   await db.query(sql`
     insert into alarm_entries (id, organisation_id, alarm_id, what, by, detail)
     values (${newId()}, ${organisationId}, ${alarmId}, 'acknowledged', ${person.email}, ${`${person.name} looks after it, ask ${person.email.toUpperCase()}`})`);
@@ -177,7 +179,8 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
     sql`insert into alarm_rules (id, organisation_id, device_id, metric, above, severity) values (${newId()}, ${organisationId}, ${id}, 'temperature', 30, 'info')`,
   );
   await db.query(sql`
-    insert into alarms (id, organisation_id, device_id, kind, severity, state, raised_at) values (${alarmId}, ${organisationId}, ${id}, 'above', 'info', 'cleared', now())`);
+    insert into alarms (id, organisation_id, source, type, device_id, kind, severity, worst_severity, state, holds, raised_at, last_at, turned_at)
+    values (${alarmId}, ${organisationId}, ${id}, 'rule', ${id}, 'above', 'info', 'info', 'cleared', false, now(), now(), now())`);
   await db.query(
     sql`insert into alarm_entries (id, organisation_id, alarm_id, what) values (${newId()}, ${organisationId}, ${alarmId}, 'raised')`,
   );

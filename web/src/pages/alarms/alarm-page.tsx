@@ -86,16 +86,18 @@ function AlarmView({ alarm }: { readonly alarm: RouteReply<typeof getAlarm> }) {
             <dd>{alarm.acknowledgedBy}</dd>
           </div>
         )}
-        <div>
-          <dt>Device</dt>
-          <dd>
-            <Link to="/devices/$deviceId" params={{ deviceId: alarm.deviceId }}>
-              {alarm.deviceName}
-            </Link>
-          </dd>
-        </div>
+        {alarm.deviceId !== undefined && (
+          <div>
+            <dt>Device</dt>
+            <dd>
+              <Link to="/devices/$deviceId" params={{ deviceId: alarm.deviceId }}>
+                {alarm.deviceName}
+              </Link>
+            </dd>
+          </div>
+        )}
       </dl>
-      {alarm.metric !== undefined && (
+      {alarm.metric !== undefined && alarm.deviceId !== undefined && (
         <p>
           <Link to="/devices/$deviceId" params={{ deviceId: alarm.deviceId }} search={{ metric: alarm.metric, ...around }}>
             See the measurements around it
@@ -129,8 +131,18 @@ type Entry = z.output<typeof alarmEntry>;
 
 const entryWords: Readonly<Record<Entry["what"], string>> = {
   raised: "Raised",
+  repeated: "Again",
+  worse: "Worse",
+  flapping: "Flapping",
+  muted: "Muted",
+  unmuted: "No longer muted",
   acknowledged: "Acknowledged",
+  unacknowledged: "No longer acknowledged",
+  assigned: "Assigned",
+  commented: "Comment",
+  snoozed: "Put aside",
   cleared: "Cleared",
+  resolved: "Resolved",
   notified: "Told",
   notify_failed: "Could not tell",
 };

@@ -1,4 +1,4 @@
-import type { AlarmRule } from "@roost/contract/alarms";
+import type { AlarmRule } from "@roost/contract/rules";
 import type { Points, Series } from "@roost/contract/telemetry";
 import { useQuery } from "@tanstack/react-query";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { type AlarmRule, changeAlarmRule, removeAlarmRule } from "@roost/contract/alarms";
+import { type AlarmRule, changeAlarmRule, removeAlarmRule } from "@roost/contract/rules";
 import type { Series } from "@roost/contract/telemetry";
 import type { Unit } from "@roost/contract/units";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";

@@ -1,6 +1,7 @@
 import { Button, Select, Switch, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
-import { type AlarmRule, addAlarmRule, changeAlarmRule, severities, type Severity } from "@roost/contract/alarms";
+import { severities, type Severity } from "@roost/contract/alarms";
+import { type AlarmRule, addAlarmRule, changeAlarmRule } from "@roost/contract/rules";
 import type { Series } from "@roost/contract/telemetry";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 

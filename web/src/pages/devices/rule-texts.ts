@@ -1,5 +1,5 @@
-import type { AlarmRule, Severity } from "@roost/contract/alarms";
-import { alarmErrors } from "@roost/contract/alarms";
+import type { Severity } from "@roost/contract/alarms";
+import { type AlarmRule, ruleErrors } from "@roost/contract/rules";
 
 /** A rule as it is typed: figures are texts, so that a half-written one is not torn away. */
 export interface RuleTexts {
@@ -50,7 +50,7 @@ export function checkRule(texts: RuleTexts): { faults: Partial<Record<keyof Rule
   });
   if (texts.metric === "") faults.metric = "Choose a metric.";
   if ((hysteresis ?? 0) < 0) faults.hysteresis = "This cannot be negative.";
-  if (above === undefined && below === undefined) faults.above = alarmErrors.rule_without_limit.message;
+  if (above === undefined && below === undefined) faults.above = ruleErrors.without_limit.message;
   else if (above !== undefined && below !== undefined && above <= below) faults.below = "This must be less than the upper limit.";
   return {
     faults,

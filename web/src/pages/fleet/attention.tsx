@@ -1,3 +1,4 @@
+import { severities } from "@roost/contract/alarms";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
@@ -9,7 +10,6 @@ import { useApi } from "../../roost.tsx";
 import styles from "./attention.module.css";
 
 const shownAtMost = 5;
-const weight = { critical: 0, warning: 1, info: 2 } as const;
 
 /** What needs a person now: the worst open alarms with their button, or one calm line that nothing does. */
 export function Attention({ devices, offline }: { readonly devices: number | undefined; readonly offline: number | undefined }) {
@@ -18,7 +18,7 @@ export function Attention({ devices, offline }: { readonly devices: number | und
   const open = data.pages.flatMap((page) => page.items);
   const waiting = open
     .filter((alarm) => alarm.state === "raised")
-    .sort((a, b) => weight[a.severity] - weight[b.severity] || b.raisedAt.getTime() - a.raisedAt.getTime());
+    .sort((a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity) || b.raisedAt.getTime() - a.raisedAt.getTime());
   if (waiting.length === 0) {
     return (
       <p className={styles.calm} data-offline={offline !== undefined && offline > 0}>

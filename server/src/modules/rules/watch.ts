@@ -19,8 +19,8 @@ export interface Watch {
 /** An alarm is to be raised or cleared; waits for its transaction. */
 export interface Transition {
   readonly kind: "raise" | "clear";
-  /** Of the alarm to raise: made here, so that a retry after a lost answer raises nothing twice. */
-  readonly alarmId: string;
+  /** Made here, so that a retry after a lost answer turns nothing twice. */
+  readonly signalId: string;
   readonly ruleId: string;
   readonly direction: Direction;
   readonly threshold: number;
@@ -82,7 +82,7 @@ class MetricWatch implements Watch {
     if (verdict === "nothing") return false;
     this.#pending.push({
       kind: verdict,
-      alarmId: newId(),
+      signalId: newId(),
       ruleId: source.ruleId,
       direction: source.limit.direction,
       threshold: source.limit.threshold,

@@ -1,5 +1,5 @@
-import type { AlarmRule } from "@roost/contract/alarms";
 import type { AlarmRuleId, DeviceId } from "@roost/contract/ids";
+import type { AlarmRule } from "@roost/contract/rules";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { sql } from "../../platform/sql.ts";
@@ -103,4 +103,20 @@ export async function updateRule(tx: Transaction, rule: AlarmRule): Promise<void
 
 export async function deleteRule(tx: Transaction, ruleId: string): Promise<void> {
   await tx.query(sql`delete from alarm_rules where id = ${ruleId}`);
+}
+
+/** A rule that a signal is about. */
+export type HeldRule = Pick<AlarmRule, "deviceId" | "metric" | "severity"> & { readonly organisationId: string; readonly changedAt: Date };
+
+/** Rules that are in force, held for share: whoever removes one waits, and is waited for. */
+export async function holdRules(tx: Transaction, ids: readonly string[]): Promise<Map<string, HeldRule>> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.query<RuleRow & { changed_at: Date }>(sql`
+    select ${ruleColumns}, r.changed_at from alarm_rules r where r.id = any(${ids}::uuid[]) and r.enabled order by r.id for key share`);
+  return new Map(
+    rows.map((row) => {
+      const { deviceId, metric, severity } = toRule(row);
+      return [row.id, { deviceId, metric, severity, organisationId: row.organisation_id, changedAt: row.changed_at }];
+    }),
+  );
 }

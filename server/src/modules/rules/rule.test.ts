@@ -103,7 +103,7 @@ describe("a rule", () => {
   });
 
   it("needs a limit, and above greater than below", () => {
-    const code = "alarms.rule_without_limit";
+    const code = "rules.without_limit";
     expect(() => checkLimits({})).toThrow(expect.objectContaining({ code }));
     expect(() => checkLimits({ above: 5, below: 5 })).toThrow(expect.objectContaining({ code }));
     expect(() => checkLimits({ above: 5, below: 6 })).toThrow(expect.objectContaining({ code }));

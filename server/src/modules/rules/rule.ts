@@ -1,4 +1,4 @@
-import { alarmErrors } from "@roost/contract/alarms";
+import { ruleErrors } from "@roost/contract/rules";
 
 export type Direction = "above" | "below";
 
@@ -47,10 +47,10 @@ export function limitsOf(rule: RuleLimits): Limit[] {
   return limits;
 }
 
-/** @throws {AppError} `alarms.rule_without_limit` */
+/** @throws {AppError} `rules.without_limit` */
 export function checkLimits({ above, below }: Pick<RuleLimits, "above" | "below">): void {
-  if (above === undefined && below === undefined) throw alarmErrors.rule_without_limit();
-  if (above !== undefined && below !== undefined && above <= below) throw alarmErrors.rule_without_limit({ above, below });
+  if (above === undefined && below === undefined) throw ruleErrors.without_limit();
+  if (above !== undefined && below !== undefined && above <= below) throw ruleErrors.without_limit({ above, below });
 }
 
 /**

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { AlarmRule } from "@roost/contract/alarms";
+import type { AlarmRule } from "@roost/contract/rules";
 
 import type { Db } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
-import { findRule, selectEnabledRules } from "./alarm-rule-store.ts";
-import { selectOpenDirections } from "./alarm-store.ts";
+import type { Alarms } from "../alarms/alarms.ts";
+import { findRule, selectEnabledRules } from "./rule-store.ts";
 import { limitsOf } from "./rule.ts";
 import type { Direction } from "./rule.ts";
 import type { Settlement } from "./settlement.ts";
@@ -35,12 +35,14 @@ export function createRuleLoader({
   db,
   book,
   settlement,
+  alarms,
   latestValues,
   log,
 }: {
   db: Db;
   book: WatchBook;
   settlement: Settlement;
+  alarms: Pick<Alarms, "holding">;
   latestValues: LatestValues;
   log: Log;
 }) {
@@ -95,8 +97,8 @@ export function createRuleLoader({
       book.retire(ruleId);
       return;
     }
-    const open = await selectOpenDirections(db, ruleId);
-    apply(rule, new Set(open.map(({ direction }) => direction)));
+    const open = await alarms.holding(db, ruleId);
+    apply(rule, new Set(open.flatMap(({ kind }) => directionOf(kind))));
   }
 
   /** Takes a rule as it is in the database now; tried again while the database is away. */
@@ -116,8 +118,8 @@ export function createRuleLoader({
     await settlement.inLane(async () => {
       await settlement.flush();
       const open = new Map<string, Set<Direction>>();
-      for (const { ruleId, direction } of await selectOpenDirections(db)) {
-        open.set(ruleId, (open.get(ruleId) ?? new Set()).add(direction));
+      for (const { ruleId, kind } of await alarms.holding()) {
+        for (const direction of directionOf(kind)) open.set(ruleId, (open.get(ruleId) ?? new Set()).add(direction));
       }
       const before = new Set(book.ruleIds());
       let afterId = "00000000-0000-0000-0000-000000000000";
@@ -143,4 +145,8 @@ export function createRuleLoader({
       closed = true;
     },
   };
+}
+
+function directionOf(kind: string): Direction[] {
+  return kind === "above" || kind === "below" ? [kind] : [];
 }

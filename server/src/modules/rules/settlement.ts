@@ -1,48 +1,20 @@
-import type { Db, Transaction } from "../../platform/db.ts";
+import type { Db } from "../../platform/db.ts";
 import { isDatabaseAway } from "../../platform/db.ts";
-import { emitAll } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
-import { insertEntries } from "./alarm-entry-store.ts";
-import { clearAlarms, raiseAlarms } from "./alarm-store.ts";
-import type { Turned } from "./alarm-store.ts";
+import type { Alarms, Signal } from "../alarms/alarms.ts";
+import { holdRules } from "./rule-store.ts";
+import type { HeldRule } from "./rule-store.ts";
 import type { Transition } from "./watch.ts";
 
 const retryMs = 1_000;
 const batchSize = 500;
-
-/** An alarm that turned, and what is told of it. */
-export interface Turn {
-  readonly what: "raised" | "cleared";
-  readonly turned: Turned;
-  /** The value that turned it, where one did. */
-  readonly value?: number | undefined;
-  readonly detail?: string | undefined;
-  readonly by?: string | undefined;
-}
-
-/** Tells that alarms were raised or cleared, in this order: their entries and their facts, in the transaction that turned them. */
-export async function tell(tx: Transaction, turns: readonly Turn[], origin: string): Promise<void> {
-  await insertEntries(
-    tx,
-    turns.map(({ what, turned, value, detail, by }) => ({ alarmId: turned.alarm.id, what, value, detail, by })),
-  );
-  await emitAll(
-    tx,
-    turns.map(({ what, turned: { alarm, organisationId }, value, detail }) => ({
-      organisationId,
-      type: `alarm.${what}`,
-      nounId: alarm.id,
-      data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
-    })),
-  );
-}
 
 /**
  * Writes transitions, and runs everything else that must not run beside such a write, one after another.
  *
  * A transition leaves `pending` when its transaction has committed and not before; while the database is away it is tried again.
  */
-export function createSettlement({ db, pending, origin, log }: { db: Db; pending: Transition[]; origin: string; log: Log }) {
+export function createSettlement({ db, pending, alarms, log }: { db: Db; pending: Transition[]; alarms: Pick<Alarms, "take">; log: Log }) {
   let lane: Promise<unknown> = Promise.resolve();
   let flushing: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -56,23 +28,16 @@ export function createSettlement({ db, pending, origin, log }: { db: Db; pending
 
   async function write(batch: readonly Transition[]): Promise<void> {
     await db.transaction(async (tx) => {
-      const turns: Turn[] = [];
-      let rest = batch.filter(({ source }) => !source.retired);
-      // A limit may have turned more than once since the last time: its turns are written one after another.
-      while (rest.length > 0) {
-        const seen = new Set<unknown>();
-        const round = rest.filter(({ source }) => !seen.has(source) && seen.add(source));
-        rest = rest.filter((one) => !round.includes(one));
-        const raises = round.filter(({ kind }) => kind === "raise");
-        const clears = round.filter(({ kind }) => kind === "clear");
-        if (raises.length > 0) {
-          for (const turned of await raiseAlarms(tx, raises)) turns.push({ what: "raised", turned, value: turned.alarm.value });
-        }
-        if (clears.length > 0) {
-          for (const { value, ...turned } of await clearAlarms(tx, clears)) turns.push({ what: "cleared", turned, value });
-        }
-      }
-      await tell(tx, turns, origin);
+      const rest = batch.filter(({ source }) => !source.retired);
+      // A rule that was removed or switched off meanwhile raises nothing: its removal and this wait for each other.
+      const rules = await holdRules(tx, [...new Set(rest.map(({ ruleId }) => ruleId))]);
+      await alarms.take(
+        tx,
+        rest.flatMap((one): Signal[] => {
+          const rule = rules.get(one.ruleId);
+          return rule === undefined ? [] : [signalOf(one, rule)];
+        }),
+      );
     });
   }
 
@@ -141,3 +106,23 @@ export function createSettlement({ db, pending, origin, log }: { db: Db; pending
 }
 
 export type Settlement = ReturnType<typeof createSettlement>;
+
+function signalOf({ signalId, kind, direction, threshold, value, measuredAtUs, ruleId }: Transition, rule: HeldRule): Signal {
+  const measuredAtMs = Math.floor(measuredAtUs / 1_000);
+  return {
+    id: signalId,
+    what: kind,
+    organisationId: rule.organisationId,
+    source: rule.deviceId,
+    deviceId: rule.deviceId,
+    type: `rule:${ruleId}:${direction}`,
+    kind: direction,
+    // A value may be older than the rule that it breaks.
+    at: new Date(Math.max(measuredAtMs, rule.changedAt.getTime())),
+    severity: rule.severity,
+    metric: rule.metric,
+    threshold,
+    value,
+    ruleId,
+  };
+}
