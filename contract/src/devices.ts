@@ -22,6 +22,8 @@ export const device = z.object({
   siteId: siteId.optional(),
   /** Groups it belongs to. Absent: none. */
   groupIds: z.array(deviceGroupId).optional(),
+  /** What it is reached through: a gateway, a switch. Absent where there is none, or none that the reader may see. */
+  parentId: deviceId.optional(),
   name: z.string(),
   /** What kind of thing it is, as a kit's manifest names it; `generic` without a kit. */
   kind: z.string(),
@@ -81,6 +83,9 @@ export const deviceErrors = defineErrors("devices", {
   not_found: [404, "There is no such device."],
   already_exists: [409, "A device with this id exists already in this installation. Ids are unique; choose another."],
   unknown_place: [422, "There is no such site or device group here."],
+  unknown_parent: [422, "There is no such device here to be reached through."],
+  parent_cycle: [409, "The device would be reached through itself. Choose one that does not lie behind it."],
+  too_deep: [409, "More than 16 devices would stand in a row. Choose one that is nearer to the server."],
   out_of_reach: [403, "You act in a part of the organisation only, and the device would leave it. Ask somebody who acts in all of it."],
   name_mismatch: [409, "The name given does not match the device's id. Nothing was removed."],
 });
@@ -99,6 +104,8 @@ export const listDevices = defineRoute({
     state: deviceState.optional(),
     siteId: siteId.optional(),
     groupId: deviceGroupId.optional(),
+    /** Those reached straight through this device. */
+    parentId: deviceId.optional(),
   }),
   reply: listOf(fleetDevice).extend({ counts: z.record(deviceState, z.number().int()) }),
 });
@@ -130,10 +137,18 @@ export const addDevice = defineRoute({
     heartbeatSeconds: z.number().min(1).max(86_400).default(60),
     siteId: siteId.optional(),
     groupIds: groupIds.optional(),
+    parentId: deviceId.optional(),
   }),
   reply: z.object({ device, ticket: claimTicket }),
   status: 201,
-  errors: [deviceErrors.already_exists, deviceErrors.unknown_place, deviceErrors.out_of_reach],
+  errors: [
+    deviceErrors.already_exists,
+    deviceErrors.unknown_place,
+    deviceErrors.out_of_reach,
+    deviceErrors.unknown_parent,
+    deviceErrors.parent_cycle,
+    deviceErrors.too_deep,
+  ],
 });
 
 export const changeDevice = defineRoute({
@@ -141,7 +156,7 @@ export const changeDevice = defineRoute({
   method: "PATCH",
   path: "/api/v1/devices/:deviceId",
   access: "devices:write",
-  summary: "Changes a device's name, pace, site or groups; absent fields stay as they are, null takes it off its site.",
+  summary: "Changes a device's name, pace, site, groups or what it is reached through; absent fields stay, null takes site or parent away.",
   params: oneDevice,
   body: z.strictObject({
     name: name.optional(),
@@ -149,9 +164,17 @@ export const changeDevice = defineRoute({
     siteId: siteId.nullable().optional(),
     /** All it shall belong to. */
     groupIds: groupIds.optional(),
+    parentId: deviceId.nullable().optional(),
   }),
   reply: device,
-  errors: [deviceErrors.not_found, deviceErrors.unknown_place, deviceErrors.out_of_reach],
+  errors: [
+    deviceErrors.not_found,
+    deviceErrors.unknown_place,
+    deviceErrors.out_of_reach,
+    deviceErrors.unknown_parent,
+    deviceErrors.parent_cycle,
+    deviceErrors.too_deep,
+  ],
 });
 
 export const removeDevice = defineRoute({

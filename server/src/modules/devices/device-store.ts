@@ -12,6 +12,7 @@ interface DeviceRow {
   organisation_id: string;
   site_id: string | null;
   group_ids: string[] | null;
+  parent_id: string | null;
   name: string;
   kind: string;
   state: DeviceState;
@@ -25,7 +26,8 @@ interface DeviceRow {
 }
 
 const columns = sql`d.id, d.key, d.organisation_id, d.site_id, d.name, d.kind, d.state, d.state_since, d.heartbeat_seconds,
-  (select array_agg(g.group_id order by g.group_id) from device_group_members g where g.device_id = d.id) as group_ids, d.firmware_version, d.attributes, d.created_at, d.claimed_at, d.last_seen_at`;
+  (select array_agg(g.group_id order by g.group_id) from device_group_members g where g.device_id = d.id) as group_ids,
+  (select p.id from devices p where p.id = d.parent_id) as parent_id, d.firmware_version, d.attributes, d.created_at, d.claimed_at, d.last_seen_at`;
 
 function deviceOf(row: DeviceRow): Device {
   return {
@@ -33,6 +35,7 @@ function deviceOf(row: DeviceRow): Device {
     organisationId: row.organisation_id as OrganisationId,
     ...(row.site_id === null ? {} : { siteId: row.site_id as SiteId }),
     ...(row.group_ids === null ? {} : { groupIds: row.group_ids as DeviceGroupId[] }),
+    ...(row.parent_id === null ? {} : { parentId: row.parent_id as DeviceId }),
     name: row.name,
     kind: row.kind,
     state: row.state,
@@ -75,10 +78,10 @@ export async function findDevice(db: Queryable, organisationId: string, id: stri
   return row === undefined ? undefined : deviceOf(row);
 }
 
-/** The same, locked until the transaction ends. */
+/** The same, locked until the transaction ends; others may still name it, such as devices that come to be reached through it. */
 export async function lockDevice(tx: Transaction, organisationId: string, id: string): Promise<(Device & { key: number }) | undefined> {
   const [row] = await tx.query<DeviceRow>(sql`
-    select ${columns} from devices d where d.id = ${id} and d.organisation_id = ${organisationId} and not d.hidden for update`);
+    select ${columns} from devices d where d.id = ${id} and d.organisation_id = ${organisationId} and not d.hidden for no key update`);
   return row === undefined ? undefined : { ...deviceOf(row), key: row.key };
 }
 
@@ -87,6 +90,7 @@ export interface FleetPart {
   readonly q?: string | undefined;
   readonly siteId?: string | undefined;
   readonly groupId?: string | undefined;
+  readonly parentId?: string | undefined;
 }
 
 export interface FleetFilter extends FleetPart {
@@ -96,11 +100,12 @@ export interface FleetFilter extends FleetPart {
   readonly after: { readonly name: string; readonly id: string } | undefined;
 }
 
-function matching(organisationId: string, { q, siteId, groupId }: FleetPart): Sql {
+function matching(organisationId: string, { q, siteId, groupId, parentId }: FleetPart): Sql {
   const needle = q?.trim();
   const all = sql`d.organisation_id = ${organisationId} and not d.hidden
     ${siteId === undefined ? sql`` : sql`and d.site_id = ${siteId}`}
-    ${groupId === undefined ? sql`` : sql`and exists (select from device_group_members g where g.device_id = d.id and g.group_id = ${groupId})`}`;
+    ${groupId === undefined ? sql`` : sql`and exists (select from device_group_members g where g.device_id = d.id and g.group_id = ${groupId})`}
+    ${parentId === undefined ? sql`` : sql`and d.parent_id = ${parentId} and exists (select from devices p where p.id = d.parent_id)`}`;
   if (needle === undefined || needle === "") return all;
   return sql`${all} and (position(lower(${needle}::text) in lower(d.name)) > 0 or position(lower(${needle}::text) in d.id) > 0)`;
 }
@@ -175,6 +180,7 @@ interface RegistrySqlRow {
   kind: string;
   site_id: string | null;
   group_ids: string[] | null;
+  parent_id: string | null;
   hidden: boolean;
   heartbeat_seconds: number;
   state: DeviceState;
@@ -188,7 +194,7 @@ interface RegistrySqlRow {
 /** All devices, or those named, with the credentials that work now. */
 export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): Promise<RegistryRow[]> {
   const rows = await db.query<RegistrySqlRow>(sql`
-    select d.id, d.key, d.organisation_id, d.kind, d.site_id, g.group_ids, d.hidden, d.heartbeat_seconds, d.state, d.pace_seconds,
+    select d.id, d.key, d.organisation_id, d.kind, d.site_id, g.group_ids, d.parent_id, d.hidden, d.heartbeat_seconds, d.state, d.pace_seconds,
       d.last_seen_at, c.credential_ids, c.secret_hashes, c.seconds_left
     from devices d left join (
       select c.device_id, array_agg(c.id) as credential_ids, array_agg(c.secret_hash) as secret_hashes,
@@ -211,6 +217,7 @@ export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): 
     kind: row.kind,
     siteId: row.site_id ?? undefined,
     groupIds: new Set(row.group_ids ?? []),
+    parentId: row.parent_id ?? undefined,
     hidden: row.hidden,
     heartbeatSeconds: row.heartbeat_seconds,
     revoked: row.state === "revoked",

@@ -37,7 +37,7 @@ import {
 import { claimUriOf, labelSvg } from "./label.ts";
 import { joinGroups, leaveGroups } from "./place-store.ts";
 import { checkPlace, planPlace, settingsOf } from "./placement.ts";
-import type { DeviceChange } from "./placement.ts";
+import type { AddDevice, DeviceChange } from "./placement.ts";
 import { createPresence } from "./presence-watch.ts";
 import { labelHostFor } from "./reach.ts";
 import type { Reach } from "./reach.ts";
@@ -45,6 +45,7 @@ import { createRegistry, placeFacts } from "./registry.ts";
 import type { DeviceAccess, DeviceIdentity } from "./registry.ts";
 import { deleteDeviceEvents, insertDeviceEvents, loadAttributes, mergeAttributes } from "./report-store.ts";
 import { loadRetained, retain } from "./retained-store.ts";
+import { setParent } from "./topology-store.ts";
 
 export { slugOf } from "./device-name.ts";
 export type { ClaimOutcome } from "./claims.ts";
@@ -65,16 +66,6 @@ export interface DevicesDeps {
   readonly isHearing?: () => boolean;
   /** How long a device's claim is answered again, in seconds; absent: the 300 s for which answers are kept. */
   readonly claimRepeatSeconds?: (device: DeviceIdentity | undefined) => number;
-}
-
-/** What a person says of a new device. */
-export interface AddDevice {
-  readonly id?: string | undefined;
-  readonly name?: string | undefined;
-  readonly kind: string;
-  readonly heartbeatSeconds: number;
-  readonly siteId?: string | undefined;
-  readonly groupIds?: readonly string[] | undefined;
 }
 
 const pruneEveryMs = 60_000;
@@ -123,14 +114,14 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
   async function insert(
     within: Database,
     whose: Whose,
-    { id, name, kind, heartbeatSeconds, siteId, groupIds = [] }: AddDevice,
+    { id, name, kind, heartbeatSeconds, siteId, groupIds = [], parentId }: AddDevice,
     { hidden, claimSecret }: { hidden: boolean; claimSecret: Buffer | undefined },
   ): Promise<Device> {
     const deviceId = id?.toLowerCase() ?? makeDeviceId(name);
     const added = await within.transaction(async (tx) => {
       if (!hidden) await checkPlace(tx, whose, undefined, { siteId, groupIds: new Set(groupIds) });
       await joinGroups(tx, whose.organisationId, deviceId, groupIds);
-      const device = await insertDevice(tx, {
+      let device = await insertDevice(tx, {
         id: deviceId,
         organisationId: whose.organisationId,
         name: name ?? deviceId,
@@ -142,6 +133,10 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
       });
       if (device === undefined) throw deviceErrors.already_exists({ id: deviceId });
       if (hidden) return device;
+      if (parentId !== undefined) {
+        await setParent(tx, whose.organisationId, deviceId, parentId);
+        device = { ...device, parentId: parentId as DeviceId };
+      }
       await emit(tx, { organisationId: whose.organisationId, type: "device.added", nounId: deviceId });
       await record(tx, whose, "device.added", device, { after: settingsOf(device) });
       return device;
@@ -230,6 +225,10 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
     /** From memory; any organisation, hidden ones too. */
     find: (id: string): DeviceIdentity | undefined => registry.find(id),
     findByKey: (key: number): DeviceIdentity | undefined => registry.findByKey(key),
+    /** What a device is reached through, the nearest first; from memory. */
+    ancestorsOf: registry.ancestorsOf,
+    /** All that is reached through a device, the nearest first; from memory. */
+    descendantsOf: registry.descendantsOf,
 
     /**
      * Checks a device's password. An unknown device and a wrong password are alike in answer, work and time.
@@ -286,8 +285,12 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
         await joinGroups(tx, whose.organisationId, id, joins);
         const updated = (await updateDevice(tx, id, change)) ?? device;
         await leaveGroups(tx, id, leaves);
-        const after = joins.length + leaves.length === 0 ? updated : ((await findDevice(tx, whose.organisationId, id)) ?? updated);
-        await changed(tx, whose.organisationId, id, "settings");
+        if (change.parentId !== undefined) await setParent(tx, whose.organisationId, id, change.parentId);
+        const after =
+          joins.length + leaves.length === 0 && change.parentId === undefined
+            ? updated
+            : ((await findDevice(tx, whose.organisationId, id)) ?? updated);
+        await changed(tx, whose.organisationId, id, change.parentId === undefined ? "settings" : "way");
         await record(tx, whose, "device.changed", after, { before: settingsOf(device), after: settingsOf(after) });
         return after;
       }),

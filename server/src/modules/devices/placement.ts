@@ -6,12 +6,24 @@ import { isInScope, isOwnPart } from "../../platform/tenancy.ts";
 import type { Placed, Whose, Within } from "../../platform/tenancy.ts";
 import { lockParts } from "./place-store.ts";
 
-/** What a person changes of a device: absent stays, a null site takes it off its site. */
+/** What a person says of a new device. */
+export interface AddDevice {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly kind: string;
+  readonly heartbeatSeconds: number;
+  readonly siteId?: string | undefined;
+  readonly groupIds?: readonly string[] | undefined;
+  readonly parentId?: string | undefined;
+}
+
+/** What a person changes of a device: absent stays, a null site takes it off its site, a null parent means straight. */
 export interface DeviceChange {
   readonly name?: string | undefined;
   readonly heartbeatSeconds?: number | undefined;
   readonly siteId?: string | null | undefined;
   readonly groupIds?: readonly string[] | undefined;
+  readonly parentId?: string | null | undefined;
 }
 
 /**
@@ -62,6 +74,6 @@ export async function planPlace(
 }
 
 /** What the trail keeps of a device's settings. */
-export function settingsOf({ name, kind, heartbeatSeconds, siteId, groupIds }: Device): object {
-  return { name, kind, heartbeatSeconds, siteId, groupIds };
+export function settingsOf({ name, kind, heartbeatSeconds, siteId, groupIds, parentId }: Device): object {
+  return { name, kind, heartbeatSeconds, siteId, groupIds, parentId };
 }

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 
 import type { Clock } from "../../platform/clock.ts";
+import { createTopology } from "./topology.ts";
 
 /**
  * A device as the hot path knows it: one object for as long as the process knows the device, kept current in place,
@@ -16,6 +17,8 @@ export interface DeviceIdentity {
   /** Where it stands, and which groups it belongs to: what scopes go by. */
   readonly siteId: string | undefined;
   readonly groupIds: ReadonlySet<string>;
+  /** What it is reached through. */
+  readonly parentId: string | undefined;
   /** The platform's own device, in no list. */
   readonly hidden: boolean;
   readonly heartbeatSeconds: number;
@@ -37,6 +40,7 @@ export interface RegistryRow {
   readonly kind: string;
   readonly siteId: string | undefined;
   readonly groupIds: ReadonlySet<string>;
+  readonly parentId: string | undefined;
   readonly hidden: boolean;
   readonly heartbeatSeconds: number;
   readonly revoked: boolean;
@@ -68,6 +72,7 @@ interface KnownDevice extends DeviceIdentity {
   kind: string;
   siteId: string | undefined;
   groupIds: ReadonlySet<string>;
+  parentId: string | undefined;
   hidden: boolean;
   heartbeatSeconds: number;
   revoked: boolean;
@@ -88,6 +93,7 @@ export function createRegistry({ clock }: { clock: Clock }) {
   const byId = new Map<string, KnownDevice>();
   const byKey = new Map<number, KnownDevice>();
   const byHash = new Map<string, Credential>();
+  const topology = createTopology<KnownDevice>({ find: (id) => byId.get(id) });
 
   function drop(credential: Credential): void {
     credential.takenAway = true;
@@ -98,6 +104,7 @@ export function createRegistry({ clock }: { clock: Clock }) {
     device.revoked = true;
     for (const credential of device.credentials) drop(credential);
     device.credentials = [];
+    topology.remove(device);
     byId.delete(device.id);
     byKey.delete(device.key);
   }
@@ -125,14 +132,29 @@ export function createRegistry({ clock }: { clock: Clock }) {
         forget(device);
         device = undefined;
       }
-      const { id, key, organisationId, kind, siteId, groupIds, hidden, heartbeatSeconds, revoked } = row;
+      const { id, key, organisationId, kind, siteId, groupIds, parentId, hidden, heartbeatSeconds, revoked } = row;
       if (device === undefined) {
-        device = { id, key, organisationId, kind, siteId, groupIds, hidden, heartbeatSeconds, revoked, credentials: [] };
+        device = {
+          id,
+          key,
+          organisationId,
+          kind,
+          siteId,
+          groupIds,
+          parentId: undefined,
+          hidden,
+          heartbeatSeconds,
+          revoked,
+          credentials: [],
+        };
         byId.set(id, device);
         byKey.set(key, device);
       } else {
+        // Whoever goes to another organisation leaves the way it was reached by, and those it stood on the way of.
+        if (device.organisationId !== organisationId) topology.remove(device);
         Object.assign(device, { organisationId, kind, siteId, groupIds, hidden, heartbeatSeconds, revoked });
       }
+      topology.put(device, parentId);
       const known = new Map(device.credentials.map((credential) => [credential.id, credential]));
       const nowMs = clock.monotonicMs();
       const credentials: Credential[] = [];
@@ -156,6 +178,10 @@ export function createRegistry({ clock }: { clock: Clock }) {
     find: (id: string): DeviceIdentity | undefined => byId.get(id),
     findByKey: (key: number): DeviceIdentity | undefined => byKey.get(key),
     ids: (): string[] => [...byId.keys()],
+    /** What a device is reached through, the nearest first. */
+    ancestorsOf: (id: string): DeviceIdentity[] => topology.ancestorsOf(id),
+    /** All that is reached through a device, the nearest first. */
+    descendantsOf: (id: string): DeviceIdentity[] => topology.descendantsOf(id),
     /** Those at a site or in a group. */
     idsAt: (partId: string): string[] =>
       [...byId.values()].filter((device) => device.siteId === partId || device.groupIds.has(partId)).map(({ id }) => id),

@@ -4,6 +4,7 @@ import type { DeviceTransfer } from "@roost/contract/transfers";
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { sql } from "../../platform/sql.ts";
+import { leaveTopology } from "./topology-store.ts";
 
 interface TransferRow {
   id: string;
@@ -130,6 +131,7 @@ export async function moveRows(tx: Queryable, deviceId: string, organisationId: 
 /** The device itself: it leaves its place and groups, and the label that the giver printed opens nothing any more. */
 export async function moveDevice(tx: Transaction, deviceId: string, to: string): Promise<void> {
   await tx.query(sql`delete from device_group_members where device_id = ${deviceId}`);
+  await leaveTopology(tx, deviceId);
   await tx.query(sql`update devices set organisation_id = ${to}, site_id = null, claim_secret_sealed = null where id = ${deviceId}`);
   await tx.query(sql`delete from claims where device_id = ${deviceId}`);
 }
