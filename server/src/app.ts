@@ -20,6 +20,7 @@ import {
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
+import { createWindowMuting } from "./modules/alarms/window-muting.ts";
 import { mountWindows } from "./modules/alarms/window-routes.ts";
 import { createWindows } from "./modules/alarms/windows.ts";
 import { auditJobs } from "./modules/audit/audit-jobs.ts";
@@ -37,7 +38,8 @@ import { createFlags } from "./modules/flags/flags.ts";
 import { createRolloutPlans } from "./modules/flags/rollout-plans.ts";
 import { mountIngest } from "./modules/ingest/ingest-routes.ts";
 import { createIngest } from "./modules/ingest/ingest.ts";
-import { mountNotifications } from "./modules/notifications/notification-routes.ts";
+import { createDeadMan } from "./modules/notifications/dead-man.ts";
+import { mountDeadMan, mountNotifications } from "./modules/notifications/notification-routes.ts";
 import { createNotifications } from "./modules/notifications/notifications.ts";
 import { mountOnCall } from "./modules/on-call/on-call-routes.ts";
 import { createOnCall } from "./modules/on-call/on-call.ts";
@@ -204,8 +206,10 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const windows = createWindows({ db, audit, findDevice: devices.find, clock, log });
   ends.push(() => windows.close());
   await windows.start();
-  const alarms = createAlarms({ db, audit, clock, log });
+  const alarms = createAlarms({ db, audit, clock, log, coverOf: windows.coverOf });
   ends.push(() => alarms.close());
+  const muting = createWindowMuting({ db, windows, alarms, devices, log });
+  ends.push(() => muting.close());
   const rules = createRules({ db, audit, alarms, log, latestValues: latestValuesOf(devices, telemetry) });
   ends.push(() => rules.close());
   const onCall = createOnCall({ db, audit, clock, publicUrl: config.ROOST_PUBLIC_URL });
@@ -219,6 +223,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     clock,
     log,
     publicUrl: config.ROOST_PUBLIC_URL,
+    contact: config.ROOST_PUBLIC_URL?.startsWith("https:") === true ? config.ROOST_PUBLIC_URL : undefined,
+    rightsOf: auth.rightsOf,
   });
   ends.push(() => notifications.close());
 
@@ -256,7 +262,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const facts = createFactHub({ tellsOf });
   const dispatch = await createDispatch({
     db,
-    handlers: [...devices.handlers, ...transfers.handlers, ...alarms.handlers, ...notifications.handlers],
+    handlers: [...devices.handlers, ...transfers.handlers, ...alarms.handlers, ...muting.handlers, ...notifications.handlers],
     observe: async (fact) => {
       // Whom a fact may be told to is a matter of where its device stands now.
       await devices.learn(fact);
@@ -271,6 +277,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   await devices.refresh();
   await rules.catchUp();
   alarms.start();
+  muting.start();
 
   const door = createDoor({
     authenticate: createAuthenticate({ devices, auth, ingest, log }),
@@ -325,6 +332,17 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     clock,
     log,
   });
+  const deadMan = createDeadMan({
+    db,
+    audit,
+    egress,
+    seal,
+    clock,
+    log,
+    raise: alarms.take,
+    isWell: () => canary.freshTrip(60) !== undefined,
+  });
+  ends.push(() => deadMan.close());
   const readiness = createReadiness({ db, canary, clock, secrets });
   const plans = createRolloutPlans({ db, clock, log, audit, flags, reads: gateReads({ readiness, alarms, metrics }) });
   ends.push(() => plans.close());
@@ -340,6 +358,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountRules(http.mount, rules);
   mountOnCall(http.mount, onCall);
   mountNotifications(http.mount, notifications);
+  mountDeadMan(http.mount, deadMan);
   mountPersonal(http.mount, personal);
   mountSecrets(http.mount, secrets);
   mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
@@ -354,6 +373,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
 
   canary.start();
   ends.push(() => canary.stop());
+  deadMan.start();
   plans.start();
 
   const claimFile = config.ROOST_LOCAL_DEVICE

@@ -9,6 +9,8 @@ import * as store from "./window-store.ts";
 /** A look at the clock is never further away than this: it may jump, and so may a fact be late. */
 const longestMs = 15_000;
 const retryMs = 1_000;
+/** How old what is known of windows may be, should a fact not be heard. */
+const reloadMs = 60_000;
 
 /**
  * Says when windows begin and end: one fact each, whatever the number of servers and however often they start.
@@ -35,6 +37,7 @@ export function createWindowBoundaries({
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
   let closed = false;
+  let reloadedAtMs = -Infinity;
 
   async function tell(
     tx: Transaction,
@@ -73,6 +76,10 @@ export function createWindowBoundaries({
   }
 
   async function look(): Promise<void> {
+    if (clock.monotonicMs() - reloadedAtMs >= reloadMs) {
+      await reload();
+      reloadedAtMs = clock.monotonicMs();
+    }
     const nowMs = clock.nowMs();
     const opens = await store.selectOpenOccurrences(db);
     const unknown = opens.filter(({ windowId }) => book.find(windowId) === undefined).map(({ windowId }) => windowId);

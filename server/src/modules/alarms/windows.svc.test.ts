@@ -54,8 +54,7 @@ describe("maintenance windows", () => {
         sql`select e.type from events e where e.type in ('window.began', 'window.ended') order by e.xact_id, e.id`,
       )
     ).map(({ type }) => type.slice("window.".length));
-  const covers = (one: Windows, deviceId: string, kind = "offline") =>
-    one.coverOf({ organisationId: a, deviceId, kind }, new Date(nowMs))?.windowId;
+  const covers = (one: Windows, deviceId: string, kind = "offline") => one.coverOf({ deviceId, kind }, a)?.id;
   async function goTo(ms: number, ...servers: Windows[]): Promise<void> {
     nowMs = ms;
     await Promise.all((servers.length === 0 ? [windows] : servers).map((one) => one.look()));
@@ -121,7 +120,7 @@ describe("maintenance windows", () => {
     expect([covers(windows, "n-1"), covers(windows, "n-1", "above"), covers(windows, "s-1")]).toEqual([site.id, undefined, undefined]);
     const kinds = await windows.add(whole, { ...plain, plan, scope: { kinds: ["above"] } });
     expect([covers(windows, "s-1", "above"), covers(windows, "s-1")]).toEqual([kinds.id, undefined]);
-    const about = (organisationId: string) => windows.coverOf({ organisationId, kind: "above" }, new Date(nowMs))?.windowId;
+    const about = (organisationId: string) => windows.coverOf({ kind: "above" }, organisationId)?.id;
     expect([about(a), about(b)]).toEqual([kinds.id, undefined]);
     const longer = await windows.add(whole, { ...plain, plan: span(start, start + 3 * hour), scope: { everything: true } });
     expect(covers(windows, "n-1")).toBe(longer.id);

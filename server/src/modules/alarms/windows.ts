@@ -13,16 +13,14 @@ import type { Log } from "../../platform/log.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
+import type { Mute } from "./life.ts";
 import { createWindowBook } from "./window-book.ts";
-import type { Cover } from "./window-book.ts";
 import { createWindowBoundaries } from "./window-boundaries.ts";
 import { checkScope, isTheirs, ownPartsOf, seenScope } from "./window-scope.ts";
 import type { FindPlaced } from "./window-scope.ts";
 import * as store from "./window-store.ts";
 import type { StoredWindow } from "./window-store.ts";
 import { checkPlan, fixPlan, standingOf, timetableOf, upcoming, within } from "./window.ts";
-
-export type { Cover } from "./window-book.ts";
 
 export interface WindowDeps {
   readonly db: Db;
@@ -197,7 +195,6 @@ export function createWindows({ db, audit, findDevice, clock, log }: WindowDeps)
   return {
     /** Loads what may be in force, and begins to tell beginnings and ends. To be awaited before alarms are taken. */
     async start(): Promise<void> {
-      await reload();
       await boundaries.look();
     },
     close: (): Promise<void> => boundaries.close(),
@@ -210,16 +207,21 @@ export function createWindows({ db, audit, findDevice, clock, log }: WindowDeps)
     },
 
     /**
-     * The window that covers an alarm at an instant, from memory in some microseconds. Asked with the present: whether it is told is decided when it
-     * would be, not by when it became true.
+     * The window that covers an alarm now, from memory in some microseconds. By now, and not by when the alarm became true: whether somebody is told
+     * is decided when they would be.
      */
-    coverOf(subject: { organisationId: string; deviceId?: string | undefined; kind: string }, at: Date): Cover | undefined {
-      const device = subject.deviceId === undefined ? undefined : findDevice(subject.deviceId);
-      const placed = device === undefined ? {} : { siteId: device.siteId, groupIds: device.groupIds };
-      return book.coverOf({ ...subject, ...placed }, at.getTime());
+    coverOf(about: { readonly deviceId?: string | undefined; readonly kind: string }, organisationId: string): Mute | undefined {
+      const device = about.deviceId === undefined ? undefined : findDevice(about.deviceId);
+      const { deviceId, kind } = about;
+      const cover = book.coverOf({ organisationId, deviceId, kind, siteId: device?.siteId, groupIds: device?.groupIds }, clock.nowMs());
+      return cover === undefined ? undefined : { by: "window", id: cover.windowId, record: cover.record };
     },
-    /** Whether a window is in force. */
-    isInForce: (windowId: string, at: Date): boolean => book.at(windowId, at.getTime()) !== undefined,
+    /** Brings one window up to date from the database. */
+    refresh: (windowId: string): Promise<void> => reload([windowId]),
+    /** A window that is in force now. */
+    inForce(windowId: string): { readonly scope: WindowScope } | undefined {
+      return book.at(windowId, clock.nowMs()) === undefined ? undefined : book.find(windowId)?.window;
+    },
 
     /** Newest first. */
     async list(

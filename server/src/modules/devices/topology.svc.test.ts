@@ -121,6 +121,7 @@ describe("the way devices are reached", () => {
       ["ont-2", "ont-1"],
     ] as const)
       await devices.change(whole, id, { parentId });
+    await db.query(sql`delete from events`);
     await db.transaction((tx) => moveDevice(tx, "ont-1", b));
     await devices.reload("ont-1");
     expect([ids(devices.ancestorsOf("ont-1")), ids(devices.ancestorsOf("ont-2")), ids(devices.descendantsOf("olt"))]).toEqual([[], [], []]);
