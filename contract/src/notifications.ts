@@ -1,97 +1,27 @@
 import { z } from "zod";
 
 import { severity } from "./alarms.ts";
+import { channels, targetKind } from "./channels.ts";
 import { defineErrors } from "./errors.ts";
-import { alarmId, deliveryId, notificationTargetId } from "./ids.ts";
+import { alarmId, deliveryId, notificationTargetId, personId } from "./ids.ts";
 import { mailErrors } from "./mail.ts";
 import { listOf, page } from "./paging.ts";
 import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
 
-// Addresses of chats carry their key in the path.
-const address = personal("secret", z.url({ protocol: /^https?$/ }).max(2_000));
-// Goes into a header or a path: nothing but what stays itself there.
-const key = personal("secret", z.string().regex(/^[\x21-\x7E]{1,256}$/, "A key is 1 to 256 letters, digits and signs, without spaces."));
-
-/** Where a notice goes and what opens the way there, for each kind of target. Kept sealed; lists show the address masked. */
-export const channels = {
-  /** Any address that takes a POST with JSON; signed. */
-  webhook: z.strictObject({ kind: z.literal("webhook"), url: address }),
-  discord: z.strictObject({ kind: z.literal("discord"), url: address }),
-  /** Through the mail server that Roost was started with. */
-  email: z.strictObject({ kind: z.literal("email"), email: z.email().max(254) }),
-  /** An incoming webhook. */
-  slack: z.strictObject({ kind: z.literal("slack"), url: address }),
-  /** A workflow that begins with a webhook request. */
-  teams: z.strictObject({ kind: z.literal("teams"), url: address }),
-  telegram: z.strictObject({
-    kind: z.literal("telegram"),
-    /** Of the bot, from @BotFather. */
-    token: z.string().regex(/^[0-9]{1,20}:[A-Za-z0-9_-]{20,100}$/, "A bot token looks like 123456789:AAE…"),
-    /** A number, or the @name of a public channel. */
-    chat: personal(
-      "id",
-      z
-        .string()
-        .regex(
-          /^(?:-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,63})$/,
-          "A chat is a number such as -1001234567890, or the @name of a public channel.",
-        ),
-    ),
-    /** Of the bot API; another one for a server of your own. */
-    url: address.default("https://api.telegram.org"),
-  }),
-  ntfy: z.strictObject({
-    kind: z.literal("ntfy"),
-    url: address.default("https://ntfy.sh"),
-    /** Whoever knows it reads along, unless the server keeps it. */
-    topic: personal("secret", z.string().regex(/^[-_A-Za-z0-9]{1,64}$/, "A topic is 1 to 64 letters, digits, - and _.")),
-    /** An access token, where the topic is kept. */
-    token: key.optional(),
-  }),
-  pushover: z.strictObject({
-    kind: z.literal("pushover"),
-    /** Of the application. */
-    token: z.string().regex(/^[A-Za-z0-9]{30}$/, "Pushover keys have 30 letters and digits."),
-    /** Key of the user or group. */
-    user: personal("secret", z.string().regex(/^[A-Za-z0-9]{30}$/, "Pushover keys have 30 letters and digits.")),
-    /** One of the user's devices; all of them unless given. */
-    device: personal("text", z.string().regex(/^[A-Za-z0-9_-]{1,25}$/, "A device name is 1 to 25 letters, digits, - and _.")).optional(),
-    url: address.default("https://api.pushover.net"),
-  }),
-  gotify: z.strictObject({
-    kind: z.literal("gotify"),
-    /** Of the server. */
-    url: address,
-    /** Of the application. */
-    token: key,
-  }),
-  apprise: z.strictObject({
-    kind: z.literal("apprise"),
-    /** Of an Apprise API server, `/notify/KEY` or `/notify`. */
-    url: address,
-    /** Apprise addresses, with a comma between them; for `/notify` without a key. */
-    urls: personal("secret", z.string().trim().min(1).max(4_000)).optional(),
-  }),
-};
-
-export const channel = z.discriminatedUnion("kind", [
-  channels.webhook,
-  channels.discord,
-  channels.email,
-  channels.slack,
-  channels.teams,
-  channels.telegram,
-  channels.ntfy,
-  channels.pushover,
-  channels.gotify,
-  channels.apprise,
-]);
-export type Channel = z.output<typeof channel>;
-
-export const targetKind = z.enum(["webhook", "discord", "email", "slack", "teams", "telegram", "ntfy", "pushover", "gotify", "apprise"]);
-export type TargetKind = Channel["kind"];
+/**
+ * The circuit breaker of a target. `open`: after some failures one after another nothing is sent and all waits; at `probeAt` one goes out to see.
+ * `half_open`: that time has come.
+ */
+export const breaker = z.object({
+  state: z.enum(["closed", "open", "half_open"]),
+  /** Failed tries since the last that worked. */
+  failures: z.int(),
+  openedAt: instant.optional(),
+  probeAt: instant.optional(),
+});
+export type Breaker = z.output<typeof breaker>;
 
 export const notificationTarget = z.object({
   id: notificationTargetId,
@@ -101,6 +31,16 @@ export const notificationTarget = z.object({
   address: personal("text", z.string()),
   minSeverity: severity,
   enabled: z.boolean(),
+  /** Whose own it is; absent: the organisation's. */
+  personId: personId.optional(),
+  /** Its own words, logic-less (Mustache). */
+  titleTemplate: z.string().optional(),
+  bodyTemplate: z.string().optional(),
+  breaker,
+  /** Since when nothing arrives there; people were told of it. */
+  failingSince: instant.optional(),
+  /** The last time something arrived. */
+  workedAt: instant.optional(),
   createdAt: instant,
 });
 export type NotificationTarget = z.output<typeof notificationTarget>;
@@ -112,17 +52,49 @@ export const deliveryAttempt = z.object({
   status: z.number().int().optional(),
   code: personal("none", z.string()).optional(),
   durationMs: z.number(),
+  /** When it was to be tried again; absent after the last. */
+  nextTryAt: instant.optional(),
 });
+
+/** What notices tell of. */
+export const noticeKinds = [
+  "alarm.raised",
+  "alarm.cleared",
+  "alarm.acknowledged",
+  "alarm.unacknowledged",
+  "alarm.worse",
+  "alarm.flapping",
+  "alarm.repeated",
+  "alarm.reminder",
+  "alarm.escalated",
+  "alarm.assigned",
+  "alarm.late",
+  "device.offline",
+  "device.online",
+  "digest",
+  "confirmation",
+  "test",
+] as const;
+export const noticeKind = z.enum(noticeKinds);
+export type NoticeKind = z.infer<typeof noticeKind>;
+
+export const deliveryState = z.enum(["waiting", "delivered", "failed"]);
 
 export const delivery = z.object({
   id: deliveryId,
   targetId: notificationTargetId.optional(),
   targetName: z.string(),
+  kind: targetKind,
+  /** Whose own target it went to; absent: the organisation's. */
+  personId: personId.optional(),
   alarmId: alarmId.optional(),
-  what: z.enum(["alarm.raised", "alarm.cleared", "device.offline", "device.online", "test"]),
-  state: z.enum(["waiting", "delivered", "failed"]),
+  what: noticeKind,
+  state: deliveryState,
   createdAt: instant,
+  /** It is held back until then. */
+  notBefore: instant.optional(),
   nextTryAt: instant.optional(),
+  settledAt: instant.optional(),
   attempts: z.array(deliveryAttempt),
 });
 export type Delivery = z.output<typeof delivery>;
@@ -134,6 +106,14 @@ export const notificationErrors = defineErrors("notifications", {
     422,
     "The address is not one that Roost may call: it must be http or https and lead to a public host, unless an administrator listed it.",
   ],
+  delivery_not_found: [404, "There is no such delivery."],
+  not_failed: [409, "Only a delivery that failed can be sent again."],
+  target_gone: [409, "The target of this delivery was removed: there is nowhere to send it again."],
+  bad_template: [422, "The template cannot be used. See the details for what and where."],
+  not_your_address: [422, "A mailbox of your own is the one you sign in with."],
+  no_switch: [404, "There is no dead-man switch. Set one first."],
+  action_refused: [410, "This notification cannot acknowledge any more: it did once, or is older than a day. Open the alarm instead."],
+  gone: [410, "The browser ended its subscription; the target was removed."],
   not_taken: [502, "The service answered that it would not pass the message on. Check its address, key and receiver."],
   strange_answer: [502, "Something answered at the address, but not in the way this kind of service does. Check the address."],
 });
@@ -147,14 +127,51 @@ export const egressErrors = defineErrors("egress", {
   unreachable: [502, "The other side could not be reached."],
 });
 
-const named = { name: z.string().trim().min(1).max(120), minSeverity: severity.default("info") };
+const template = (longest: number) => z.string().max(longest);
+const named = {
+  name: z.string().trim().min(1).max(120),
+  minSeverity: severity.default("info"),
+  titleTemplate: template(300).optional(),
+  bodyTemplate: template(4_000).optional(),
+};
+const changes = z.strictObject({
+  name: z.string().trim().min(1).max(120).optional(),
+  minSeverity: severity.optional(),
+  enabled: z.boolean().optional(),
+  /** `null`: Roost's own words again. */
+  titleTemplate: template(300).nullable().optional(),
+  bodyTemplate: template(4_000).nullable().optional(),
+});
+const newTarget = z.discriminatedUnion("kind", [
+  channels.webhook.extend(named),
+  channels.discord.extend(named),
+  channels.email.extend(named),
+  channels.slack.extend(named),
+  channels.teams.extend(named),
+  channels.telegram.extend(named),
+  channels.ntfy.extend(named),
+  channels.pushover.extend(named),
+  channels.gotify.extend(named),
+  channels.apprise.extend(named),
+]);
+const addedTarget = notificationTarget.extend({
+  /** Webhooks only, shown once: the key of `X-Roost-Signature`. */
+  signingSecret: z.string().optional(),
+});
+const targetParams = z.object({ targetId: notificationTargetId });
+const addingErrors = [
+  notificationErrors.address_refused,
+  notificationErrors.too_many_targets,
+  notificationErrors.bad_template,
+  mailErrors.off,
+];
 
 export const listNotificationTargets = defineRoute({
   operation: "listNotificationTargets",
   method: "GET",
   path: "/api/v1/notification-targets",
   access: "notifications:read",
-  summary: "Lists where notices go.",
+  summary: "Lists where the organisation's notices go, and how each is doing.",
   query: page,
   reply: listOf(notificationTarget),
 });
@@ -166,24 +183,10 @@ export const addNotificationTarget = defineRoute({
   access: "notifications:configure",
   wholeOrganisation: true,
   summary: "Adds an address, a chat, a phone or a mailbox that is told of alarms.",
-  body: z.discriminatedUnion("kind", [
-    channels.webhook.extend(named),
-    channels.discord.extend(named),
-    channels.email.extend(named),
-    channels.slack.extend(named),
-    channels.teams.extend(named),
-    channels.telegram.extend(named),
-    channels.ntfy.extend(named),
-    channels.pushover.extend(named),
-    channels.gotify.extend(named),
-    channels.apprise.extend(named),
-  ]),
-  reply: notificationTarget.extend({
-    /** Webhooks only, shown once: the key of `X-Roost-Signature`. */
-    signingSecret: z.string().optional(),
-  }),
+  body: newTarget,
+  reply: addedTarget,
   status: 201,
-  errors: [notificationErrors.address_refused, notificationErrors.too_many_targets, mailErrors.off],
+  errors: addingErrors,
 });
 
 export const changeNotificationTarget = defineRoute({
@@ -192,15 +195,11 @@ export const changeNotificationTarget = defineRoute({
   path: "/api/v1/notification-targets/:targetId",
   access: "notifications:configure",
   wholeOrganisation: true,
-  summary: "Changes a target's name or severity, or switches it off and on; absent fields stay as they are.",
-  params: z.object({ targetId: notificationTargetId }),
-  body: z.strictObject({
-    name: z.string().trim().min(1).max(120).optional(),
-    minSeverity: severity.optional(),
-    enabled: z.boolean().optional(),
-  }),
+  summary: "Changes a target's name, severity or words, or switches it off and on; absent fields stay as they are.",
+  params: targetParams,
+  body: changes,
   reply: notificationTarget,
-  errors: [notificationErrors.target_not_found],
+  errors: [notificationErrors.target_not_found, notificationErrors.bad_template],
 });
 
 export const removeNotificationTarget = defineRoute({
@@ -210,7 +209,7 @@ export const removeNotificationTarget = defineRoute({
   access: "notifications:configure",
   wholeOrganisation: true,
   summary: "Removes a target; its record of deliveries stays.",
-  params: z.object({ targetId: notificationTargetId }),
+  params: targetParams,
   errors: [notificationErrors.target_not_found],
 });
 
@@ -221,7 +220,62 @@ export const testNotificationTarget = defineRoute({
   access: "notifications:configure",
   wholeOrganisation: true,
   summary: "Sends a test notice now and answers what came back.",
-  params: z.object({ targetId: notificationTargetId }),
+  params: targetParams,
+  reply: delivery,
+  errors: [notificationErrors.target_not_found],
+});
+
+export const listMyTargets = defineRoute({
+  operation: "listMyTargets",
+  method: "GET",
+  path: "/api/v1/my/notification-targets",
+  access: "notifications:read",
+  summary: "Lists your own mailbox, chats, phones and browsers.",
+  query: page,
+  reply: listOf(notificationTarget),
+});
+
+export const addMyTarget = defineRoute({
+  operation: "addMyTarget",
+  method: "POST",
+  path: "/api/v1/my/notification-targets",
+  access: "notifications:read",
+  summary: "Adds a target of your own; others neither see nor change it.",
+  body: newTarget,
+  reply: addedTarget,
+  status: 201,
+  errors: [...addingErrors, notificationErrors.not_your_address],
+});
+
+export const changeMyTarget = defineRoute({
+  operation: "changeMyTarget",
+  method: "PATCH",
+  path: "/api/v1/my/notification-targets/:targetId",
+  access: "notifications:read",
+  summary: "Changes a target of your own; absent fields stay as they are.",
+  params: targetParams,
+  body: changes,
+  reply: notificationTarget,
+  errors: [notificationErrors.target_not_found, notificationErrors.bad_template],
+});
+
+export const removeMyTarget = defineRoute({
+  operation: "removeMyTarget",
+  method: "DELETE",
+  path: "/api/v1/my/notification-targets/:targetId",
+  access: "notifications:read",
+  summary: "Removes a target of your own.",
+  params: targetParams,
+  errors: [notificationErrors.target_not_found],
+});
+
+export const testMyTarget = defineRoute({
+  operation: "testMyTarget",
+  method: "POST",
+  path: "/api/v1/my/notification-targets/:targetId/test",
+  access: "notifications:read",
+  summary: "Sends a test notice to a target of your own now and answers what came back.",
+  params: targetParams,
   reply: delivery,
   errors: [notificationErrors.target_not_found],
 });
@@ -231,7 +285,35 @@ export const listDeliveries = defineRoute({
   method: "GET",
   path: "/api/v1/deliveries",
   access: "notifications:read",
-  summary: "Lists deliveries with every try and its answer, newest first.",
-  query: page.extend({ alarmId: alarmId.optional(), targetId: notificationTargetId.optional() }),
+  summary:
+    "Lists deliveries with every try and its answer, newest first. Those to other people's own targets are for `notifications:configure`.",
+  query: page.extend({ alarmId: alarmId.optional(), targetId: notificationTargetId.optional(), state: deliveryState.optional() }),
   reply: listOf(delivery),
+});
+
+export const replayDelivery = defineRoute({
+  operation: "replayDelivery",
+  method: "POST",
+  path: "/api/v1/deliveries/:deliveryId/replay",
+  access: "notifications:configure",
+  wholeOrganisation: true,
+  summary: "Sends a failed delivery again, with the same words and the same key.",
+  params: z.object({ deliveryId }),
+  reply: delivery,
+  errors: [notificationErrors.delivery_not_found, notificationErrors.not_failed, notificationErrors.target_gone],
+});
+
+export const replayDeliveries = defineRoute({
+  operation: "replayDeliveries",
+  method: "POST",
+  path: "/api/v1/deliveries/replay",
+  access: "notifications:configure",
+  wholeOrganisation: true,
+  summary: "Sends failed deliveries again, oldest first: those of one target or all, up to 1,000 at a time.",
+  body: z.strictObject({ targetId: notificationTargetId.optional(), since: instant.optional() }),
+  reply: z.object({
+    /** How many wait to be sent again now. */
+    replayed: z.int(),
+  }),
+  errors: [notificationErrors.target_not_found],
 });

@@ -2,6 +2,7 @@ import * as alarms from "./alarms.ts";
 import * as audit from "./audit.ts";
 import * as auth from "./auth.ts";
 import * as claim from "./claim.ts";
+import * as deadMan from "./dead-man.ts";
 import * as devices from "./devices.ts";
 import * as flags from "./flags.ts";
 import * as ingest from "./ingest.ts";
@@ -11,6 +12,7 @@ import * as organisations from "./organisations.ts";
 import * as people from "./people.ts";
 import * as personalData from "./personal-data.ts";
 import * as platformAdministration from "./platform-administration.ts";
+import * as push from "./push.ts";
 import * as rolloutPlans from "./rollout-plans.ts";
 import type { Route } from "./route.ts";
 import * as rules from "./rules.ts";
@@ -43,6 +45,8 @@ export const routes: readonly Route[] = [
   rules,
   windows,
   notifications,
+  push,
+  deadMan,
   onCall,
   audit,
   personalData,

@@ -1,7 +1,9 @@
 import { sessionKeyPurpose } from "./modules/auth/session-keys.ts";
 import { providerPurpose } from "./modules/auth/sign-in-providers.ts";
 import { answerPurpose, claimSecretPurpose } from "./modules/devices/claims.ts";
-import { sealPurpose } from "./modules/notifications/deliverer.ts";
+import { switchPurpose } from "./modules/notifications/dead-man.ts";
+import { pushKeyPurpose } from "./modules/notifications/push.ts";
+import { sealPurpose } from "./modules/notifications/sender.ts";
 import type { SealedColumn } from "./modules/secrets/secrets.ts";
 import { sightingPurpose } from "./modules/secrets/secrets.ts";
 
@@ -23,5 +25,12 @@ export const sealedColumns: readonly SealedColumn[] = [
   },
   { table: "notification_targets", column: "settings_sealed", key: ["id"], purpose: ({ id }) => sealPurpose(String(id), "settings") },
   { table: "notification_targets", column: "secret_sealed", key: ["id"], purpose: ({ id }) => sealPurpose(String(id), "secret") },
+  { table: "push_keys", column: "private_sealed", key: [], purpose: () => pushKeyPurpose },
+  {
+    table: "dead_man_switches",
+    column: "url_sealed",
+    key: ["organisation_id"],
+    purpose: ({ organisation_id: id }) => switchPurpose(String(id)),
+  },
   { table: "secret_sightings", column: "digest_sealed", key: ["name"], purpose: ({ name }) => sightingPurpose(String(name)) },
 ];

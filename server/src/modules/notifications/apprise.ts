@@ -3,9 +3,17 @@ import { isRefusal, plainResult, postJson, readObject, refusal } from "./channel
 import type { Outgoing } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { factLines, headingOf, toneOf, unlinked } from "./wording.ts";
+import { factLines, headingOf, toneOf, unlinked, wordsOf } from "./wording.ts";
 
-const types = { critical: "failure", warning: "warning", info: "info", over: "success", test: "info" } as const;
+const types = {
+  critical: "failure",
+  major: "failure",
+  minor: "warning",
+  warning: "warning",
+  info: "info",
+  over: "success",
+  test: "info",
+} as const;
 
 /** `/notify/{key}` of an Apprise API server, or `/notify` with the addresses to tell: https://appriseit.com/api/endpoints */
 export function appriseRequest(told: Notice, { url, urls }: { readonly url: string; readonly urls?: string | undefined }): Outgoing {
@@ -14,8 +22,8 @@ export function appriseRequest(told: Notice, { url, urls }: { readonly url: stri
     url,
     {
       ...(urls === undefined ? {} : { urls }),
-      title: headingOf(told),
-      body: [unlinked(told.text, 1_500), factLines(told), link].filter((part) => part !== "").join("\n\n"),
+      title: unlinked(headingOf(told), 250),
+      body: [wordsOf(told, 1_500), factLines(told), link].filter((part) => part !== "").join("\n\n"),
       type: types[toneOf(told)],
       format: "text",
     },

@@ -1,4 +1,4 @@
-import type { Channel } from "@roost/contract/notifications";
+import type { Channel } from "@roost/contract/channels";
 
 import type { EgressAnswer } from "../../platform/egress.ts";
 import { maskEmail } from "../../platform/personal-masks.ts";
@@ -15,8 +15,8 @@ import { readSlack, slackRequest } from "./slack.ts";
 import { readTeams, teamsRequest } from "./teams.ts";
 import { readTelegram, telegramRequest } from "./telegram.ts";
 
-/** Channels that a notice reaches by one POST, in words of their own; webhooks sign theirs, and mail is no POST. */
-export type ChatChannel = Exclude<Channel, { kind: "webhook" | "email" }>;
+/** Channels that a notice reaches by one POST, in words of their own; webhooks sign theirs, browsers are written to in cipher, and mail is no POST. */
+export type ChatChannel = Exclude<Channel, { kind: "webhook" | "email" | "push" }>;
 
 /** What goes out to say it there. */
 export function requestFor(told: Notice, channel: ChatChannel): Outgoing {
@@ -59,10 +59,15 @@ export function readAnswer(kind: ChatChannel["kind"], answer: EgressAnswer): Att
 /** An address for lists and records: paths and queries of chats are their keys. */
 export function maskedAddress(channel: Channel): string {
   if (channel.kind === "email") return maskEmail(channel.email);
-  const { origin, pathname, search } = new URL(channel.url);
+  const { origin } = new URL(channel.url);
   if (channel.kind === "telegram") return `${origin}, chat ${channel.chat.slice(0, 3)}***`;
-  const isBare = pathname === "/" && search === "" && channel.kind !== "ntfy";
-  return isBare ? origin : `${origin}/***`;
+  return channel.kind === "ntfy" ? `${origin}/***` : maskedUrl(channel.url);
+}
+
+/** An address without what follows its host. */
+export function maskedUrl(url: string): string {
+  const { origin, pathname, search } = new URL(url);
+  return pathname === "/" && search === "" ? origin : `${origin}/***`;
 }
 
 function discordRequest(told: Notice, address: string): Outgoing {

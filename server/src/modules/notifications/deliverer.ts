@@ -1,65 +1,54 @@
 import { isAppError } from "@roost/contract/errors";
-import { channel } from "@roost/contract/notifications";
 
 import type { Clock } from "../../platform/clock.ts";
-import type { Db } from "../../platform/db.ts";
-import type { Egress } from "../../platform/egress.ts";
+import type { Db, Transaction } from "../../platform/db.ts";
 import { whileWaitedForMs } from "../../platform/egress.ts";
 import { emit } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
-import type { Letter, Mail } from "../../platform/mail.ts";
-import type { Seal } from "../../platform/seal.ts";
-import type { Alarms } from "../alarms/alarms.ts";
-import { plainResult, postJson } from "./channel.ts";
-import { readAnswer, requestFor } from "./channels.ts";
-import { claimDue, holdBack, hurry, msUntilNext, saveAttempt } from "./delivery-store.ts";
-import type { Due } from "./delivery-store.ts";
 import { afterAttempt } from "./delivery.ts";
-import type { AttemptResult } from "./delivery.ts";
-import { letterOf, readMailFault } from "./email.ts";
-import { notice } from "./notice.ts";
-import { webhookHeaders } from "./webhook.ts";
+import type { AttemptResult, Next } from "./delivery.ts";
+import type { Health } from "./health.ts";
+import { claimDue, failWaiting, hurry, msUntilNext, saveAttempt } from "./queue-store.ts";
+import type { Due } from "./queue-store.ts";
+import type { Sender } from "./sender.ts";
+import { deleteTarget } from "./target-store.ts";
 
 const atOnce = 8;
 const perTarget = 2;
 /** Longer than any try may take: a lease that ends early sends twice. */
 export const leaseSeconds = 30;
-// Mail servers let strangers wait before they listen.
-const mailMs = 20_000;
-const smtpTaken = 250;
 // As long as other tries have, once the program is to end.
 const closeMailMs = 5_000;
 // Another server's news and run-out leases are found this late.
 const idleMs = 2_000;
 const retryMs = 1_000;
 
-/** Seals bind a secret to its row and its column. */
-export function sealPurpose(targetId: string, what: "settings" | "secret"): string {
-  return `notification-target:${targetId}:${what}`;
+/** A try that was made. */
+interface Tried {
+  readonly at: Date;
+  readonly durationMs: number;
+  readonly result: AttemptResult;
+  readonly next: Next;
+  readonly isTest: boolean;
+}
+
+/** What the ledger needs of others. */
+export interface DelivererDeps {
+  readonly db: Db;
+  readonly send: Sender;
+  readonly health: Health;
+  /** Puts a try into the history of its alarm. */
+  readonly recordNotice: (tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly backOffMs: readonly number[];
+  /** Called when the program is to end and what is under way has had its time. */
+  readonly giveUp: () => void;
 }
 
 /** Sends what is due, as long as the program runs. Rows are the queue: what was not sent is there after a restart. */
-export function createDeliverer({
-  db,
-  alarms,
-  egress,
-  mail,
-  seal,
-  clock,
-  log,
-  backOffMs,
-}: {
-  db: Db;
-  alarms: Alarms;
-  egress: Egress;
-  mail: Pick<Mail, "send">;
-  seal: Seal;
-  clock: Clock;
-  log: Log;
-  backOffMs: readonly number[];
-}) {
+export function createDeliverer({ db, send, health, recordNotice, clock, log, backOffMs, giveUp }: DelivererDeps) {
   let closed = false;
-  const closing = new AbortController();
   let wakeUp: () => void = () => undefined;
   let woken = false;
   const underWay = new Set<Promise<void>>();
@@ -82,40 +71,6 @@ export function createDeliverer({
     woken = false;
   }
 
-  async function send(due: Due, signal?: AbortSignal): Promise<AttemptResult> {
-    const { target } = due;
-    if (target === undefined) return { code: "notifications.target_not_found" };
-    const told = notice.parse(due.notice);
-    const to = channel.parse(JSON.parse(seal.open(target.settingsSealed, sealPurpose(target.id, "settings")).toString("utf8")));
-    if (to.kind === "email") {
-      const limits = [AbortSignal.timeout(mailMs), closing.signal, ...(signal === undefined ? [] : [signal])];
-      return sendLetter(letterOf(told, due.id, to.email), AbortSignal.any(limits));
-    }
-    const agent = { "user-agent": "Roost" };
-    const within = signal === undefined ? {} : { signal };
-    if (to.kind !== "webhook") {
-      const { url, headers, body } = requestFor(told, to);
-      return readAnswer(to.kind, await egress.request({ url, method: "POST", headers: { ...agent, ...headers }, body, ...within }));
-    }
-    const { url, body } = postJson(to.url, { id: due.id, ...told });
-    const secret =
-      target.secretSealed === undefined ? undefined : seal.open(target.secretSealed, sealPurpose(target.id, "secret")).toString("utf8");
-    const signed = webhookHeaders({ id: due.id, type: told.type }, body, clock.nowMs(), secret);
-    const headers = { "content-type": "application/json", ...agent, ...signed };
-    return plainResult(await egress.request({ url, method: "POST", headers, body, ...within }));
-  }
-
-  /** A mail server cannot be called off: who gives up on it leaves it to its own limits, and the same Message-ID goes out again. */
-  async function sendLetter(letter: Letter, signal: AbortSignal): Promise<AttemptResult> {
-    const sending = mail.send(letter).then((): AttemptResult => ({ status: smtpTaken }), readMailFault);
-    const over = new Promise<AttemptResult>((resolve) => {
-      const end = () => resolve({ code: "egress.too_slow" });
-      if (signal.aborted) end();
-      else signal.addEventListener("abort", end, { once: true });
-    });
-    return Promise.race([sending, over]);
-  }
-
   /** Makes one try and records it. @param retry - Whether a failed try is followed by others. */
   async function attempt(due: Due, { retry }: { retry: boolean }): Promise<void> {
     const at = new Date(clock.nowMs());
@@ -135,27 +90,37 @@ export function createDeliverer({
       Math.random(),
       backOffMs,
     );
+    const { id: deliveryId, target } = due;
+    const { status, code } = result;
+    const delivered = next.state === "delivered";
+    await db.transaction(async (tx) => record(tx, due, { at, durationMs, result, next, isTest: !retry }));
+    const level = delivered ? "debug" : "info";
+    log[level]({ deliveryId, targetId: target?.id, state: next.state, status, code, attempts: due.attempts + 1 }, "a notice was tried");
+  }
+
+  async function record(tx: Transaction, due: Due, { at, durationMs, result, next, isTest }: Tried): Promise<void> {
     const { id: deliveryId, organisationId, alarmId, target } = due;
     const { status, code } = result;
     const delivered = next.state === "delivered";
-    await db.transaction(async (tx) => {
-      const waitMs = next.state === "waiting" ? next.waitMs : undefined;
-      await saveAttempt(tx, { deliveryId, organisationId, at, delivered, status, code, durationMs, state: next.state, waitMs });
-      if (alarmId !== undefined) {
-        const answer = status === undefined ? (code ?? "no answer") : `answered ${status}`;
-        const detail = `${target?.name ?? "removed target"}: ${answer}, try ${due.attempts + 1}`;
-        await alarms.recordNotice(tx, alarmId, delivered ? "notified" : "notify_failed", detail);
-      }
-      if (target !== undefined && delivered) await hurry(tx, target.id);
-      if (target !== undefined && result.status === 429 && result.retryAfterMs !== undefined) {
-        await holdBack(tx, target.id, result.retryAfterMs);
-      }
-      if (next.state !== "waiting") {
-        await emit(tx, { organisationId, type: "delivery.settled", nounId: deliveryId, data: { state: next.state, alarmId } });
-      }
-    });
-    const level = delivered ? "debug" : "info";
-    log[level]({ deliveryId, targetId: target?.id, state: next.state, status, code, attempts: due.attempts + 1 }, "a notice was tried");
+    const waitMs = next.state === "waiting" ? next.waitMs : undefined;
+    if (target !== undefined) await health.lock(tx, target.id);
+    await saveAttempt(tx, { deliveryId, organisationId, at, delivered, status, code, durationMs, state: next.state, waitMs });
+    if (alarmId !== undefined) {
+      const answer = status === undefined ? (code ?? "no answer") : `answered ${status}`;
+      const detail = `${target?.name ?? "removed target"}: ${answer}, try ${due.attempts + 1}`;
+      await recordNotice(tx, alarmId, delivered ? "notified" : "notify_failed", detail);
+    }
+    if (target !== undefined && result.isGone === true) {
+      await health.forget(tx, { ...target, organisationId });
+      await failWaiting(tx, target.id);
+      await deleteTarget(tx, target.id);
+    } else if (target !== undefined) {
+      await health.note(tx, { ...target, organisationId }, { result, delivered, isLost: next.state === "failed", isTest });
+      if (delivered) await hurry(tx, target.id);
+    }
+    if (next.state !== "waiting") {
+      await emit(tx, { organisationId, type: "delivery.settled", nounId: deliveryId, data: { state: next.state, alarmId } });
+    }
   }
 
   function begin(due: Due): void {
@@ -195,9 +160,11 @@ export function createDeliverer({
       closed = true;
       wake();
       await running;
-      const timer = setTimeout(() => closing.abort(), closeMailMs);
+      const timer = setTimeout(() => giveUp(), closeMailMs);
       await Promise.all(underWay);
       clearTimeout(timer);
     },
   };
 }
+
+export type Deliverer = ReturnType<typeof createDeliverer>;

@@ -16,6 +16,8 @@ export interface AttemptResult {
   readonly retryAfterMs?: number | undefined;
   /** The other side said no in its own words: the answer will be the same tomorrow. */
   readonly isFinal?: boolean | undefined;
+  /** There is nobody there any more and never will be: the target is removed. */
+  readonly isGone?: boolean | undefined;
 }
 
 export type Next = { readonly state: "delivered" | "failed" } | { readonly state: "waiting"; readonly waitMs: number };

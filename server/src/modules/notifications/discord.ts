@@ -1,6 +1,6 @@
 import type { Notice } from "./notice.ts";
 import { quantity } from "./notice.ts";
-import { colours, headingOf, toneOf } from "./wording.ts";
+import { colours, headingOf, linesOf, toneOf } from "./wording.ts";
 
 /**
  * Makes text of devices and people harmless in a Discord message: no mark-up, no mentions, no links, no control or bidirectional
@@ -20,11 +20,12 @@ export function plainText(text: string, limit: number): string {
 /** The message Discord's webhooks take. Nobody is ever mentioned. */
 export function discordMessage(told: Notice): Record<string, unknown> {
   const { alarm, device } = told;
-  const heading = headingOf(told);
+  const heading = plainText(headingOf(told), 250);
   const measured = (name: string, value: number | undefined) =>
     value === undefined ? [] : [{ name, value: plainText(quantity(value, alarm?.unit), 64), inline: true }];
   const fields = [
     ...(device === undefined ? [] : [{ name: "Device", value: plainText(device.name, 256), inline: true }]),
+    ...(told.site === undefined ? [] : [{ name: "Site", value: plainText(told.site, 256), inline: true }]),
     ...(alarm?.metric === undefined ? [] : [{ name: "Metric", value: plainText(alarm.metric, 128), inline: true }]),
     ...measured("Value", alarm?.value),
     ...measured("Limit", alarm?.threshold),
@@ -32,7 +33,10 @@ export function discordMessage(told: Notice): Record<string, unknown> {
   ];
   return {
     username: "Roost",
-    content: `${heading}: ${plainText(told.text, 1_500)}`,
+    content: `${heading}: ${linesOf(told)
+      .map((line) => plainText(line, 1_500))
+      .join("\n")
+      .slice(0, 1_700)}`,
     allowed_mentions: { parse: [] },
     embeds: [
       {

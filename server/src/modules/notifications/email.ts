@@ -3,12 +3,12 @@ import { isAppError } from "@roost/contract/errors";
 import type { Letter } from "../../platform/mail.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { escapeHtml, factsOf, headingOf, oneLine, unlinked } from "./wording.ts";
+import { escapeHtml, factsOf, headingOf, oneLine, unlinked, wordsOf } from "./wording.ts";
 
 /** The mail of a notice: the same words as text and as plain HTML, without pictures, styles of others, or anything fetched. */
 export function letterOf(told: Notice, deliveryId: string, to: string): Letter {
-  const heading = headingOf(told);
-  const sentence = unlinked(told.text, 2_000);
+  const heading = unlinked(headingOf(told), 250);
+  const sentence = wordsOf(told, 2_000);
   const facts = factsOf(told).map(({ label, value }) => ({ label, value: unlinked(value, 256) }));
   const text = [
     `${heading}: ${sentence}`,
@@ -17,14 +17,14 @@ export function letterOf(told: Notice, deliveryId: string, to: string): Letter {
   ]
     .filter((part) => part !== "")
     .join("\n\n");
-  const rows = facts.map(({ label, value }) => `<tr><td>${label}</td><td>${escapeHtml(value)}</td></tr>`).join("");
+  const rows = facts.map(({ label, value }) => `<tr><td>${escapeHtml(label)}</td><td>${escapeHtml(value)}</td></tr>`).join("");
   const html = [
-    `<p><b>${heading}</b>: ${escapeHtml(sentence)}</p>`,
+    `<p><b>${escapeHtml(heading)}</b>: ${escapeHtml(sentence).replaceAll("\n", "<br>")}</p>`,
     rows === "" ? "" : `<table>${rows}</table>`,
     told.link === undefined ? "" : `<p><a href="${escapeHtml(told.link)}">Open in Roost</a></p>`,
   ].join("");
   // Every try carries the same id: mailboxes that keep a message once keep this one once.
-  return { to, subject: oneLine(`[Roost] ${heading}: ${told.text}`, 180), text: `${text}\n`, html, id: deliveryId };
+  return { to, subject: oneLine(`[Roost] ${headingOf(told)}: ${told.text}`, 180), text: `${text}\n`, html, id: deliveryId };
 }
 
 /** What a mail server's no means: 5xx to the message or its reader stays, everything else may pass. */

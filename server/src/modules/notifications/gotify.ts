@@ -3,18 +3,18 @@ import { below, isRefusal, isSuccess, plainResult, postJson, readObject, refusal
 import type { Outgoing } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { factLines, headingOf, toneOf, unlinked } from "./wording.ts";
+import { factLines, headingOf, toneOf, unlinked, wordsOf } from "./wording.ts";
 
 // From 8 on the phone rings, from 4 on it makes a sound.
-const priorities = { critical: 8, warning: 5, info: 2, over: 4, test: 4 } as const;
+const priorities = { critical: 8, major: 6, minor: 5, warning: 5, info: 2, over: 4, test: 4 } as const;
 
 /** A message of an application: https://gotify.net/docs/pushmsg */
 export function gotifyRequest(told: Notice, { url, token }: { readonly url: string; readonly token: string }): Outgoing {
-  const message = [unlinked(told.text, 1_500), factLines(told)].filter((part) => part !== "").join("\n\n");
+  const message = [wordsOf(told, 1_500), factLines(told)].filter((part) => part !== "").join("\n\n");
   return postJson(
     below(url, "message"),
     {
-      title: headingOf(told),
+      title: unlinked(headingOf(told), 250),
       message,
       priority: priorities[toneOf(told)],
       extras: {

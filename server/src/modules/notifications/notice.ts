@@ -1,17 +1,20 @@
 import { alarmKind, alarmState, severity } from "@roost/contract/alarms";
-import { delivery } from "@roost/contract/notifications";
+import { noticeKind } from "@roost/contract/notifications";
 import { z } from "zod";
-
-const what = delivery.shape.what;
 
 /** What is told, in the shape that webhooks get; made once, so that every try says the same. */
 export const notice = z.object({
   version: z.literal(1),
-  type: what,
+  type: noticeKind,
   /** When it became true, ISO 8601. */
   at: z.string(),
-  /** One sentence for people. */
+  /** Of the target's own words; absent: Roost's heading. */
+  title: z.string().optional(),
+  /** One sentence for people, or what the target's own words make of it. */
   text: z.string(),
+  /** The text is the target's own words, with line breaks that mean it. */
+  hasOwnWords: z.literal(true).optional(),
+  site: z.string().optional(),
   device: z.object({ id: z.string(), name: z.string() }).optional(),
   alarm: z
     .object({
@@ -34,41 +37,69 @@ export type Notice = z.infer<typeof notice>;
 // What alarms put into their facts; read again here because a fact may be older than this program.
 const alarmFact = z.object({
   id: z.string(),
-  deviceId: z.string(),
-  deviceName: z.string(),
+  deviceId: z.string().optional(),
+  deviceName: z.string().optional(),
+  siteName: z.string().optional(),
   kind: alarmKind,
   severity,
   state: alarmState,
+  title: z.string().optional(),
+  text: z.string().optional(),
   metric: z.string().optional(),
   unit: z.string().optional(),
   threshold: z.number().optional(),
   value: z.number().optional(),
   raisedAt: z.string(),
   clearedAt: z.string().optional(),
+  occurrences: z.number().optional(),
+  acknowledgedBy: z.string().optional(),
+  assignedTo: z.string().optional(),
   /** The value that turned it; absent where no value did. */
   currentValue: z.number().optional(),
   detail: z.string().optional(),
 });
 type AlarmFact = z.infer<typeof alarmFact>;
 
+const kindOfFact: Readonly<Record<string, Notice["type"]>> = {
+  "alarm.raised": "alarm.raised",
+  "alarm.unmuted": "alarm.raised",
+  "alarm.cleared": "alarm.cleared",
+  "alarm.acknowledged": "alarm.acknowledged",
+  "alarm.unacknowledged": "alarm.unacknowledged",
+  "alarm.flapping": "alarm.flapping",
+  "alarm.escalated_severity": "alarm.worse",
+  "alarm.assigned": "alarm.assigned",
+};
+
 /**
- * The notice of a raised or cleared alarm.
+ * The notice of what befell an alarm.
  *
- * @returns `undefined` for a fact that is none of these.
+ * @param as - What it is told as, where the fact does not say it: a reminder, an escalation.
+ * @returns `undefined` for a fact that is none of an alarm's.
  */
-export function noticeOf(fact: { readonly type: string; readonly data: unknown }, publicUrl: string | undefined): Notice | undefined {
+export function noticeOf(
+  fact: { readonly type: string; readonly data: unknown },
+  publicUrl: string | undefined,
+  as: Notice["type"] | undefined = kindOfFact[fact.type],
+): Notice | undefined {
   const read = alarmFact.safeParse(fact.data);
-  if (!read.success || (fact.type !== "alarm.raised" && fact.type !== "alarm.cleared")) return undefined;
+  if (!read.success || as === undefined) return undefined;
   const { data } = read;
-  const raised = fact.type === "alarm.raised";
-  const value = data.currentValue ?? (raised ? data.value : undefined);
-  const { id, kind, severity, state, metric, unit, threshold, raisedAt, clearedAt } = data;
+  const type =
+    data.kind === "offline" && as === "alarm.raised"
+      ? "device.offline"
+      : data.kind === "offline" && as === "alarm.cleared"
+        ? "device.online"
+        : as;
+  const value = data.currentValue ?? (as === "alarm.cleared" ? undefined : data.value);
+  const { id, kind, severity, state, metric, unit, threshold, raisedAt, clearedAt, deviceId, deviceName, siteName } = data;
   return {
     version: 1,
-    type: kind === "offline" ? (raised ? "device.offline" : "device.online") : fact.type,
-    at: raised ? raisedAt : (clearedAt ?? raisedAt),
-    text: sentence(data, raised, value),
-    device: { id: data.deviceId, name: data.deviceName },
+    type,
+    at: as === "alarm.cleared" ? (clearedAt ?? raisedAt) : raisedAt,
+    text: sentence(data, as, value),
+    ...(siteName === undefined ? {} : { site: siteName }),
+    ...(deviceId === undefined ? {} : { device: { id: deviceId, name: deviceName ?? deviceId } }),
     alarm: { id, kind, severity, state, metric, unit, threshold, value, raisedAt, clearedAt },
     ...(publicUrl === undefined ? {} : { link: `${publicUrl.replace(/\/$/, "")}/alarms/${encodeURIComponent(id)}` }),
   };
@@ -79,14 +110,59 @@ export function testNotice(at: Date): Notice {
   return { version: 1, type: "test", at: at.toISOString(), text: "This is a test from Roost. If you read it, notices arrive here." };
 }
 
-function sentence(fact: AlarmFact, raised: boolean, value: number | undefined): string {
-  const { deviceName, kind, metric = "", unit, threshold, detail } = fact;
-  if (kind === "offline") return raised ? `${deviceName} is offline.` : `${deviceName} is back online.`;
+function sentence(fact: AlarmFact, as: Notice["type"], value: number | undefined): string {
+  const { deviceName, kind, metric, detail } = fact;
+  if (as === "alarm.cleared") {
+    if (kind === "offline") return `${deviceName ?? "The device"} is back online.`;
+    if (metric === undefined) return ended(`${subjectOf(fact)}: over`, detail);
+    const now = value === undefined ? "" : ` is ${quantity(value, fact.unit)}`;
+    return detail === undefined
+      ? `${deviceName ?? ""}: ${metric}${now}, back to normal.`
+      : ended(`${deviceName ?? ""}: ${metric} alarm cleared`, detail);
+  }
+  const wrong = whatIsWrong(fact, value);
+  switch (as) {
+    case "alarm.acknowledged":
+      return `${fact.acknowledgedBy ?? "Somebody"} looks after it: ${wrong}`;
+    case "alarm.unacknowledged":
+      return `Nobody looks after it any more: ${wrong}`;
+    case "alarm.assigned":
+      return fact.assignedTo === undefined ? `Assigned to nobody: ${wrong}` : `Assigned to ${fact.assignedTo}: ${wrong}`;
+    case "alarm.flapping":
+      return `It comes and goes (${fact.occurrences ?? 1} times): ${wrong}`;
+    case "alarm.worse":
+      return `Now ${fact.severity}: ${wrong}`;
+    case "alarm.reminder":
+      return `Still unattended: ${wrong}`;
+    case "alarm.escalated":
+      return `Nobody has acknowledged it yet: ${wrong}`;
+    default:
+      return wrong;
+  }
+}
+
+function ended(words: string, detail: string | undefined): string {
+  return detail === undefined ? `${words}.` : `${words} (${detail}).`;
+}
+
+function subjectOf({ deviceName, title, kind }: AlarmFact): string {
+  const words = title ?? kind.replaceAll("_", " ");
+  return deviceName === undefined ? words : `${deviceName}: ${words}`;
+}
+
+function whatIsWrong(fact: AlarmFact, value: number | undefined): string {
+  const { deviceName, kind, metric, unit, threshold, title, text } = fact;
+  if (kind === "offline") return `${deviceName ?? "The device"} is offline.`;
+  if (title !== undefined) return text === undefined ? `${subjectOf(fact)}.` : `${subjectOf(fact)}. ${text}`;
+  if (metric === undefined) return `${subjectOf(fact)}.`;
+  if (kind === "no_data") return `${deviceName ?? ""}: no data for ${metric}.`;
   const now = value === undefined ? "" : ` is ${quantity(value, unit)}`;
-  if (!raised)
-    return detail === undefined ? `${deviceName}: ${metric}${now}, back to normal.` : `${deviceName}: ${metric} alarm cleared (${detail}).`;
   const limit = threshold === undefined ? "" : ` the limit of ${quantity(threshold, unit)}`;
-  return `${deviceName}: ${metric}${now}, ${kind}${limit}.`;
+  const how =
+    kind === "above" || kind === "below"
+      ? `, ${kind}${limit}`
+      : `, ${kind}${threshold === undefined ? "" : ` (limit ${quantity(threshold, unit)})`}`;
+  return `${deviceName ?? ""}: ${metric}${now}${how}.`;
 }
 
 /** A value with its unit, for people. */

@@ -60,11 +60,12 @@ describe("notifications", () => {
       log,
       publicUrl: "https://roost.example.org",
       backOffMs,
+      rightsOf: async () => undefined,
     });
   }
   const addWebhook = (minSeverity: "info" | "warning" | "critical" = "info", name = "Hook") =>
-    notifications.addTarget({ organisationId }, { kind: "webhook", name, url: catcher.url + secretPath, minSeverity });
-  const deliveries = async () => (await notifications.listDeliveries({ organisationId }, page)).items;
+    notifications.targets.add({ organisationId }, undefined, { kind: "webhook", name, url: catcher.url + secretPath, minSeverity });
+  const deliveries = async () => (await notifications.ledger.list({ organisationId }, page)).items;
   const settledDeliveries = () =>
     expect.poll(async () => (await deliveries()).filter(({ state }) => state === "waiting").length, { timeout: 15_000 }).toBe(0);
 
@@ -262,7 +263,7 @@ describe("notifications", () => {
   it("tells only what is severe enough, and nobody who is switched off", async () => {
     await addWebhook("critical", "Critical only");
     const { id } = await addWebhook("info", "Off");
-    await notifications.changeTarget({ organisationId }, id, { enabled: false });
+    await notifications.targets.change({ organisationId }, undefined, id, { enabled: false });
     await addWebhook("warning", "Warnings");
     await raise();
     await settledDeliveries();
@@ -285,15 +286,12 @@ describe("notifications", () => {
   });
 
   it("speaks Discord's language to Discord", async () => {
-    await notifications.addTarget(
-      { organisationId },
-      {
-        kind: "discord",
-        name: "Chat",
-        url: `${catcher.url}/api/webhooks/1/abc`,
-        minSeverity: "info",
-      },
-    );
+    await notifications.targets.add({ organisationId }, undefined, {
+      kind: "discord",
+      name: "Chat",
+      url: `${catcher.url}/api/webhooks/1/abc`,
+      minSeverity: "info",
+    });
     await raise();
     await settledDeliveries();
     const [message] = catcher.caught;
@@ -307,13 +305,13 @@ describe("notifications", () => {
 
   it("sends a test at once and answers what came back, without trying again", async () => {
     const { id } = await addWebhook();
-    expect(await notifications.testTarget({ organisationId }, id)).toMatchObject({
+    expect(await notifications.ledger.test({ organisationId }, undefined, id)).toMatchObject({
       what: "test",
       state: "delivered",
       attempts: [{ status: 204 }],
     });
     catcher.otherwise({ status: 500 });
-    expect(await notifications.testTarget({ organisationId }, id)).toMatchObject({
+    expect(await notifications.ledger.test({ organisationId }, undefined, id)).toMatchObject({
       what: "test",
       state: "failed",
       attempts: [{ status: 500 }],
@@ -327,7 +325,7 @@ describe("notifications", () => {
     await raise();
     await settledDeliveries();
     expect(target.address).toBe(`${catcher.url}/***`);
-    expect(JSON.stringify(await notifications.listTargets({ organisationId }, page))).not.toContain("9f8e7d6c5b4a");
+    expect(JSON.stringify(await notifications.targets.list({ organisationId }, undefined, page))).not.toContain("9f8e7d6c5b4a");
     expect(JSON.stringify(await deliveries())).not.toContain("9f8e7d6c5b4a");
     const rows = await db.query<{ text: string }>(sql`select t::text as text from notification_targets t`);
     const hex = Buffer.from("9f8e7d6c5b4a").toString("hex");
@@ -348,7 +346,7 @@ describe("notifications", () => {
     "ftp://example.org/",
     "http://u:p@127.0.0.1/",
   ])("S10: refuses %s as a target", async (url) => {
-    const adding = notifications.addTarget({ organisationId }, { kind: "webhook", name: "Bad", url, minSeverity: "info" });
+    const adding = notifications.targets.add({ organisationId }, undefined, { kind: "webhook", name: "Bad", url, minSeverity: "info" });
     await expect(adding).rejects.toMatchObject({ code: "notifications.address_refused" });
   });
 
@@ -359,11 +357,13 @@ describe("notifications", () => {
     notifications = notificationsOf({ backOffMs: [3_600_000] });
     await raise();
     await expect.poll(async () => (await deliveries())[0]?.attempts.length, { timeout: 10_000 }).toBe(1);
-    await notifications.removeTarget({ organisationId }, id);
+    await notifications.targets.remove({ organisationId }, undefined, id);
     const [delivery] = await deliveries();
     expect(delivery).toMatchObject({ state: "failed", targetName: "Hook" });
     expect(delivery).not.toHaveProperty("targetId");
-    await expect(notifications.removeTarget({ organisationId }, id)).rejects.toMatchObject({ code: "notifications.target_not_found" });
+    await expect(notifications.targets.remove({ organisationId }, undefined, id)).rejects.toMatchObject({
+      code: "notifications.target_not_found",
+    });
   });
 
   it("shows and changes nothing of another organisation", async () => {
@@ -371,11 +371,13 @@ describe("notifications", () => {
     await raise();
     await settledDeliveries();
     const code = "notifications.target_not_found";
-    expect((await notifications.listTargets({ organisationId: strangers }, page)).items).toEqual([]);
-    expect((await notifications.listDeliveries({ organisationId: strangers }, page)).items).toEqual([]);
-    await expect(notifications.removeTarget({ organisationId: strangers }, id)).rejects.toMatchObject({ code });
-    await expect(notifications.testTarget({ organisationId: strangers }, id)).rejects.toMatchObject({ code });
-    await expect(notifications.changeTarget({ organisationId: strangers }, id, { name: "Mine" })).rejects.toMatchObject({ code });
+    expect((await notifications.targets.list({ organisationId: strangers }, undefined, page)).items).toEqual([]);
+    expect((await notifications.ledger.list({ organisationId: strangers }, page)).items).toEqual([]);
+    await expect(notifications.targets.remove({ organisationId: strangers }, undefined, id)).rejects.toMatchObject({ code });
+    await expect(notifications.ledger.test({ organisationId: strangers }, undefined, id)).rejects.toMatchObject({ code });
+    await expect(notifications.targets.change({ organisationId: strangers }, undefined, id, { name: "Mine" })).rejects.toMatchObject({
+      code,
+    });
   });
 
   it("pages through targets and deliveries without loss or repeat", async () => {
@@ -386,7 +388,7 @@ describe("notifications", () => {
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
-      const answer: Awaited<ReturnType<Notifications["listDeliveries"]>> = await notifications.listDeliveries(
+      const answer: Awaited<ReturnType<Notifications["ledger"]["list"]>> = await notifications.ledger.list(
         { organisationId },
         {
           limit: 2,
@@ -397,8 +399,8 @@ describe("notifications", () => {
       cursor = answer.next;
     } while (cursor !== undefined);
     expect(seen.toSorted()).toEqual(["Hook 0", "Hook 1", "Hook 2", "Hook 3", "Hook 4"]);
-    const first = await notifications.listTargets({ organisationId }, { limit: 3 });
-    const second = await notifications.listTargets({ organisationId }, { limit: 3, cursor: first.next ?? "" });
+    const first = await notifications.targets.list({ organisationId }, undefined, { limit: 3 });
+    const second = await notifications.targets.list({ organisationId }, undefined, { limit: 3, cursor: first.next ?? "" });
     expect([...first.items, ...second.items].map(({ id }) => id)).toEqual(ids);
     expect(second.next).toBeUndefined();
   });

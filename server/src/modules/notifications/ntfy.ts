@@ -3,13 +3,15 @@ import { below, isRefusal, isSuccess, plainResult, postJson, readObject, refusal
 import type { Outgoing } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { factLines, headingOf, toneOf, unlinked } from "./wording.ts";
+import { factLines, headingOf, toneOf, unlinked, wordsOf } from "./wording.ts";
 
 // 5 rings and rings again, 4 is loud, 3 is what messages are unless said, 2 makes no sound.
-const priorities = { critical: 5, warning: 4, info: 3, over: 3, test: 3 } as const;
+const priorities = { critical: 5, major: 4, minor: 3, warning: 3, info: 2, over: 3, test: 3 } as const;
 // Names of emoji that ntfy puts before the title.
 const tags = {
   critical: "rotating_light",
+  major: "red_circle",
+  minor: "warning",
   warning: "warning",
   info: "information_source",
   over: "white_check_mark",
@@ -22,12 +24,12 @@ export function ntfyRequest(
   { url, topic, token }: { readonly url: string; readonly topic: string; readonly token?: string | undefined },
 ): Outgoing {
   const tone = toneOf(told);
-  const message = [unlinked(told.text, 1_500), factLines(told)].filter((part) => part !== "").join("\n\n");
+  const message = [wordsOf(told, 1_500), factLines(told)].filter((part) => part !== "").join("\n\n");
   return postJson(
     below(url, ""),
     {
       topic,
-      title: headingOf(told),
+      title: unlinked(headingOf(told), 250),
       message,
       priority: priorities[tone],
       tags: [tags[tone]],

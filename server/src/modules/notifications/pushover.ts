@@ -3,10 +3,10 @@ import { below, isRefusal, isSuccess, plainResult, readObject, refusal, strange 
 import type { Outgoing } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { factLines, headingOf, toneOf, unlinked } from "./wording.ts";
+import { factLines, headingOf, toneOf, unlinked, wordsOf } from "./wording.ts";
 
 // 1 passes quiet hours, -1 makes no sound. 2 would ring until somebody confirms it there, which nobody would see here.
-const priorities = { critical: "1", warning: "0", info: "-1", over: "0", test: "0" } as const;
+const priorities = { critical: "1", major: "0", minor: "0", warning: "0", info: "-1", over: "0", test: "0" } as const;
 
 /** A message by form: https://pushover.net/api#messages */
 export function pushoverRequest(
@@ -19,7 +19,7 @@ export function pushoverRequest(
   }: { readonly url: string; readonly token: string; readonly user: string; readonly device?: string | undefined },
 ): Outgoing {
   // 1,024 characters at most.
-  const message = [unlinked(told.text, 500), factLines(told)]
+  const message = [wordsOf(told, 500), factLines(told)]
     .filter((part) => part !== "")
     .join("\n\n")
     .slice(0, 1_000);
@@ -27,7 +27,7 @@ export function pushoverRequest(
     token,
     user,
     ...(device === undefined ? {} : { device }),
-    title: headingOf(told),
+    title: unlinked(headingOf(told), 240),
     message,
     priority: priorities[toneOf(told)],
     timestamp: String(Math.floor(Date.parse(told.at) / 1_000)),

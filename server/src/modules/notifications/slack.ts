@@ -3,7 +3,7 @@ import { isRefusal, isSuccess, plainResult, postJson, refusal, strange } from ".
 import type { Outgoing } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { colours, factsOf, headingOf, oneLine, toneOf, unlinked } from "./wording.ts";
+import { colours, factsOf, headingOf, oneLine, toneOf, unlinked, wordsOf } from "./wording.ts";
 
 /** Slack reads `&`, `<` and `>` wherever text stands; beside them nothing of ours is mark-up, since all of it is plain text. */
 function escaped(text: string): string {
@@ -14,7 +14,7 @@ const plain = (text: string) => ({ type: "plain_text", text: escaped(text), emoj
 
 /** The message Slack's incoming webhooks take: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
 export function slackRequest(told: Notice, { url }: { readonly url: string }): Outgoing {
-  const sentence = unlinked(told.text, 2_000);
+  const sentence = wordsOf(told, 2_000);
   const fields = factsOf(told).map(({ label, value }) => plain(`${label}\n${unlinked(value, 256)}`));
   const blocks = [
     { type: "section", text: plain(sentence) },
@@ -25,13 +25,17 @@ export function slackRequest(told: Notice, { url }: { readonly url: string }): O
   ];
   return postJson(url, {
     // What phones show before the message is opened. No mark-up: a device called *loud* stays that.
-    text: escaped(`${headingOf(told)}: ${oneLine(sentence, 500)}`),
+    text: escaped(`${unlinked(headingOf(told), 250)}: ${oneLine(sentence, 500)}`),
     mrkdwn: false,
     link_names: false,
     unfurl_links: false,
     unfurl_media: false,
     attachments: [
-      { color: `#${colours[toneOf(told)].toString(16).padStart(6, "0")}`, fallback: escaped(`${headingOf(told)}: ${sentence}`), blocks },
+      {
+        color: `#${colours[toneOf(told)].toString(16).padStart(6, "0")}`,
+        fallback: escaped(`${unlinked(headingOf(told), 250)}: ${sentence}`),
+        blocks,
+      },
     ],
   });
 }

@@ -1,23 +1,36 @@
+import { severities } from "@roost/contract/alarms";
 import type { Severity } from "@roost/contract/alarms";
-import type { NotificationTargetId } from "@roost/contract/ids";
+import type { NotificationTargetId, PersonId } from "@roost/contract/ids";
 import type { NotificationTarget } from "@roost/contract/notifications";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { sql } from "../../platform/sql.ts";
+import { breakerOf } from "./breaker.ts";
 
 interface TargetRow {
   id: string;
+  person_id: string | null;
   kind: NotificationTarget["kind"];
   name: string;
   address_masked: string;
   min_severity: Severity;
   enabled: boolean;
+  title_template: string | null;
+  body_template: string | null;
+  failures: number;
+  opened_at: Date | null;
+  probe_at: Date | null;
+  failing_since: Date | null;
+  worked_at: Date | null;
   created_at: Date;
+  now: Date;
 }
 
-const targetColumns = sql`t.id, t.kind, t.name, t.address_masked, t.min_severity, t.enabled, t.created_at`;
+const targetColumns = sql`t.id, t.person_id, t.kind, t.name, t.address_masked, t.min_severity, t.enabled, t.title_template, t.body_template,
+  t.failures, t.opened_at, t.probe_at, t.failing_since, t.worked_at, t.created_at, now() as now`;
 
 function toTarget(row: TargetRow): NotificationTarget {
+  const memory = { failures: row.failures, openedAt: row.opened_at ?? undefined, probeAt: row.probe_at ?? undefined };
   return {
     id: row.id as NotificationTargetId,
     kind: row.kind,
@@ -25,45 +38,60 @@ function toTarget(row: TargetRow): NotificationTarget {
     address: row.address_masked,
     minSeverity: row.min_severity,
     enabled: row.enabled,
+    ...(row.person_id === null ? {} : { personId: row.person_id as PersonId }),
+    ...(row.title_template === null ? {} : { titleTemplate: row.title_template }),
+    ...(row.body_template === null ? {} : { bodyTemplate: row.body_template }),
+    breaker: breakerOf(memory, row.now.getTime()),
+    ...(row.failing_since === null ? {} : { failingSince: row.failing_since }),
+    ...(row.worked_at === null ? {} : { workedAt: row.worked_at }),
     createdAt: row.created_at,
   };
 }
 
-/** Targets of an organisation in the order they were added, behind `afterId`. */
+/** Whose targets are meant: the organisation's, or one person's own in it. */
+export interface TargetOwner {
+  readonly organisationId: string;
+  readonly personId: string | undefined;
+}
+
+/** Targets of an owner in the order they were added, behind `afterId`. */
 export async function selectTargets(
   db: Queryable,
-  organisationId: string,
+  owner: TargetOwner,
   afterId: string | undefined,
   limit: number,
 ): Promise<NotificationTarget[]> {
   const rows = await db.query<TargetRow>(sql`
     select ${targetColumns} from notification_targets t
-    where t.organisation_id = ${organisationId} and ${afterId === undefined ? sql`true` : sql`t.id > ${afterId}::uuid`}
+    where t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid
+      and ${afterId === undefined ? sql`true` : sql`t.id > ${afterId}::uuid`}
     order by t.id limit ${limit}`);
   return rows.map(toTarget);
 }
 
-/** Ids and names of those that are to be told of something of this severity. */
+/** Ids and names of the organisation's that are to be told of something of this severity. */
 export async function selectTargetsFor(db: Queryable, organisationId: string, severity: Severity): Promise<{ id: string; name: string }[]> {
   return db.query<{ id: string; name: string }>(sql`
     select t.id, t.name from notification_targets t
-    where t.organisation_id = ${organisationId} and t.enabled
-      and array_position(array['info', 'warning', 'critical'], t.min_severity) <= array_position(array['info', 'warning', 'critical'], ${severity}::text)
+    where t.organisation_id = ${organisationId} and t.person_id is null and t.enabled
+      and array_position(${severities}::text[], t.min_severity) <= array_position(${severities}::text[], ${severity}::text)
     order by t.id`);
 }
 
-export async function lockTarget(tx: Transaction, organisationId: string, targetId: string): Promise<NotificationTarget | undefined> {
+export async function lockTarget(tx: Transaction, owner: TargetOwner, targetId: string): Promise<NotificationTarget | undefined> {
   const [row] = await tx.query<TargetRow>(sql`
-    select ${targetColumns} from notification_targets t where t.id = ${targetId} and t.organisation_id = ${organisationId} for update`);
+    select ${targetColumns} from notification_targets t
+    where t.id = ${targetId} and t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid
+    for update`);
   return row === undefined ? undefined : toTarget(row);
 }
 
-export async function countTargets(tx: Transaction, organisationId: string): Promise<number> {
-  // Two people who add at once wait for each other here.
+export async function countTargets(tx: Transaction, { organisationId, personId }: TargetOwner): Promise<number> {
+  // Two who add at once wait for each other here.
   await tx.query(sql`select 1 from organisations o where o.id = ${organisationId} for no key update`);
-  const [row] = await tx.query<{ n: number }>(
-    sql`select count(*)::int as n from notification_targets t where t.organisation_id = ${organisationId}`,
-  );
+  const [row] = await tx.query<{ n: number }>(sql`
+    select count(*)::int as n from notification_targets t
+    where t.organisation_id = ${organisationId} and t.person_id is not distinct from ${personId ?? null}::uuid`);
   return row?.n ?? 0;
 }
 
@@ -71,20 +99,79 @@ export async function insertTarget(
   tx: Transaction,
   organisationId: string,
   target: NotificationTarget,
-  sealed: { readonly settings: Buffer; readonly secret: Buffer | undefined },
+  sealed: { readonly settings: Buffer; readonly secret: Buffer | undefined; readonly addressHash?: Buffer },
 ): Promise<void> {
   await tx.query(sql`
-    insert into notification_targets (id, organisation_id, kind, name, settings_sealed, secret_sealed, address_masked, min_severity, enabled, created_at)
-    values (${target.id}, ${organisationId}, ${target.kind}, ${target.name}, ${sealed.settings}, ${sealed.secret ?? null}, ${target.address},
-      ${target.minSeverity}, ${target.enabled}, ${target.createdAt})`);
+    insert into notification_targets (id, organisation_id, person_id, kind, name, settings_sealed, secret_sealed, address_masked, address_hash,
+      min_severity, enabled, title_template, body_template, created_at)
+    values (${target.id}, ${organisationId}, ${target.personId ?? null}, ${target.kind}, ${target.name}, ${sealed.settings}, ${sealed.secret ?? null},
+      ${target.address}, ${sealed.addressHash ?? null}, ${target.minSeverity}, ${target.enabled}, ${target.titleTemplate ?? null},
+      ${target.bodyTemplate ?? null}, ${target.createdAt})`);
 }
 
 export async function updateTarget(tx: Transaction, target: NotificationTarget): Promise<void> {
   await tx.query(sql`
-    update notification_targets set name = ${target.name}, min_severity = ${target.minSeverity}, enabled = ${target.enabled}
+    update notification_targets set name = ${target.name}, min_severity = ${target.minSeverity}, enabled = ${target.enabled},
+      title_template = ${target.titleTemplate ?? null}, body_template = ${target.bodyTemplate ?? null}
     where id = ${target.id}`);
 }
 
 export async function deleteTarget(tx: Transaction, targetId: string): Promise<void> {
   await tx.query(sql`delete from notification_targets where id = ${targetId}`);
+}
+
+/** A browser that subscribes anew takes the place of what it had before. */
+export async function deleteByAddress(tx: Transaction, { organisationId, personId }: TargetOwner, addressHash: Buffer): Promise<void> {
+  await tx.query(sql`
+    delete from notification_targets
+    where organisation_id = ${organisationId} and person_id is not distinct from ${personId ?? null}::uuid and address_hash = ${addressHash}`);
+}
+
+/** What is remembered of a target's tries; the row is locked. */
+export interface TargetHealth {
+  readonly failures: number;
+  readonly isOpen: boolean;
+  readonly isFailing: boolean;
+}
+
+export async function lockHealth(tx: Transaction, targetId: string): Promise<TargetHealth | undefined> {
+  const [row] = await tx.query<{ failures: number; is_open: boolean; is_failing: boolean }>(sql`
+    select t.failures, t.opened_at is not null as is_open, t.failing_since is not null as is_failing
+    from notification_targets t where t.id = ${targetId} for update`);
+  return row === undefined ? undefined : { failures: row.failures, isOpen: row.is_open, isFailing: row.is_failing };
+}
+
+/** Something arrived: the breaker closes. */
+export async function markWorking(tx: Transaction, targetId: string): Promise<void> {
+  await tx.query(sql`
+    update notification_targets set failures = 0, opened_at = null, probe_at = null, held_until = null, failing_since = null, worked_at = clock_timestamp()
+    where id = ${targetId}`);
+}
+
+/** A try failed; with `pauseMs` the breaker is open for so long. */
+export async function markFailed(
+  tx: Transaction,
+  targetId: string,
+  { pauseMs, isFailing }: { pauseMs: number | undefined; isFailing: boolean },
+): Promise<void> {
+  await tx.query(sql`
+    update notification_targets set failures = failures + 1,
+      opened_at = case when ${pauseMs !== undefined} then coalesce(opened_at, clock_timestamp()) end,
+      probe_at = case when ${pauseMs !== undefined} then clock_timestamp() + make_interval(secs => ${(pauseMs ?? 0) / 1000}) end,
+      failing_since = case when ${isFailing} then coalesce(failing_since, clock_timestamp()) else failing_since end
+    where id = ${targetId}`);
+}
+
+/** The target asked for time: nothing goes there before. */
+export async function holdBack(tx: Transaction, targetId: string, waitMs: number): Promise<void> {
+  await tx.query(sql`
+    update notification_targets set held_until = greatest(held_until, clock_timestamp() + make_interval(secs => ${waitMs / 1000}))
+    where id = ${targetId}`);
+}
+
+/** Somebody mended it: an open breaker sends its probe at once. @param targetId - Absent: all of the organisation. */
+export async function probeNow(tx: Transaction, organisationId: string, targetId: string | undefined): Promise<void> {
+  await tx.query(sql`
+    update notification_targets set probe_at = now(), held_until = null
+    where organisation_id = ${organisationId} and opened_at is not null and ${targetId === undefined ? sql`true` : sql`id = ${targetId}`}`);
 }

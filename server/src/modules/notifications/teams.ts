@@ -3,9 +3,17 @@ import { isRefusal, isSuccess, plainResult, postJson, readObject, refusal } from
 import type { Outgoing } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { factsOf, headingOf, toneOf, unlinked } from "./wording.ts";
+import { factsOf, headingOf, toneOf, unlinked, wordsOf } from "./wording.ts";
 
-const styles = { info: "accent", warning: "warning", critical: "attention", over: "good", test: "good" } as const;
+const styles = {
+  info: "accent",
+  warning: "warning",
+  minor: "warning",
+  major: "attention",
+  critical: "attention",
+  over: "good",
+  test: "good",
+} as const;
 
 /** Text runs know no mark-up, unlike text blocks and fact sets; only functions in double braces are looked for everywhere. */
 function run(text: string, more: object = {}): object {
@@ -33,8 +41,8 @@ export function teamsRequest(told: Notice, { url }: { readonly url: string }): O
         style: styles[toneOf(told)],
         bleed: true,
         items: [
-          { type: "TextBlock", text: headingOf(told), weight: "Bolder", size: "Medium" },
-          { type: "RichTextBlock", inlines: [run(unlinked(told.text, 1_500))] },
+          { type: "RichTextBlock", inlines: [run(unlinked(headingOf(told), 250), { weight: "Bolder", size: "Medium" })] },
+          { type: "RichTextBlock", inlines: [run(wordsOf(told, 1_500))] },
         ],
       },
       ...facts,

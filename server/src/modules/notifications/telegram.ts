@@ -3,7 +3,7 @@ import { below, isRefusal, isSuccess, plainResult, postJson, readObject, refusal
 import type { Outgoing } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";
-import { escapeHtml, factsOf, headingOf, toneOf, unlinked } from "./wording.ts";
+import { escapeHtml, factsOf, headingOf, toneOf, unlinked, wordsOf } from "./wording.ts";
 
 const longestWaitSeconds = 24 * 3_600;
 
@@ -13,8 +13,8 @@ export function telegramRequest(
   { url, token, chat }: { readonly url: string; readonly token: string; readonly chat: string },
 ): Outgoing {
   const lines = [
-    `<b>${headingOf(told)}</b>`,
-    escapeHtml(unlinked(told.text, 1_500)),
+    `<b>${escapeHtml(unlinked(headingOf(told), 250))}</b>`,
+    escapeHtml(wordsOf(told, 1_500)),
     ...factsOf(told).map(({ label, value }) => `${label}: ${escapeHtml(unlinked(value, 256))}`),
     ...(told.link === undefined ? [] : [`<a href="${escapeHtml(told.link)}">Open in Roost</a>`]),
   ];

@@ -1,14 +1,18 @@
+import type { Severity } from "@roost/contract/alarms";
+
 import type { Notice } from "./notice.ts";
 import { quantity } from "./notice.ts";
 
 /** How a notice is to look: the severity of an alarm that began, or that something is over, or only a test. */
-export type Tone = "info" | "warning" | "critical" | "over" | "test";
+export type Tone = Severity | "over" | "test";
 
 /** Colours that colour-blind eyes tell apart; the word stands beside them. */
 export const colours: Readonly<Record<Tone, number>> = {
   info: 0x4c78a8,
-  warning: 0xe69f00,
-  critical: 0xd55e00,
+  warning: 0xf0c000,
+  minor: 0xe69f00,
+  major: 0xd55e00,
+  critical: 0xb2182b,
   over: 0x009e73,
   test: 0x009e73,
 };
@@ -18,17 +22,34 @@ export function toneOf({ alarm }: Notice): Tone {
   return alarm.state === "cleared" ? "over" : alarm.severity;
 }
 
-/** Two words at most, by the platform alone. */
+const headings: Partial<Readonly<Record<Notice["type"], string>>> = {
+  test: "Test",
+  digest: "Digest",
+  confirmation: "Please confirm",
+  "alarm.acknowledged": "Acknowledged",
+  "alarm.unacknowledged": "Open again",
+  "alarm.flapping": "Flapping",
+  "alarm.repeated": "Repeated",
+  "alarm.reminder": "Reminder",
+  "alarm.escalated": "Escalated",
+  "alarm.assigned": "Assigned",
+  "alarm.late": "Past alarm",
+};
+
+/** A few words by the platform, or the target's own title: that one may hold what devices and people wrote. */
 export function headingOf(told: Notice): string {
+  if (told.title !== undefined) return told.title;
   const tone = toneOf(told);
-  if (tone === "test") return "Test";
+  const heading = headings[told.type];
+  if (heading !== undefined) return told.alarm === undefined || tone === "over" ? heading : `${heading}, ${tone}`;
   return tone === "over" ? "Cleared" : `Alarm, ${tone}`;
 }
 
 /** What is known beside the sentence, in the order to show it. The values are as devices and people wrote them. */
-export function factsOf({ device, alarm }: Notice): readonly { readonly label: string; readonly value: string }[] {
+export function factsOf({ device, site, alarm }: Notice): readonly { readonly label: string; readonly value: string }[] {
   return [
     ...(device === undefined ? [] : [{ label: "Device", value: device.name }]),
+    ...(site === undefined ? [] : [{ label: "Site", value: site }]),
     ...(alarm?.metric === undefined ? [] : [{ label: "Metric", value: alarm.metric }]),
     ...(alarm?.value === undefined ? [] : [{ label: "Value", value: quantity(alarm.value, alarm.unit) }]),
     ...(alarm?.threshold === undefined ? [] : [{ label: "Limit", value: quantity(alarm.threshold, alarm.unit) }]),
@@ -51,6 +72,21 @@ export function unlinked(text: string, limit: number): string {
     .replaceAll(/:(?=\/)|@/g, "$&\u200B")
     .replaceAll(/[.#/](?=\p{L})/gu, "$&\u200B");
   return cut(clean, limit);
+}
+
+/** The lines of what is said: one, unless a target has words of its own. Line breaks of devices and people are none. */
+export function linesOf({ text, hasOwnWords }: Notice): readonly string[] {
+  return hasOwnWords === true ? text.split("\n") : [text];
+}
+
+/** What is said, {@link unlinked}. */
+export function wordsOf(told: Notice, limit: number): string {
+  return cut(
+    linesOf(told)
+      .map((line) => unlinked(line, limit))
+      .join("\n"),
+    limit,
+  );
 }
 
 /** For text between tags and inside of quoted attributes. */

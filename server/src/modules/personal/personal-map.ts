@@ -137,10 +137,27 @@ export const shares: readonly TableShare[] = [
     },
   },
   {
+    table: "notification_targets",
+    about: "The person's own mailbox, chats, phones and browsers, by name; addresses masked.",
+    withheld: ["settings_sealed", "secret_sealed", "address_hash"],
+    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
+  },
+  {
     table: "deliveries",
     about: "Notices of the device's alarms that were sent or wait to be sent.",
     words: ["body"],
+    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
     device: { rows: (s) => sql`${here(s)} and t.body -> 'device' ->> 'id' = ${s.id}`, erase: "delete" },
+  },
+  {
+    table: "notification_actions",
+    about: "That an alarm of the device was acknowledged from a notification.",
+    device: {
+      rows: (s) =>
+        sql`${here(s)} and t.delivery_id in (select d.id from deliveries d where d.organisation_id = ${s.organisationId}::uuid and d.body -> 'device' ->> 'id' = ${s.id})`,
+      erase: "with",
+      why: erasedWith("deliveries"),
+    },
   },
   {
     table: "delivery_attempts",
@@ -355,7 +372,9 @@ export const impersonal: Readonly<Record<string, string>> = {
   segment_writers: "Who writes hot samples.",
   retention_policies: "How long things are kept.",
   retention_marks: "Until when things were retired.",
-  notification_targets: "Where the organisation wants to be told: addresses of chats and programs, sealed.",
+  push_keys: "What browsers know this installation by, sealed.",
+  dead_man_switches: "Who outside the organisation is told that all is well, sealed.",
+  delivery_silences: "Since when no notice arrives.",
   audit_links: "Hashes of the audit trail.",
   audit_chain: "Where the audit trail ends.",
   audit_checkpoints: "Signatures of the audit trail.",

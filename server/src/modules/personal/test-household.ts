@@ -132,8 +132,8 @@ async function acknowledge(db: Db, organisationId: string, deviceId: string, per
     values (${newId()}, ${organisationId}, 'alarm.acknowledged', ${alarmId}, ${JSON.stringify({ deviceId, acknowledgedBy: person.email })})`);
   const deliveryId = newId();
   await db.query(sql`
-    insert into deliveries (id, organisation_id, target_name, alarm_id, what, body, state)
-    values (${deliveryId}, ${organisationId}, 'Family', ${alarmId}, 'alarm.raised', ${JSON.stringify({ text: `told ${person.email}`, device: { id: deviceId, name: "Teddy" } })}, 'delivered')`);
+    insert into deliveries (id, organisation_id, target_name, kind, alarm_id, what, body, state)
+    values (${deliveryId}, ${organisationId}, 'Family', 'webhook', ${alarmId}, 'alarm.raised', ${JSON.stringify({ text: `told ${person.email}`, device: { id: deviceId, name: "Teddy" } })}, 'delivered')`);
   await db.query(sql`
     insert into delivery_attempts (id, organisation_id, delivery_id, at, outcome, duration_ms) values (${newId()}, ${organisationId}, ${deliveryId}, now(), 'delivered', 3)`);
 }
@@ -185,10 +185,11 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
     sql`insert into alarm_entries (id, organisation_id, alarm_id, what) values (${newId()}, ${organisationId}, ${alarmId}, 'raised')`,
   );
   await db.query(sql`
-    insert into deliveries (id, organisation_id, target_name, alarm_id, what, body, state)
-    values (${deliveryId}, ${organisationId}, 'Family', ${alarmId}, 'alarm.raised', ${JSON.stringify({ text: "told", device: { id, name: "Teddy" } })}, 'delivered')`);
+    insert into deliveries (id, organisation_id, target_name, kind, alarm_id, what, body, state)
+    values (${deliveryId}, ${organisationId}, 'Family', 'webhook', ${alarmId}, 'alarm.raised', ${JSON.stringify({ text: "told", device: { id, name: "Teddy" } })}, 'delivered')`);
   await db.query(sql`
     insert into delivery_attempts (id, organisation_id, delivery_id, at, outcome, duration_ms) values (${newId()}, ${organisationId}, ${deliveryId}, now(), 'delivered', 3)`);
+  await db.query(sql`insert into notification_actions (delivery_id, organisation_id) values (${deliveryId}, ${organisationId})`);
   await db.query(sql`
     insert into events (id, organisation_id, type, noun_id, data) values
       (${newId()}, ${organisationId}, 'device.added', ${id}, '{}'),

@@ -1,7 +1,8 @@
 import { Button, PasswordInput, Select, TextInput } from "@mantine/core";
 import { schemaResolver, useForm } from "@mantine/form";
 import { severities, type Severity } from "@roost/contract/alarms";
-import { addNotificationTarget, targetKind, type TargetKind } from "@roost/contract/notifications";
+import { targetKind, type TargetKind } from "@roost/contract/channels";
+import { addNotificationTarget } from "@roost/contract/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
@@ -51,7 +52,9 @@ export function AddTarget({ onClose }: { readonly onClose: () => void }) {
       <form onSubmit={form.onSubmit((values) => add.mutate(values))} noValidate>
         <Select
           label="Kind"
-          data={Object.entries(targetKinds).map(([value, { label }]) => ({ value, label }))}
+          data={Object.entries(targetKinds)
+            .filter(([, { fields }]) => fields.length > 0)
+            .map(([value, { label }]) => ({ value, label }))}
           allowDeselect={false}
           comboboxProps={{ withinPortal: false }}
           value={form.values.kind}

@@ -15,8 +15,19 @@ import styles from "./delivery-list.module.css";
 const whatWords: Readonly<Record<Delivery["what"], string>> = {
   "alarm.raised": "Alarm raised",
   "alarm.cleared": "Alarm cleared",
+  "alarm.acknowledged": "Alarm acknowledged",
+  "alarm.unacknowledged": "Alarm open again",
+  "alarm.worse": "Alarm grew worse",
+  "alarm.flapping": "Alarm flaps",
+  "alarm.repeated": "Alarm repeated",
+  "alarm.reminder": "Reminder",
+  "alarm.escalated": "Escalation",
+  "alarm.assigned": "Alarm assigned",
+  "alarm.late": "Past alarm",
   "device.offline": "Device offline",
   "device.online": "Device back online",
+  digest: "Digest",
+  confirmation: "Confirmation",
   test: "Test",
 };
 const stateWords: Readonly<Record<Delivery["state"], string>> = { waiting: "Waiting", delivered: "Delivered", failed: "Failed" };

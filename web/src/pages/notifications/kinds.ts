@@ -1,4 +1,4 @@
-import type { TargetKind } from "@roost/contract/notifications";
+import type { TargetKind } from "@roost/contract/channels";
 
 /** What a kind of target asks for beside its name and severity; the names are those of the request. */
 export const fieldNames = ["url", "email", "topic", "chat", "token", "user", "device", "urls"] as const;
@@ -152,6 +152,8 @@ export const targetKinds: Readonly<Record<TargetKind, Kind>> = {
       },
     ],
   },
+  // Added by the browser itself: see push.ts.
+  push: { label: "Browser or installed app", fields: [] },
   webhook: {
     label: "Webhook",
     fields: [
