@@ -66,7 +66,8 @@ export function leaveOut<Entry extends StoredEntry | SealedEntry>(entry: Entry, 
   const isActor = entry.actorKind === subject && entry.actorId === id;
   const isObject = entry.objectKind === subject && entry.objectId === id;
   const patterns = erasure.words.map(
-    (word) => new RegExp(`(?<![\\p{L}\\p{N}._%+-])${word.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`)}(?![\\p{L}\\p{N}-])`, "giu"),
+    // No hyphen among what is escaped: with the flag `u` an escaped one is a fault, and addresses are full of them.
+    (word) => new RegExp(`(?<![\\p{L}\\p{N}._%+-])${word.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)}(?![\\p{L}\\p{N}-])`, "giu"),
   );
   const clean = <Text extends string | null>(text: Text): Text =>
     text === null ? text : (patterns.reduce((rest: string, pattern) => rest.replaceAll(pattern, pseudonym), text) as Text);
