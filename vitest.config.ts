@@ -2,6 +2,9 @@ import { defineConfig } from "vitest/config";
 
 const quiet = { pool: "forks" as const, testTimeout: 30_000, hookTimeout: 60_000 };
 
+// What weighs memory or tells what others feel of a load: nothing may run beside it.
+const alone = ["testbed/e2e/abuse.e2e.ts"];
+
 export default defineConfig({
   test: {
     reporters: ["default", "./testbed/summary-reporter.ts"],
@@ -31,7 +34,18 @@ export default defineConfig({
           name: "e2e",
           sequence: { groupOrder: 3 },
           include: ["testbed/e2e/**/*.e2e.ts"],
+          exclude: alone,
           globalSetup: "./testbed/global-setup.ts",
+          testTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...quiet,
+          name: "alone",
+          sequence: { groupOrder: 4 },
+          include: alone,
           testTimeout: 180_000,
           fileParallelism: false,
         },

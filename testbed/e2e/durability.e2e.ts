@@ -88,7 +88,7 @@ describe("acknowledged is stored", () => {
     const breaks: { fromMs: number; toMs: number }[] = [];
     const beganMs = performance.now();
     for (let cycle = 0; cycle < cycles; cycle += 1) {
-      await pause(2_000 + Math.random() * (long ? 6_000 : 2_000));
+      await pause(long ? 2_000 + Math.random() * 6_000 : 1_000 + Math.random() * 1_000);
       const fromMs = performance.now();
       await set.server.kill();
       const killedMs = performance.now();
@@ -98,7 +98,7 @@ describe("acknowledged is stored", () => {
       // The first device is back; the others come within their own waits.
       breaks.push({ fromMs, toMs: performance.now() + 1_000 });
     }
-    await pause(2_000);
+    await pause(1_000);
     const endedMs = performance.now();
     set.ledger.stop();
     await set.ledger.quiet(15_000);
@@ -119,7 +119,7 @@ describe("acknowledged is stored", () => {
       acknowledged_per_second_between: (between.length * 1_000) / wholeMs,
     });
     expect(verdict).toMatchObject(clean);
-    expect(verdict.acknowledged).toBeGreaterThan(cycles * 1_000);
+    expect(verdict.acknowledged).toBeGreaterThan(cycles * (long ? 1_000 : 500));
     expect(byApi.length).toBe(bySql.length);
   });
 
@@ -131,9 +131,9 @@ describe("acknowledged is stored", () => {
       set.ledger.start(500);
       const worst = { ...clean };
       let reads = 0;
-      const endMs = performance.now() + (long ? 300_000 : 45_000);
+      const endMs = performance.now() + (long ? 300_000 : 22_000);
       while (performance.now() < endMs) {
-        if (reads % 30 === 29) {
+        if (reads % 15 === 14) {
           await set.server.kill();
           set.server = await set.server.restart();
         }
@@ -161,7 +161,7 @@ describe("acknowledged is stored", () => {
       set.ledger.start(500);
       const backsMs: number[] = [];
       for (let cycle = 0; cycle < cycles; cycle += 1) {
-        await pause(1_500);
+        await pause(1_000);
         const [postmaster, ...children] = await postgresPids(set.server);
         if (cycle % 2 === 0) {
           const backend = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("roost-ingest")) ?? children.at(-1);
@@ -187,7 +187,7 @@ describe("acknowledged is stored", () => {
     "R3: a frozen database means back-pressure and an honest readiness, not memory growth or false acknowledgements",
     { timeout: 300_000 },
     async () => {
-      const frozenMs = long ? 60_000 : 20_000;
+      const frozenMs = long ? 60_000 : 10_000;
       const set = await setStage(10);
       set.ledger.start(500);
       await until("ready", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 30_000);
@@ -239,7 +239,7 @@ describe("acknowledged is stored", () => {
     set.ledger.start(1_000);
     const stopsMs: number[] = [];
     for (let cycle = 0; cycle < cycles; cycle += 1) {
-      await pause(1_500);
+      await pause(1_000);
       const { code, durationMs } = await set.server.terminate();
       expect(code).toBe(0);
       stopsMs.push(durationMs);
