@@ -62,8 +62,24 @@ describe("the password hasher", () => {
     const hasher = createPasswordHasher();
     const flood = await Promise.allSettled(Array.from({ length: 110 }, async (_, index) => hasher.hash(`guess ${index}`)));
     const refused = flood.filter((one) => one.status === "rejected");
+    expect(() => hasher.refuseIfFull()).not.toThrow();
     expect(refused).toHaveLength(9);
     expect(refused[0]).toMatchObject({ reason: { code: "http.too_many_requests" } });
     expect(await hasher.hash("after the flood")).toContain("$argon2id$");
+  });
+
+  it("S5: says that it is full before anything is given to it", async () => {
+    const hasher = createPasswordHasher({ rest: 0 });
+    const flood = Array.from({ length: 101 }, async (_, index) => hasher.hash(`guess ${index}`));
+    expect(() => hasher.refuseIfFull()).toThrow(expect.objectContaining({ code: "http.too_many_requests" }));
+    await Promise.all(flood);
+    expect(() => hasher.refuseIfFull()).not.toThrow();
+  });
+
+  it("takes its rest between two, and makes as many at once as it is told", async () => {
+    const hasher = createPasswordHasher({ atOnce: 2 });
+    const hashes = await Promise.all(Array.from({ length: 7 }, async (_, index) => hasher.hash(`guess ${index}`)));
+    expect(new Set(hashes).size).toBe(7);
+    expect(await Promise.all([hasher.hash("one more"), hasher.hash("and another")])).toHaveLength(2);
   });
 });

@@ -11,8 +11,10 @@ const maxWaiting = 100;
 /** Whoever would wait longer is told to come again: the edge gives up on a request soon after. */
 const patienceMs = 3_000;
 
-/** Hashes passwords in the thread pool, one at a time, so that a flood of sign-ins leaves room for readings. */
+/** Hashes passwords in the thread pool, one at a time and with a rest between two, so that a flood of sign-ins leaves room for readings. */
 export interface PasswordHasher {
+  /** For whoever is about to do more than ask: a flood is to cost nothing. @throws {AppError} `http.too_many_requests` as the other two would now. */
+  refuseIfFull(): void;
   hash(password: string): Promise<string>;
   verify(input: { hash: string; password: string }): Promise<boolean>;
 }
@@ -20,31 +22,41 @@ export interface PasswordHasher {
 /**
  * argon2id.
  *
- * @param atOnce - Hashes that run side by side. One makes 75 sign-ins a second, and leaves the other core to readings.
+ * @param atOnce - Hashes that run side by side.
+ * @param rest - How long the next one waits, as a share of what the one before took. One at once and as long a rest make 38 sign-ins a second, and
+ *   leave a core and a half of two to readings.
  * @throws {AppError} `http.too_many_requests` from both calls when 100 wait already, or as many as make three seconds on this machine.
  */
-export function createPasswordHasher({ atOnce = 1 }: { atOnce?: number } = {}): PasswordHasher {
+export function createPasswordHasher({ atOnce = 1, rest = 1 }: { atOnce?: number; rest?: number } = {}): PasswordHasher {
   let running = 0;
-  // How long one takes here and now, with the last ones counting most.
+  // How long one takes here and now, its rest included, with the last ones counting most.
   let usualMs = 0;
   const waiting: (() => void)[] = [];
+  function refuseIfFull(): void {
+    if (running >= atOnce && (waiting.length >= maxWaiting || (waiting.length * usualMs) / atOnce > patienceMs))
+      throw httpErrors.too_many_requests({ retryAfterSeconds: 3 });
+  }
+  function goOn(): void {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  }
   async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (running >= atOnce) {
-      if (waiting.length >= maxWaiting || (waiting.length * usualMs) / atOnce > patienceMs)
-        throw httpErrors.too_many_requests({ retryAfterSeconds: 3 });
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    } else running += 1;
+    refuseIfFull();
+    if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
     const startedMs = performance.now();
     try {
       return await work();
     } finally {
-      usualMs += (performance.now() - startedMs - usualMs) / 8;
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
+      const tookMs = performance.now() - startedMs;
+      usualMs += (tookMs * (1 + rest) - usualMs) / 8;
+      if (waiting.length === 0) running -= 1;
+      else setTimeout(goOn, tookMs * rest);
     }
   }
   return {
+    refuseIfFull,
     hash: (password) => inTurn(() => hash(password.normalize("NFKC"), cost)),
     verify: ({ hash: stored, password }) => inTurn(() => verify(stored, password.normalize("NFKC"))),
   };

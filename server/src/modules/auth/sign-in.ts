@@ -1,7 +1,7 @@
 import { authErrors } from "@roost/contract/auth";
 import type { Session } from "@roost/contract/auth";
 import type { Bearer } from "@roost/contract/auth";
-import { httpErrors } from "@roost/contract/errors";
+import { httpErrors, isAppError } from "@roost/contract/errors";
 import { organisationId as organisationIdShape, personId as personIdShape } from "@roost/contract/ids";
 import type { Permission } from "@roost/contract/permissions";
 import { isAPIError } from "better-auth/api";
@@ -14,6 +14,7 @@ import type { RateLimits } from "../../platform/rate-limits.ts";
 import { findPerson, findSetup } from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, makeKnownBrowser, packStep, readCookie, readKnownBrowser, setCookieValue } from "./credentials.ts";
 import { findMembership, listMemberships } from "./membership-store.ts";
+import type { PasswordHasher } from "./password.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import type { SignInJournal } from "./sign-in-journal.ts";
@@ -24,6 +25,7 @@ import { challengeSeconds, stepCookies } from "./sign-in-plugins.ts";
 interface SignInDeps {
   readonly db: Db;
   readonly library: SignInLibrary;
+  readonly hasher: Pick<PasswordHasher, "refuseIfFull">;
   readonly sessionKeys: Pick<SessionKeys, "sign">;
   readonly keeper: SessionKeeper;
   readonly journal: SignInJournal;
@@ -49,12 +51,14 @@ const browserCookie = "roost_browser";
 const attributes = "Path=/; HttpOnly; SameSite=Lax";
 
 /** Signing in by a password, and what every way in ends with. */
-export function createSignIn({ db, library, sessionKeys, keeper, journal, limits, log, signingKey, idleHours }: SignInDeps) {
+export function createSignIn({ db, library, hasher, sessionKeys, keeper, journal, limits, log, signingKey, idleHours }: SignInDeps) {
   function cookieOf({ headers, isSecure }: CredentialRequest, name: string): string | undefined {
     return typeof headers["cookie"] === "string" ? readCookie(headers["cookie"], cookieNameFor(name, isSecure)) : undefined;
   }
 
   async function check(input: { email: string; password: string }, request: CredentialRequest, isProgram: boolean): Promise<Proven> {
+    // Before anything is asked or written.
+    hasher.refuseIfFull();
     const email = input.email.toLowerCase();
     const browser = readKnownBrowser(cookieOf(request, browserCookie), signingKey, email);
     // A browser that signed in to this account before has tries of its own, so that strangers cannot lock its owner out.
@@ -66,6 +70,8 @@ export function createSignIn({ db, library, sessionKeys, keeper, journal, limits
     const answer = await library.api
       .signInEmail({ body: { email, password: input.password }, headers, returnHeaders: true })
       .catch(async (error: unknown) => {
+        // No password was looked at: the owner of the account has not used up a guess.
+        if (isAppError(error, httpErrors.too_many_requests.code)) await isNoGuess();
         if (isAPIError(error) && error.statusCode < 500) {
           journal.refused(email, "password", request);
           const setup = await findSetup(db);
