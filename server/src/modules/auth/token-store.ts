@@ -92,6 +92,14 @@ export async function listTokens(db: Queryable, sight: Sight): Promise<StoredTok
   return rows.map(toToken);
 }
 
+/** Says whether somebody belongs to an organisation; they do until the transaction ends. */
+export async function lockMembership(tx: Queryable, organisationId: string, personId: string): Promise<boolean> {
+  const rows = await tx.query(sql`
+    select from memberships m where m.organisation_id = ${organisationId} and m.person_id = ${personId}
+      and (m.expires_at is null or m.expires_at > now()) for share`);
+  return rows.length > 0;
+}
+
 export async function addToken(
   db: Queryable,
   token: {

@@ -57,6 +57,15 @@ describe("API tokens", () => {
     await home.db.query(sql`update memberships set role = 'owner'`);
   });
 
+  it("S4: are not made by somebody who was taken out a moment ago: such a token would wait for their return", async () => {
+    const other = cookiesOf(await home.post(signIn.path, { email: "keeper@example.org", password }));
+    expect((await home.get(listApiTokens.path, { cookie: other })).status).toBe(200);
+    await home.db.query(sql`update memberships set role = 'admin', expires_at = now() - interval '1 second'`);
+    // The right that was looked at just now still answers.
+    expect(await codeOf(await make({}, { cookie: other }))).toBe("http.forbidden");
+    await home.db.query(sql`update memberships set expires_at = null, role = 'owner'`);
+  });
+
   it("S4: end at once when they are taken away: for requests, open streams and what was verified before", async () => {
     const { token, secret } = await made();
     const verified = await home.auth.verifyToken(secret);

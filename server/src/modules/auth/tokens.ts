@@ -34,12 +34,13 @@ export function createTokens({ db, audit, log, onEnded }: TokensDeps) {
   async function sightOf(caller: PersonCaller): Promise<store.Sight> {
     const { organisationId } = caller;
     if (caller.scope === undefined) return { organisationId };
-    return { organisationId, personId: caller.kind === "person" ? caller.id : await store.findMaker(db, caller.id) };
+    return { organisationId, personId: caller.kind === "person" ? caller.id : await store.findMaker(db.within(caller), caller.id) };
   }
 
   return {
     /** Newest first; never secrets. */
-    list: async (caller: PersonCaller): Promise<ApiToken[]> => (await store.listTokens(db, await sightOf(caller))).map(toApiToken),
+    list: async (caller: PersonCaller): Promise<ApiToken[]> =>
+      (await store.listTokens(db.within(caller), await sightOf(caller))).map(toApiToken),
 
     /**
      * Makes a token; its secret is answered here and never again.
@@ -53,7 +54,9 @@ export function createTokens({ db, audit, log, onEnded }: TokensDeps) {
       if (missing.length > 0) throw httpErrors.forbidden({ permissions: missing });
       const { organisationId, by } = caller;
       const secret = makeTokenSecret();
-      const stored = await db.transaction(async (tx) => {
+      const stored = await db.within(caller).transaction(async (tx) => {
+        // Rights are known for two seconds: a token of somebody who was taken out meanwhile would wait for their return.
+        if (!(await store.lockMembership(tx, organisationId, caller.id))) throw httpErrors.forbidden();
         const added = await store.addToken(tx, {
           organisationId,
           personId: caller.id,
@@ -84,7 +87,7 @@ export function createTokens({ db, audit, log, onEnded }: TokensDeps) {
     async remove(caller: PersonCaller, tokenId: string): Promise<void> {
       const { organisationId, by } = caller;
       const sight = await sightOf(caller);
-      await db.transaction(async (tx) => {
+      await db.within(caller).transaction(async (tx) => {
         const name = await store.removeToken(tx, sight, tokenId);
         if (name === undefined) throw authErrors.token_not_found();
         await audit.record(tx, { organisationId, by, action: "api_token.removed", object: { kind: "api_token", id: tokenId, name } });
