@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 
 import { listDevices } from "@roost/contract/devices";
 import { listSeries } from "@roost/contract/telemetry";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 
 import { printFigures } from "../src/figures.ts";
 import { processesOf } from "../src/host-processes.ts";
@@ -13,20 +13,19 @@ import type { Administrator } from "../src/people.ts";
 import { createDataDir } from "../src/server-process.ts";
 import { until } from "../src/waiting.ts";
 
-let folder: ReturnType<typeof createDataDir>;
+// One installation for all of them: the first start makes it, and each later one has to work with what the test before left, however it ended.
+const folder = createDataDir();
 const running: Launcher[] = [];
+let known: Administrator | undefined;
 
-beforeEach(() => {
-  folder = createDataDir();
-});
 afterEach(async () => {
   for (const launcher of running.splice(0)) launcher.child.kill("SIGTERM");
   const { dataDir } = folder;
   await until("everything has ended", () => processesOf(dataDir).length === 0, 30_000).catch(() => {
     for (const { pid } of processesOf(dataDir)) process.kill(pid, "SIGKILL");
   });
-  folder.remove();
 });
+afterAll(() => folder.remove());
 
 function start(options: Omit<Parameters<typeof launch>[0], "dataDir"> = {}): Launcher {
   const launcher = launch({ dataDir: folder.dataDir, ...options });
@@ -42,6 +41,12 @@ function processOf(part: string): number {
 
 async function nothingIsLeft(): Promise<void> {
   await until("no process is left", () => processesOf(folder.dataDir).length === 0, 20_000);
+}
+
+/** Whoever keeps this installation, at the address it has now. */
+async function administratorOf(shown: Awaited<ReturnType<Launcher["ready"]>>): Promise<Administrator> {
+  known ??= await setUpAdministrator({ ready: { type: "ready", mqttPort: 0, ...shown } });
+  return { ...known, call: callerWith(shown.url, known.cookie) };
 }
 
 /** This machine as the administrator sees it: online, with values. */
@@ -68,7 +73,7 @@ describe("npm start", () => {
     const first = start();
     const shown = await first.ready();
     expect(shown.setupCode).toMatch(/^\S{16,}$/);
-    const administrator = await setUpAdministrator({ ready: { type: "ready", mqttPort: 0, ...shown } });
+    const administrator = await administratorOf(shown);
     const metrics = await thisMachine(administrator);
     expect(metrics.get("cpu_used")).toBeGreaterThanOrEqual(0);
     expect(metrics.get("memory_available")).toBeGreaterThan(0);
@@ -90,15 +95,14 @@ describe("npm start", () => {
   it("leaves no orphan when it is killed, and the next start works with all that was there", async () => {
     const first = start();
     const shown = await first.ready();
-    const administrator = await setUpAdministrator({ ready: { type: "ready", mqttPort: 0, ...shown } });
-    await thisMachine(administrator);
+    await thisMachine(await administratorOf(shown));
     first.child.kill("SIGKILL");
     await nothingIsLeft();
     const second = start();
     const again = await second.ready();
     expect(again.setupCode).toBeUndefined();
     // The doors are at other ports now; the session, the device and its agent go on.
-    await thisMachine({ ...administrator, call: callerWith(again.url, administrator.cookie) }, new Date());
+    await thisMachine(await administratorOf(again), new Date());
   });
 
   it.each(["SIGTERM", "SIGKILL"] as const)("leaves nothing running when npm is ended by %s", async (signal) => {

@@ -3,6 +3,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { openPage, untilLoaded } from "./browser.ts";
 import type { Misdeeds } from "./browser.ts";
 import { pageChecks } from "./page-checks.ts";
+import { until } from "./waiting.ts";
 
 /** A fault of a page, or what a walk over pages did wrong. */
 export interface PageFaults {
@@ -13,35 +14,43 @@ export interface PageFaults {
 
 const patienceMs = 15_000;
 
-/** Opens every page on a desk and on a phone, light and dark, and checks each: nothing wider than the screen, {@link pageChecks}, a title. */
+/** Opens every page on a desk and on a phone, and checks each in light and in dark: nothing wider than the screen, {@link pageChecks}, a title. */
 export async function walkPages(
   browser: Browser,
   origin: string,
   storageState: NonNullable<BrowserContextOptions["storageState"]>,
   paths: readonly string[],
 ): Promise<PageFaults> {
-  const found: PageFaults = { faults: [], misdeeds: [] };
-  const manners = (["light", "dark"] as const).flatMap((colorScheme) =>
+  const walks = await Promise.all(
     [
       { width: 1280, height: 800 },
       { width: 390, height: 844 },
-    ].map((viewport) => ({ colorScheme, viewport })),
+    ].map(async (viewport) => {
+      const faults: string[] = [];
+      const visit = await openPage(browser, origin, { viewport, storageState });
+      visit.page.setDefaultTimeout(patienceMs);
+      for (const [index, path] of paths.entries()) {
+        // Each page is loaded in one of the colours and changed to the other, as the evening does it.
+        const colours = index % 2 === 0 ? (["light", "dark"] as const) : (["dark", "light"] as const);
+        await visit.page.emulateMedia({ colorScheme: colours[0] });
+        await visit.page.goto(path);
+        await visit.page.locator("h1").waitFor();
+        await untilLoaded(visit.page);
+        for (const colorScheme of colours) {
+          await visit.page.emulateMedia({ colorScheme });
+          await visit.page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
+          await until("no colour is on its way any more", async () => visit.page.evaluate<boolean>(settled), patienceMs);
+          faults.push(...(await faultsOf(visit.page)).map((fault) => `${path} at ${viewport.width}, ${colorScheme}: ${fault}`));
+        }
+      }
+      await visit.context.close();
+      return { faults, misdeeds: visit.misdeeds };
+    }),
   );
-  for (const manner of manners) {
-    const visit = await openPage(browser, origin, { ...manner, storageState });
-    visit.page.setDefaultTimeout(patienceMs);
-    for (const path of paths) {
-      const where = `${path} at ${manner.viewport.width}, ${manner.colorScheme}`;
-      await visit.page.goto(path);
-      await visit.page.locator("h1").waitFor();
-      await untilLoaded(visit.page);
-      found.faults.push(...(await faultsOf(visit.page)).map((fault) => `${where}: ${fault}`));
-    }
-    found.misdeeds.push(visit.misdeeds);
-    await visit.context.close();
-  }
-  return found;
+  return { faults: walks.flatMap(({ faults }) => faults), misdeeds: walks.map(({ misdeeds }) => misdeeds) };
 }
+
+const settled = "document.getAnimations().every((one) => !(one instanceof CSSTransition) || one.playState !== 'running')";
 
 async function faultsOf(page: Page): Promise<string[]> {
   const faults: string[] = [];
