@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer as createPlainServer } from "node:net";
@@ -25,24 +25,24 @@ const declared = JSON.parse(readFileSync(new URL("../../deploy/ports.json", impo
   readonly off: readonly Declared[];
 };
 
-describe("M11: what Roost listens on by default", () => {
-  let server: ServerProcess;
-  let ports: Readonly<Record<string, number>>;
-  const folder = createDataDir();
-  beforeAll(async () => {
-    // Ports are free ones, so that this runs beside another Roost; hosts and all else are the defaults.
-    server = await startServer({ dataDir: folder.dataDir, env: { ROOST_HTTPS_HOST: "", ROOST_MQTT_HOST: "" } });
-    ports = {
-      ROOST_HTTP_PORT: Number(new URL(server.ready.url).port),
-      ROOST_HTTPS_PORT: Number(new URL(server.ready.httpsUrl ?? "").port),
-      ROOST_MQTT_PORT: server.ready.mqttPort,
-    };
-  });
-  afterAll(async () => {
-    await server?.terminate();
-    folder.remove();
-  });
+let server: ServerProcess;
+let ports: Readonly<Record<string, number>>;
+const folder = createDataDir();
+beforeAll(async () => {
+  // Ports are free ones, so that this runs beside another Roost; hosts and all else are the defaults.
+  server = await startServer({ dataDir: folder.dataDir, env: { ROOST_HTTPS_HOST: "", ROOST_MQTT_HOST: "" } });
+  ports = {
+    ROOST_HTTP_PORT: Number(new URL(server.ready.url).port),
+    ROOST_HTTPS_PORT: Number(new URL(server.ready.httpsUrl ?? "").port),
+    ROOST_MQTT_PORT: server.ready.mqttPort,
+  };
+});
+afterAll(async () => {
+  await server?.terminate();
+  folder.remove();
+});
 
+describe("M11: what Roost listens on by default", () => {
   it.skipIf(process.platform !== "linux")("is what deploy/ports.json declares and nothing else, the database's process included", () => {
     const portOf = ({ setBy }: Declared) => ports[setBy[1] ?? ""];
     const expected = declared.sockets.map((socket) => `${socket.host}:${portOf(socket)}`);
@@ -124,15 +124,6 @@ const refused: readonly (readonly [string, ConnectionOptions])[] = [
 ];
 
 describe("M11: TLS on both ports", () => {
-  let server: ServerProcess;
-  const folder = createDataDir();
-  beforeAll(async () => {
-    server = await startServer({ dataDir: folder.dataDir });
-  });
-  afterAll(async () => {
-    await server?.terminate();
-    folder.remove();
-  });
   const places = () =>
     [
       ["web", Number(new URL(server.ready.httpsUrl ?? "").port)],
@@ -155,12 +146,15 @@ describe("M11: TLS on both ports", () => {
   });
 
   it("does not renegotiate", async () => {
-    for (const [place, port] of places()) {
-      const { agreed, socket } = await shake(port, { maxVersion: "TLSv1.2" });
-      expect([place, agreed?.slice(0, 7)]).toEqual([place, "TLSv1.2"]);
-      expect([place, await renegotiates(socket)]).toEqual([place, false]);
-      socket.destroy();
-    }
+    // Both at once: each waits until the server ends what never comes.
+    await Promise.all(
+      places().map(async ([place, port]) => {
+        const { agreed, socket } = await shake(port, { maxVersion: "TLSv1.2" });
+        expect([place, agreed?.slice(0, 7)]).toEqual([place, "TLSv1.2"]);
+        expect([place, await renegotiates(socket)]).toEqual([place, false]);
+        socket.destroy();
+      }),
+    );
   });
 
   it("another server that allows all this agrees to it: the tries are real", async () => {
@@ -192,49 +186,44 @@ describe("M11: TLS on both ports", () => {
 const hasOpenssl = spawnSync("which", ["openssl"]).status === 0;
 
 describe.skipIf(!hasOpenssl)("M11: TLS as openssl sees it", () => {
-  let server: ServerProcess;
-  const folder = createDataDir();
-  beforeAll(async () => {
-    server = await startServer({ dataDir: folder.dataDir });
-  });
-  afterAll(async () => {
-    await server?.terminate();
-    folder.remove();
-  });
-
   /** What `openssl s_client` tells of a handshake; typed at it: a line for the server, or one of its own commands. */
-  function openssl(port: number, options: readonly string[], typed = "Q\n"): string {
-    const { stdout, stderr } = spawnSync("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...options], {
-      input: typed,
-      encoding: "utf8",
-      timeout: 10_000,
-    });
-    return `${stdout}${stderr}`;
+  async function openssl(port: number, options: readonly string[], typed = "Q\n"): Promise<string> {
+    const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...options], { timeout: 10_000 });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    // One that was refused has gone before it is typed at.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(typed);
+    await once(child, "close");
+    return text;
   }
   const agreed = (text: string) => /New, (TLSv[\d.]+), Cipher is (?!\(NONE\))(\S+)/.exec(text)?.slice(1).join(" ");
 
-  it("speaks TLS 1.3 and of 1.2 the AEAD suites with ephemeral keys, and nothing else", () => {
+  it("speaks TLS 1.3 and of 1.2 the AEAD suites with ephemeral keys, and nothing else", async () => {
     const { webPort, mqttPort } = { webPort: Number(new URL(server.ready.httpsUrl ?? "").port), mqttPort: server.ready.mqttPort };
     // What this openssl can offer at all, each suite alone.
     const suites = execFileSync("openssl", ["ciphers", "-s", "-tls1_2", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], { encoding: "utf8" })
       .trim()
       .split(":")
       .filter((name) => !name.startsWith("TLS_") && !name.includes("PSK") && !name.includes("SRP"));
-    for (const port of [webPort, mqttPort]) {
-      expect(agreed(openssl(port, ["-tls1_3"]))).toMatch(/^TLSv1\.3 TLS_(?:AES|CHACHA20)/);
+    const tryPort = async (port: number) => {
+      expect(agreed(await openssl(port, ["-tls1_3"]))).toMatch(/^TLSv1\.3 TLS_(?:AES|CHACHA20)/);
       for (const old of ["-tls1", "-tls1_1"])
-        expect([old, agreed(openssl(port, [old, "-cipher", "ALL:@SECLEVEL=0"]))]).toEqual([old, undefined]);
-      const taken = suites.filter((name) => agreed(openssl(port, ["-tls1_2", "-cipher", `${name}:@SECLEVEL=0`])) !== undefined);
+        expect([old, agreed(await openssl(port, [old, "-cipher", "ALL:@SECLEVEL=0"]))]).toEqual([old, undefined]);
+      const taken: string[] = [];
+      for (const name of suites)
+        if (agreed(await openssl(port, ["-tls1_2", "-cipher", `${name}:@SECLEVEL=0`])) !== undefined) taken.push(name);
       expect(taken.length).toBeGreaterThan(0);
       expect(taken.filter((name) => !/^ECDHE-.+-(?:GCM-SHA\d+|POLY1305)$/.test(name))).toEqual([]);
       process.stdout.write(
         `M11 port of ${port === webPort ? "the web" : "MQTT"}: TLS 1.3, and of ${suites.length} suites of TLS 1.2 ${taken.join(", ")}\n`,
       );
-      const text = openssl(port, ["-tls1_2"]);
+      const text = await openssl(port, ["-tls1_2"]);
       expect(text).toContain("Secure Renegotiation IS supported");
       expect(text).toContain("Compression: NONE");
       // R asks for a renegotiation: the server does not take part.
-      expect(openssl(port, ["-tls1_2"], "R\nQ\n")).toMatch(/no[_ ]renegotiation/i);
-    }
+      expect(await openssl(port, ["-tls1_2"], "R\nQ\n")).toMatch(/no[_ ]renegotiation/i);
+    };
+    await Promise.all([tryPort(webPort), tryPort(mqttPort)]);
   });
 });
