@@ -91,6 +91,8 @@ create table api_tokens (
 create index api_tokens_organisation_id_idx on api_tokens (organisation_id);
 create index api_tokens_person_id_idx on api_tokens (person_id);
 select protect_rows('api_tokens');
+-- A token is made and taken away, and never turned into another.
+revoke update on api_tokens from roost_tenant;
 
 -- The way to the first administrator: one row. It closes for good when used_at is set.
 create table setup (

@@ -14,7 +14,8 @@ create table device_groups (
   id uuid primary key,
   organisation_id uuid not null references organisations (id) on delete cascade,
   name text not null,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  unique (organisation_id, id)
 );
 create unique index device_groups_organisation_id_name_key on device_groups (organisation_id, lower(name));
 select protect_rows('device_groups');
@@ -26,7 +27,8 @@ create table roles (
   name text not null,
   permissions text[] not null,
   created_at timestamptz not null default now(),
-  changed_at timestamptz not null default now()
+  changed_at timestamptz not null default now(),
+  unique (organisation_id, id)
 );
 create unique index roles_organisation_id_name_key on roles (organisation_id, lower(name));
 select protect_rows('roles');
@@ -38,7 +40,7 @@ create table memberships (
   person_id uuid not null references people (id) on delete cascade,
   -- One of the four, or `custom`: then role_id says which of the organisation's own.
   role text not null check (role in ('viewer', 'operator', 'admin', 'owner', 'custom')),
-  role_id uuid references roles (id),
+  role_id uuid,
   -- Both null: the whole organisation. Else devices at these sites or in these groups.
   site_ids uuid[],
   group_ids uuid[],
@@ -52,6 +54,7 @@ create table memberships (
   support_grant_id uuid,
   created_at timestamptz not null default now(),
   unique (organisation_id, person_id),
+  foreign key (organisation_id, role_id) references roles (organisation_id, id),
   check ((role = 'custom') = (role_id is not null)),
   -- An owner owns everything, for good.
   check (role <> 'owner' or (site_ids is null and group_ids is null and expires_at is null and denied_permissions = '{}'
@@ -67,7 +70,7 @@ create policy tenant on people for select to roost_tenant using (exists (select 
 grant select on people to roost_tenant;
 alter table organisations enable row level security;
 create policy tenant on organisations to roost_tenant using (id = (select roost_organisation()));
-grant select, update on organisations to roost_tenant;
+grant select, update (name) on organisations to roost_tenant;
 
 create table invitations (
   id uuid primary key,
@@ -75,7 +78,7 @@ create table invitations (
   -- Null: whoever holds the link.
   email text,
   role text not null check (role in ('viewer', 'operator', 'admin', 'owner', 'custom')),
-  role_id uuid references roles (id) on delete cascade,
+  role_id uuid,
   site_ids uuid[],
   group_ids uuid[],
   denied_permissions text[] not null default '{}',
@@ -94,6 +97,7 @@ create table invitations (
   accepted_at timestamptz,
   accepted_by uuid references people (id) on delete set null,
   withdrawn_at timestamptz,
+  foreign key (organisation_id, role_id) references roles (organisation_id, id) on delete cascade,
   check ((role = 'custom') = (role_id is not null))
 );
 create index invitations_organisation_id_idx on invitations (organisation_id, created_at desc);

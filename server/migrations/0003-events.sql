@@ -12,6 +12,8 @@ create table events (
 create index events_xact_id_id_idx on events (xact_id, id);
 create index events_organisation_id_id_idx on events (organisation_id, id);
 select protect_rows('events');
+-- A fact is told, and never altered or taken back by the work of people.
+revoke update, delete on events from roost_tenant;
 
 create table event_cursors (
   handler text primary key,

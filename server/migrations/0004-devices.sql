@@ -31,11 +31,12 @@ create index devices_site_id_idx on devices (site_id);
 create index devices_parent_id_idx on devices (parent_id) where parent_id is not null;
 
 create table device_group_members (
-  group_id uuid not null references device_groups (id) on delete cascade,
+  group_id uuid not null,
   -- At the end of the transaction: a device that somebody adds to their part of an organisation is in its groups before it is there.
   device_id text not null references devices (id) on delete cascade deferrable initially deferred,
   organisation_id uuid not null,
-  primary key (group_id, device_id)
+  primary key (group_id, device_id),
+  foreign key (organisation_id, group_id) references device_groups (organisation_id, id) on delete cascade
 );
 create index device_group_members_device_id_idx on device_group_members (device_id);
 select protect_rows('device_group_members');
@@ -134,6 +135,7 @@ create table retained_messages (
 );
 create index retained_messages_device_id_idx on retained_messages (device_id);
 select protect_rows('retained_messages', 'device_id');
+revoke insert, update on retained_messages from roost_tenant;
 
 -- What devices tell by their event topic.
 create table device_events (

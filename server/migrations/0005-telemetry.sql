@@ -205,5 +205,6 @@ select protect_rows_by_key('telemetry_hours');
 select protect_rows_by_key('telemetry_days');
 select protect_rows('retention_policies');
 select protect_rows('retention_marks');
+revoke insert, update, delete on retention_marks from roost_tenant;
 -- Which segments there are tells nothing of anybody.
 grant select on hot_segments to roost_tenant;

@@ -18,4 +18,4 @@ create index ingest_rejects_device_id_last_at_idx on ingest_rejects (device_id, 
 alter table ingest_rejects enable row level security;
 create policy tenant on ingest_rejects to roost_tenant
   using (organisation_id = (select roost_organisation()) and ((select roost_scope()) is null or exists (select from devices d where d.id = device_id)));
-grant select, insert, update, delete on ingest_rejects to roost_tenant;
+grant select on ingest_rejects to roost_tenant;

@@ -88,6 +88,39 @@ describe("row-level security", () => {
     expect(await db.query(sql`select d.name from devices d where d.id = 'b-one'`)).toEqual([{ name: "b" }]);
   });
 
+  it("S6: ties nothing to roles and groups of another organisation", async () => {
+    const [role, group, person] = [newId(), newId(), newId()];
+    await db.query(sql`insert into roles (id, organisation_id, name, permissions) values (${role}, ${b}, 'all', '{devices:write}')`);
+    await db.query(sql`insert into device_groups (id, organisation_id, name) values (${group}, ${b}, 'theirs')`);
+    await db.query(sql`insert into people (id, name, email) values (${person}, 'P', 'p@example.org')`);
+    const mine = db.within({ organisationId: a });
+    for (const statement of [
+      sql`insert into memberships (id, organisation_id, person_id, role, role_id) values (${newId()}, ${a}, ${person}, 'custom', ${role})`,
+      sql`insert into invitations (id, organisation_id, role, role_id, secret_hash, expires_at)
+        values (${newId()}, ${a}, 'custom', ${role}, ${Buffer.from(role)}, now() + interval '1 day')`,
+      sql`insert into device_group_members (group_id, device_id, organisation_id) values (${group}, 'a-north', ${a})`,
+    ])
+      await expect(mine.query(statement), statement.text).rejects.toMatchObject({ code: "23503" });
+  });
+
+  it("S6: people's work alters nothing of what it only ever adds or reads, of its own organisation either", async () => {
+    const mine = db.within({ organisationId: a });
+    for (const [table, change] of [
+      ["organisations", sql`update organisations set slug = 'b2'`],
+      ["events", sql`update events set type = 'x'`],
+      ["events", sql`delete from events`],
+      ["api_tokens", sql`update api_tokens set permissions = '{}'`],
+      ["audit_entries", sql`delete from audit_entries`],
+      ["audit_entries", sql`update audit_entries set actor_name = 'x'`],
+      ["ingest_rejects", sql`delete from ingest_rejects`],
+      ["retention_marks", sql`delete from retention_marks`],
+      ["retained_messages", sql`update retained_messages set payload = ''`],
+      ["people", sql`update people set platform_admin = true`],
+    ] as const)
+      await expect(mine.query(change), table).rejects.toMatchObject({ code: "42501" });
+    expect(await mine.query(sql`update organisations set name = 'a' returning id`)).toEqual([{ id: a }]);
+  });
+
   it("S6: shows values of the big tables to the organisation of their device alone", async () => {
     const count = async (organisationId: string) => (await db.within({ organisationId }).query(sql`select from telemetry_hours h`)).length;
     expect([await count(a), await count(b), await count(newId())]).toEqual([3, 1, 0]);
