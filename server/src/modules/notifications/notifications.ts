@@ -1,8 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Egress } from "../../platform/egress.ts";
-import type { Fact, FactHandler } from "../../platform/events.ts";
-import { newId } from "../../platform/id.ts";
+import type { FactHandler } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Mail } from "../../platform/mail.ts";
 import type { Seal } from "../../platform/seal.ts";
@@ -12,14 +11,13 @@ import { createActions } from "./actions.ts";
 import type { ActionDeps } from "./actions.ts";
 import { probeWaitsMs as defaultProbeWaitsMs } from "./breaker.ts";
 import { createDeliverer } from "./deliverer.ts";
-import { insertDelivery } from "./delivery-store.ts";
 import { backOffMs as defaultBackOffMs } from "./delivery.ts";
 import { createHealth } from "./health.ts";
 import { createLedger } from "./ledger.ts";
-import { noticeOf } from "./notice.ts";
+import { createPlanner, plannedFacts } from "./planner.ts";
+import type { PlannerDeps } from "./planner.ts";
 import { createPush } from "./push.ts";
 import { createSender } from "./sender.ts";
-import { selectTargetsFor } from "./target-store.ts";
 import { createTargets } from "./targets.ts";
 
 export interface NotificationDeps {
@@ -33,6 +31,8 @@ export interface NotificationDeps {
   readonly log: Log;
   /** What a person may in an organisation at this moment; `undefined` where they do not belong to it. */
   readonly rightsOf: ActionDeps["rightsOf"];
+  readonly onCall: PlannerDeps["onCall"];
+  readonly whereIs: PlannerDeps["whereIs"];
   /** Address of the web app that people use, for links in notices; without it there are none. */
   readonly publicUrl?: string | undefined;
   /** How operators of push services reach whoever runs this: `mailto:` or `https:`. */
@@ -62,36 +62,26 @@ export function createNotifications(deps: NotificationDeps) {
     giveUp: () => closing.abort(),
   });
 
-  async function handle(fact: Fact): Promise<void> {
-    const told = noticeOf(fact, publicUrl);
-    if (told?.alarm === undefined) {
-      log.error({ factId: fact.id, type: fact.type }, "a fact of an alarm could not be read; nobody is told of it");
-      return;
-    }
-    const { alarm } = told;
-    for (const target of await selectTargetsFor(db, fact.organisationId, alarm.severity)) {
-      await insertDelivery(db, {
-        id: newId(),
-        organisationId: fact.organisationId,
-        target,
-        eventId: fact.id,
-        alarmId: alarm.id,
-        notice: told,
-      });
-    }
-    deliverer.wake();
-  }
+  const planner = createPlanner({ db, clock, log, onCall: deps.onCall, whereIs: deps.whereIs, publicUrl, wake: () => deliverer.wake() });
+  planner.start();
 
   return {
     /** Handlers of facts, for the dispatcher. */
-    handlers: [{ name: "notifications.alarms", types: ["alarm.raised", "alarm.cleared"], handle }] satisfies FactHandler[],
+    handlers: [{ name: "notifications.alarms", types: plannedFacts, handle: planner.handle }] satisfies FactHandler[],
+    /** Does what is due by now, without waiting for the next second. */
+    tick: planner.tick,
     targets,
     ledger: createLedger({ db, audit, targets, deliverer, clock }),
+    /** Looks into the queue at once: something was put there. */
+    wake: deliverer.wake,
     /** What a browser subscribes with. */
     pushKey: push.publicKey,
     actions,
     /** Takes nothing new and lets tries that are under way end: 5 s at most. */
-    close: async (): Promise<void> => deliverer.close(),
+    async close(): Promise<void> {
+      await planner.close();
+      await deliverer.close();
+    },
   };
 }
 
