@@ -49,7 +49,13 @@ interface AgentProcess {
 /** The agent as it runs on a host, in a process of its own. */
 function startAgentProcess(dataDir: string, env: Readonly<Record<string, string>> = {}): AgentProcess {
   const child = spawn(process.execPath, [program], {
-    env: { PATH: process.env["PATH"], ROOST_AGENT_DATA_DIR: dataDir, ROOST_AGENT_SAMPLE_SECONDS: "1", ...env },
+    env: {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      ROOST_AGENT_DATA_DIR: dataDir,
+      ROOST_AGENT_SAMPLE_SECONDS: "1",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

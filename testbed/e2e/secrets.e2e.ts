@@ -28,7 +28,9 @@ const cli = fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url));
 const throwaway = fileURLToPath(new URL("../../server/src/platform/postgres-throwaway.ts", import.meta.url));
 
 function roost(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [cli, ...args], { env: { PATH: process.env["PATH"], HOME: "/nonexistent", ...env } });
+  const child = spawn(process.execPath, [cli, ...args], {
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], HOME: "/nonexistent", ...env },
+  });
   let [out, err] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));

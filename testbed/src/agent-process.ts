@@ -30,6 +30,7 @@ export function startAgentWithLabel({
   const child = spawn(process.execPath, [program], {
     env: {
       PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       ROOST_AGENT_DATA_DIR: dataDir,
       ROOST_AGENT_CLAIM_FILE: claimFile,
       ROOST_AGENT_SAMPLE_SECONDS: "1",

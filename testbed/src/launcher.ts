@@ -36,6 +36,7 @@ export function launch({
     cwd: root,
     env: {
       PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       HOME: process.env["HOME"],
       ROOST_DATA_DIR: dataDir,
       ROOST_HTTP_PORT: "0",

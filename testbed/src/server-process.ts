@@ -62,6 +62,7 @@ export async function startServer({
   const child = fork(program, {
     env: {
       PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       HOME: process.env["HOME"],
       TMPDIR: process.env["TMPDIR"],
       ROOST_DATA_DIR: dataDir,

@@ -9,6 +9,7 @@ export async function startWrongly(dataDir: string, env: Readonly<Record<string,
   const child = spawn(process.execPath, [program], {
     env: {
       PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       HOME: process.env["HOME"],
       TMPDIR: process.env["TMPDIR"],
       ROOST_DATA_DIR: dataDir,

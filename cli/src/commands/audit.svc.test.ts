@@ -44,7 +44,13 @@ describe("roost audit against a running server", () => {
     server = await startServer({ dataDir: data.dataDir });
     keeper = await setUpAdministrator(server);
     const { secret } = await keeper.call(addApiToken, { body: { name: "auditor", permissions: ["audit:read"] } });
-    env = { PATH: process.env["PATH"], HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: secret };
+    env = {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      HOME: home,
+      ROOST_URL: server.ready.url,
+      ROOST_TOKEN: secret,
+    };
     for (const id of ["coop-1", "coop-2"]) await keeper.call(addDevice, { body: { id, name: `Name of ${id}` } });
   }, 120_000);
   afterAll(async () => {

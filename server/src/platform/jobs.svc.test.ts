@@ -4,50 +4,53 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { createTestDatabase } from "@roost/testbed/postgres";
-import type { TestDatabase } from "@roost/testbed/postgres";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, it } from "vitest";
 
 import { createDb } from "./db.ts";
-import type { Db } from "./db.ts";
 import { createJobs } from "./jobs.ts";
 import type { JobDefinition, Jobs } from "./jobs.ts";
 import { createLog } from "./log.ts";
 import { sql } from "./sql.ts";
 
-describe("jobs", () => {
-  let database: TestDatabase;
-  let db: Db;
+const until = async (fact: () => boolean | Promise<boolean>) => {
+  for (const deadline = Date.now() + 25_000; Date.now() < deadline; await wait(20)) if (await fact()) return;
+  throw new Error("It did not come true in time.");
+};
+
+const ends: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  await Promise.all(ends.map((end) => end()));
+});
+
+/** A database of its own, and servers that work on it. */
+async function setStage() {
+  const database = await createTestDatabase();
   const lines: Record<string, unknown>[] = [];
   const log = createLog({
     level: "debug",
     pretty: false,
     destination: { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   });
+  const db = createDb({ connection: database.connection, log });
   const started: Jobs[] = [];
+  ends.push(async () => {
+    await Promise.all(started.map((jobs) => jobs.stop()));
+    await db.close();
+    await database.drop();
+  });
   const start = async (jobs: readonly JobDefinition[], more: { leaseSeconds?: number } = {}) => {
     const made = createJobs({ db, log, jobs, pollSeconds: 0.1, ...more });
     await made.start();
     started.push(made);
     return made;
   };
-  const until = async (fact: () => boolean | Promise<boolean>) => {
-    for (const deadline = Date.now() + 25_000; Date.now() < deadline; await wait(20)) if (await fact()) return;
-    throw new Error("It did not come true in time.");
-  };
+  return { database, db, log, lines, start };
+}
 
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    db = createDb({ connection: database.connection, log });
-  });
-  afterEach(async () => {
-    await Promise.all(started.splice(0).map((jobs) => jobs.stop()));
-  });
-  afterAll(async () => {
-    await db.close();
-    await database.drop();
-  });
-
-  it("R11: run once per span, whatever the number of servers", async () => {
+// They wait for leases and spans: each for its own, all at once.
+describe.concurrent("jobs", () => {
+  it("R11: run once per span, whatever the number of servers", async ({ expect }) => {
+    const { db, start } = await setStage();
     const runs: string[] = [];
     const job = { name: "test.spans", everySeconds: 2, run: async () => void runs.push("x") };
     await Promise.all([start([job]), start([job]), start([job])]);
@@ -59,7 +62,8 @@ describe("jobs", () => {
     expect(runs.length).toBeLessThanOrEqual(spans.length);
   });
 
-  it("R11: never run the same job twice at once", async () => {
+  it("R11: never run the same job twice at once", async ({ expect }) => {
+    const { start } = await setStage();
     let now = 0;
     let most = 0;
     let runs = 0;
@@ -78,7 +82,8 @@ describe("jobs", () => {
     expect(most).toBe(1);
   });
 
-  it("R11: a failing job is tried again and holds up no other", async () => {
+  it("R11: a failing job is tried again and holds up no other", async ({ expect }) => {
+    const { db, start } = await setStage();
     let tries = 0;
     const jobs = await start([
       { name: "test.poison", everySeconds: 3_600, retryLimit: 2, run: () => Promise.reject(new Error(`no ${++tries}`)) },
@@ -93,7 +98,8 @@ describe("jobs", () => {
     expect(tries).toBe(3);
   });
 
-  it("carry one correlation id through all lines of a run, and a signal that ends with the program", async () => {
+  it("carry one correlation id through all lines of a run, and a signal that ends with the program", async ({ expect }) => {
+    const { log, lines, start } = await setStage();
     let aborted = false;
     const jobs = await start([
       {
@@ -114,7 +120,8 @@ describe("jobs", () => {
     expect(aborted).toBe(true);
   });
 
-  it("R11: run again within seconds when their worker is killed", async () => {
+  it("R11: run again within seconds when their worker is killed", async ({ expect }) => {
+    const { database, start } = await setStage();
     const program = fileURLToPath(new URL("./jobs.ts", import.meta.url)).replace(/jobs\.ts$/, "");
     const script = `
       const { createDb } = await import("${program}db.ts");

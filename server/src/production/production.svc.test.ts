@@ -29,7 +29,9 @@ function run(
   args: readonly string[] = [],
   execArgv: readonly string[] = [],
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [...execArgv, main, ...args], { env: { PATH: process.env["PATH"], ...env } });
+  const child = spawn(process.execPath, [...execArgv, main, ...args], {
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], ...env },
+  });
   let err = "";
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
   return new Promise((resolve) => {
