@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { addAlarmRule } from "@roost/contract/rules";
 import { signIn } from "@roost/contract/auth";
+import { addAlarmRule } from "@roost/contract/rules";
 import { confirmSecondFactor, enrolSecondFactor } from "@roost/contract/sign-in";
 import { codeOfApp } from "@roost/testbed/authenticator-app";
 import { startIdentityProvider } from "@roost/testbed/identity-provider";
@@ -26,7 +26,9 @@ interface Ended {
 
 /** The command as a person runs it: a process of its own. */
 function start(args: readonly string[], { input = "", env = {} }: { input?: string; env?: Readonly<Record<string, string>> } = {}) {
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"], HOME: home, ...env } });
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], HOME: home, ...env },
+  });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
