@@ -41,7 +41,7 @@ create table alarms (
   value double precision,
   raised_at timestamptz not null,
   last_at timestamptz not null,
-  -- When the cause turned last, either way.
+  -- When we were last told of it, either way, by our own clock.
   turned_at timestamptz not null,
   occurrences integer not null default 1,
   flapping boolean not null default false,
@@ -70,6 +70,9 @@ create index alarms_device_id_idx on alarms (device_id) where device_id is not n
 create index alarms_device_id_open_idx on alarms (device_id, kind) where state <> 'cleared';
 create index alarms_incident_id_idx on alarms (incident_id);
 create index alarms_muted_by_id_idx on alarms (muted_by_id) where muted_by is not null;
+-- What is silent on the way to devices, or was a moment ago.
+create index alarms_device_id_offline_idx on alarms (device_id, turned_at) where kind = 'offline';
+create index alarms_kept_back_ended_idx on alarms (turned_at) where kept_back and state = 'cleared';
 -- What waits for time to pass.
 create index alarms_flapping_idx on alarms (turned_at) where flapping and state <> 'cleared';
 create index alarms_snoozed_until_idx on alarms (snoozed_until) where snoozed_until is not null;

@@ -6,7 +6,7 @@ import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
-import type { Kept } from "./life.ts";
+import type { Kept } from "./kept.ts";
 
 interface AlarmRow {
   id: string;
@@ -143,7 +143,7 @@ export async function lockOrganisations(tx: Transaction, organisationIds: readon
   }
 }
 
-/** Signals that turned something before. */
+/** Signals that turned something before, also an alarm that was kept back. */
 export async function selectTaken(tx: Transaction, ids: readonly string[]): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(sql`select e.id from alarm_entries e where e.id = any(${ids}::uuid[])`);
   return new Set(rows.map(({ id }) => id));
@@ -163,10 +163,27 @@ export async function selectOpenByKey(
 }
 
 /** Open silence alarms of devices: of ancestors, whether they are down, and of descendants, what hangs behind. */
-export async function selectOpenSilence(tx: Transaction, deviceIds: readonly string[]): Promise<Kept[]> {
+export async function selectOpenSilence(
+  tx: Transaction,
+  deviceIds: readonly string[],
+  organisationIds: readonly string[],
+): Promise<Kept[]> {
   const rows = await tx.query<AlarmRow>(sql`
     select ${alarmColumns} from ${alarmTables}
-    where a.device_id = any(${deviceIds}) and a.kind in ('offline', 'no_data') and a.state <> 'cleared'`);
+    where a.device_id = any(${deviceIds}) and a.organisation_id = any(${organisationIds}::uuid[]) and a.kind in ('offline', 'no_data')
+      and a.state <> 'cleared'`);
+  return rows.map(toKept);
+}
+
+/** Offline alarms of devices that ended since then, by our own clock. */
+export async function selectLatelySilent(
+  tx: Transaction,
+  { deviceIds, organisationIds, since }: { deviceIds: readonly string[]; organisationIds: readonly string[]; since: Date },
+): Promise<Kept[]> {
+  const rows = await tx.query<AlarmRow>(sql`
+    select ${alarmColumns} from ${alarmTables}
+    where a.device_id = any(${deviceIds}) and a.organisation_id = any(${organisationIds}::uuid[]) and a.kind = 'offline'
+      and a.state = 'cleared' and a.turned_at > ${since}`);
   return rows.map(toKept);
 }
 
@@ -212,13 +229,23 @@ export async function selectDue(
     select a.id, a.organisation_id from alarms a
     where a.muted_by = 'parent' and a.state <> 'cleared'
       and not exists (select from alarms p where p.id = a.muted_by_id
-        and (p.state <> 'cleared' or p.cleared_at > ${new Date(nowMs - graceMs)} or p.turned_at > ${new Date(nowMs - graceMs)}))
+        and (p.state <> 'cleared' or p.turned_at > ${new Date(nowMs - graceMs)}))
     limit ${limit}`);
   return rows.map((row) => ({ id: row.id, organisationId: row.organisation_id }));
 }
 
 /** Writes alarms as they are now: new ones, and what became of those that were there. */
 export async function saveAlarms(tx: Transaction, added: readonly Kept[], changed: readonly Kept[]): Promise<void> {
+  // What ended first: the next of its key may be among the new ones.
+  if (changed.length > 0) {
+    await tx.query(sql`
+      update alarms a set severity = n.severity, worst_severity = n.worst_severity, state = n.state, holds = n.holds, text = n.text,
+        last_at = n.last_at, turned_at = n.turned_at, occurrences = n.occurrences, flapping = n.flapping, muted_by = n.muted_by,
+        muted_by_id = n.muted_by_id, kept_back = n.kept_back, snoozed_until = n.snoozed_until, assigned_to = n.assigned_to,
+        incident_id = n.incident_id, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, cleared_at = n.cleared_at,
+        root_cause = n.root_cause, resolution = n.resolution
+      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(changed.map(toRow))}::jsonb) n where a.id = n.id`);
+  }
   if (added.length > 0) {
     await tx.query(sql`
       insert into alarms (id, organisation_id, source, type, device_id, rule_id, kind, severity, worst_severity, state, holds, title, text,
@@ -229,20 +256,11 @@ export async function saveAlarms(tx: Transaction, added: readonly Kept[], change
         n.muted_by_id, n.kept_back, n.incident_id, n.cleared_at
       from jsonb_populate_recordset(null::alarms, ${JSON.stringify(added.map(toRow))}::jsonb) n`);
   }
-  if (changed.length > 0) {
-    await tx.query(sql`
-      update alarms a set severity = n.severity, worst_severity = n.worst_severity, state = n.state, holds = n.holds, text = n.text,
-        last_at = n.last_at, turned_at = n.turned_at, occurrences = n.occurrences, flapping = n.flapping, muted_by = n.muted_by,
-        muted_by_id = n.muted_by_id, kept_back = n.kept_back, snoozed_until = n.snoozed_until, assigned_to = n.assigned_to,
-        incident_id = n.incident_id, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, cleared_at = n.cleared_at,
-        root_cause = n.root_cause, resolution = n.resolution
-      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(changed.map(toRow))}::jsonb) n where a.id = n.id`);
-  }
 }
 
-/** Alarms that were kept back to their end: they never were. */
-export async function dropAlarms(tx: Transaction, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await tx.query(sql`delete from alarms a where a.id = any(${ids}::uuid[]) and a.kept_back`);
+/** Forgets alarms that were kept back to their end and ended before then: they never were. */
+export async function purgeKeptBack(db: Queryable, before: Date): Promise<void> {
+  await db.query(sql`delete from alarms a where a.kept_back and a.state = 'cleared' and a.turned_at < ${before}`);
 }
 
 function toRow({ alarm, organisationId, keptBack, turnedAt }: Kept): object {
@@ -314,7 +332,7 @@ export async function countRaisedSince(
   // Entries are made with their id, which begins with the time: the key finds the newest ones without reading all.
   const [row] = await db.query<{ n: number }>(sql`
     select count(*)::int as n from alarm_entries e join alarms a on a.id = e.alarm_id
-    where e.id >= ${newId(since.getTime() - 600_000)} and e.at >= ${since} and e.what = 'raised' and a.severity = any(${severities}::text[])
+    where e.id >= ${newId(since.getTime() - 600_000)} and e.at >= ${since} and e.what = 'raised' and not a.kept_back and a.severity = any(${severities}::text[])
       and (${organisationId ?? null}::uuid is null or a.organisation_id = ${organisationId ?? null}::uuid)
       and (${deviceIds ?? null}::text[] is null or a.device_id = any(${deviceIds ?? null}::text[]))
       and (${groupId ?? null}::uuid is null

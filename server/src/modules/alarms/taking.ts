@@ -5,11 +5,14 @@ import { newId } from "../../platform/id.ts";
 import { insertEntries } from "./alarm-entry-store.ts";
 import * as store from "./alarm-store.ts";
 import { selectAlarmedDevices, selectDescendants } from "./alarmed-device-store.ts";
-import { closeFinished, saveJoined, selectJoinable } from "./incident-store.ts";
+import { closeFinished, reopenWithOpenAlarms, saveJoined, saveNamed, selectJoinable } from "./incident-store.ts";
+import { incidentKeyOf } from "./incident.ts";
+import type { AlarmedDevice, Kept } from "./kept.ts";
 import { flapping, reviewAlarms, takeSignals } from "./life.ts";
-import type { AlarmedDevice, Kept, Outcome, Turn, World } from "./life.ts";
+import type { Outcome, Turn, World } from "./life.ts";
 import { isSilence, keyOf } from "./signal.ts";
 import type { Signal } from "./signal.ts";
+import { graceMs } from "./silence.ts";
 
 export interface TakingDeps {
   readonly clock: Clock;
@@ -18,24 +21,22 @@ export interface TakingDeps {
   readonly coverOf: World["coverOf"];
 }
 
-/** Children of what is back have this long to be heard themselves before somebody is told of them. */
-export const graceMs = 60_000;
-
 /** Turns signals into alarms: one decision after the other for each organisation, whatever the number of servers. */
 export function createTaking({ clock, origin, coverOf }: TakingDeps) {
-  async function save(tx: Transaction, { turns, changed, added, dropped, joined }: Outcome, before: readonly Kept[]): Promise<void> {
+  async function save(tx: Transaction, { turns, changed, added, joined, named }: Outcome, before: readonly Kept[]): Promise<void> {
     await saveJoined(tx, joined);
+    await saveNamed(tx, named);
     const all = [...changed.values()];
     await store.saveAlarms(
       tx,
       all.filter(({ alarm }) => added.has(alarm.id)),
       all.filter(({ alarm }) => !added.has(alarm.id)),
     );
-    await store.dropAlarms(tx, [...dropped]);
     await tellTurns(tx, turns);
     const touched = [...before, ...all].flatMap(({ alarm }) => alarm.incidentId ?? []);
-    const opened = joined.filter(({ isNew }) => isNew);
-    const closed = await closeFinished(tx, [...new Set(touched)], new Date(clock.nowMs()));
+    const incidentIds = [...new Set(touched)];
+    const opened = [...joined.filter(({ isNew }) => isNew), ...(await reopenWithOpenAlarms(tx, incidentIds))];
+    const closed = await closeFinished(tx, incidentIds, new Date(clock.nowMs()));
     await emitAll(tx, [
       ...opened.map((one) => ({ organisationId: one.organisationId, type: "incident.opened", nounId: one.id, data: { title: one.title } })),
       ...closed.map((one) => ({ organisationId: one.organisationId, type: "incident.closed", nounId: one.id })),
@@ -46,35 +47,51 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
     const used = new Set<string>();
     await insertEntries(
       tx,
-      turns.flatMap(({ what, kept, signalId, value, detail, by }) => {
-        if (what === "quiet") return [];
+      turns.flatMap(({ what: turned, entry = turned, kept, signalId, value, detail, by }) => {
+        if (entry === null || entry === "quiet") return [];
         const id = signalId === undefined || used.has(signalId) ? newId() : signalId;
         used.add(id);
-        return [{ id, alarmId: kept.alarm.id, what, value, detail, by }];
+        return [{ id, alarmId: kept.alarm.id, what: entry, value, detail, by }];
       }),
     );
     await emitAll(
       tx,
-      turns.map(({ what, kept: { alarm, organisationId }, value, detail }) => ({
-        organisationId,
-        type: `alarm.${what}`,
-        nounId: alarm.id,
-        data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
-      })),
+      turns
+        .filter(({ untold }) => untold !== true)
+        .map(({ what, kept: { alarm, organisationId }, value, detail }) => ({
+          organisationId,
+          type: `alarm.${what}`,
+          nounId: alarm.id,
+          data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
+        })),
     );
   }
 
-  /** Open silence alarms around devices, and what is known of the devices they are about. */
+  /** What is silent on the way to devices, or was a moment ago, and what is silent behind those that fall silent now. */
   async function loadSilence(tx: Transaction, signals: readonly Signal[], devices: Map<string, AlarmedDevice>): Promise<Kept[]> {
     const silent = signals.filter(({ kind, what }) => isSilence(kind) && what === "raise");
     if (silent.length === 0) return [];
     const idsOf = (some: readonly Signal[]) => some.flatMap(({ deviceId }) => deviceId ?? []);
-    const ancestors = idsOf(silent).flatMap((id) => devices.get(id)?.ancestors ?? []);
-    const below = await selectDescendants(tx, idsOf(silent.filter(({ kind }) => kind === "offline")));
-    if (ancestors.length === 0 && below.length === 0) return [];
-    const around = await store.selectOpenSilence(tx, [...new Set([...ancestors, ...below])]);
-    await learn(tx, around, devices);
-    return around;
+    const organisationIds = [...new Set(silent.map(({ organisationId }) => organisationId))];
+    const behind = await selectDescendants(tx, idsOf(silent.filter(({ kind }) => kind === "offline")));
+    const below = behind.length === 0 ? [] : await store.selectOpenSilence(tx, behind, organisationIds);
+    await learn(tx, below, devices);
+    return [...below, ...(await loadWays(tx, organisationIds, devices))];
+  }
+
+  /** Silence of whatever devices are reached through: it is there, or was a moment ago. */
+  async function loadWays(
+    tx: Transaction,
+    organisationIds: readonly string[],
+    devices: ReadonlyMap<string, AlarmedDevice>,
+  ): Promise<Kept[]> {
+    const deviceIds = [...new Set([...devices.values()].flatMap(({ ancestors }) => ancestors))];
+    if (deviceIds.length === 0) return [];
+    const since = new Date(clock.nowMs() - graceMs);
+    return [
+      ...(await store.selectOpenSilence(tx, deviceIds, organisationIds)),
+      ...(await store.selectLatelySilent(tx, { deviceIds, organisationIds, since })),
+    ];
   }
 
   async function learn(tx: Transaction, some: readonly Kept[], devices: Map<string, AlarmedDevice>): Promise<void> {
@@ -90,13 +107,11 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
     abouts: readonly { organisationId: string; source: string; kind: Signal["kind"]; deviceId?: string | undefined }[],
     devices: ReadonlyMap<string, AlarmedDevice>,
   ): Promise<World["incidents"]> {
-    const keys = new Set<string>();
-    for (const { deviceId, kind, source } of abouts) {
-      const siteId = deviceId === undefined ? undefined : devices.get(deviceId)?.siteId;
-      if (siteId !== undefined) keys.add(`site:${siteId}:${kind}`);
-      keys.add(deviceId === undefined ? `source:${source}` : `device:${deviceId}`);
-    }
-    const found = await selectJoinable(tx, [...new Set(abouts.map(({ organisationId }) => organisationId))], [...keys]);
+    const keys = abouts.map((about) => {
+      const siteId = about.deviceId === undefined ? undefined : devices.get(about.deviceId)?.siteId;
+      return incidentKeyOf({ ...about, siteId } as Parameters<typeof incidentKeyOf>[0]);
+    });
+    const found = await selectJoinable(tx, [...new Set(abouts.map(({ organisationId }) => organisationId))], [...new Set(keys)]);
     return new Map(found.map(({ id, organisationId, key, lastAt }) => [`${organisationId} ${key}`, { id, lastAt }]));
   }
 
@@ -112,23 +127,25 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
         tx,
         given.map(({ id }) => id),
       );
-      const fresh = given.filter(({ id }) => !taken.has(id));
+      const seen = new Set(taken);
+      const fresh = given.filter(({ id }) => !seen.has(id) && seen.add(id));
       const about = fresh.flatMap(({ deviceId, organisationId }) => (deviceId === undefined ? [] : [{ deviceId, organisationId }]));
       const devices = about.length === 0 ? new Map<string, AlarmedDevice>() : await selectAlarmedDevices(tx, uniqueDevices(about));
       const signals = fresh.filter(({ deviceId }) => deviceId === undefined || devices.has(deviceId));
       if (signals.length === 0) return;
       const keys = [...new Map(signals.map((signal) => [keyOf(signal), signal])).values()];
-      const before = [...(await store.selectOpenByKey(tx, keys)), ...(await loadSilence(tx, signals, devices))];
+      const before = uniqueAlarms([...(await store.selectOpenByKey(tx, keys)), ...(await loadSilence(tx, signals, devices))]);
       await learn(tx, before, devices);
       const raises = new Map<string, Date[]>();
       const since = new Date(Math.min(...signals.map(({ at }) => at.getTime())) - flapping.withinMs);
       for (const one of await store.selectRaises(tx, keys, since)) raises.set(keyOf(one), [...(raises.get(keyOf(one)) ?? []), one.at]);
       const world: World = {
-        open: new Map(before.map((kept) => [keyOf({ ...kept.alarm, organisationId: kept.organisationId }), kept])),
+        alarms: before,
         raises,
         devices,
         coverOf,
         incidents: await loadIncidents(tx, signals, devices),
+        nowMs: clock.nowMs(),
       };
       await save(tx, takeSignals(world, signals), before);
     },
@@ -141,13 +158,8 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
       const wanted = await store.selectForReview(tx, { organisationId, ids });
       const devices = new Map<string, AlarmedDevice>();
       await learn(tx, wanted, devices);
-      const ancestors = [...new Set([...devices.values()].flatMap((device) => device.ancestors))];
-      const around = ancestors.length === 0 ? [] : await store.selectOpenSilence(tx, ancestors);
-      await learn(tx, around, devices);
-      const nowMs = clock.nowMs();
-      const chosen = new Set(wanted.map(({ alarm }) => alarm.id));
       const world: World = {
-        open: new Map([...around, ...wanted].map((kept) => [keyOf({ ...kept.alarm, organisationId }), kept])),
+        alarms: uniqueAlarms([...wanted, ...(await loadWays(tx, [organisationId], devices))]),
         raises: new Map(),
         devices,
         coverOf,
@@ -156,12 +168,9 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
           wanted.map((kept) => ({ ...kept.alarm, organisationId })),
           devices,
         ),
+        nowMs: clock.nowMs(),
       };
-      const outcome = reviewAlarms(world, nowMs, ({ alarm, turnedAt }) => {
-        if (!chosen.has(alarm.id)) return "leave";
-        const isOver = alarm.flapping && !alarm.holds && turnedAt.getTime() + flapping.quietMs <= nowMs;
-        return isOver ? "end" : "review";
-      });
+      const outcome = reviewAlarms(world, new Set(wanted.map(({ alarm }) => alarm.id)));
       await save(tx, outcome, wanted);
     },
   };
@@ -171,4 +180,8 @@ export type Taking = ReturnType<typeof createTaking>;
 
 function uniqueDevices<About extends { readonly deviceId: string; readonly organisationId: string }>(about: readonly About[]): About[] {
   return [...new Map(about.map((one) => [`${one.organisationId} ${one.deviceId}`, one])).values()];
+}
+
+function uniqueAlarms(some: readonly Kept[]): Kept[] {
+  return [...new Map(some.map((kept) => [kept.alarm.id, kept])).values()];
 }
