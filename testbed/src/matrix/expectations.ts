@@ -4,6 +4,7 @@ import { organisationExpectations } from "./expect-organisations.ts";
 import { peopleExpectations } from "./expect-people.ts";
 import { platformExpectations } from "./expect-platform.ts";
 import { signInExpectations } from "./expect-sign-in.ts";
+import { windowExpectations } from "./expect-windows.ts";
 import type { Expectations } from "./expectation.ts";
 
 /** A row for every operation there is; one without a row fails the run. */
@@ -12,6 +13,7 @@ export const expectations: Expectations = {
   ...signInExpectations,
   ...organisationExpectations,
   ...deviceExpectations,
+  ...windowExpectations,
   ...platformExpectations,
   ...installationExpectations,
 };

@@ -6,6 +6,7 @@ import { listSessions } from "@roost/contract/sign-in";
 import { offerDevice } from "@roost/contract/transfers";
 
 import type { Place } from "./callers.ts";
+import { addWindow } from "./expect-windows.ts";
 import { markers, organisationOf } from "./stage.ts";
 import type { Ids, World } from "./stage.ts";
 
@@ -52,6 +53,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     ownSessionId: sessions[0]?.id ?? "",
     archiveId,
     erasureId,
+    ...(await addWindow(world, place)),
     key: "enable_idempotency",
     planId: randomUUID(),
     providerId: randomUUID(),

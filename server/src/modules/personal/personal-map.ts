@@ -137,6 +137,21 @@ export const shares: readonly TableShare[] = [
     },
   },
   {
+    table: "maintenance_windows",
+    about: "Times in which alarms are told to nobody: planned or ended by the person, or about the device by name.",
+    words: ["created_by", "cancelled_by", "title", "note"],
+    person: {
+      rows: (s) =>
+        sql`${here(s)} and (lower(t.created_by) = lower(${s.email ?? null}::text) or lower(t.cancelled_by) = lower(${s.email ?? null}::text))`,
+      erase: "name",
+    },
+    device: {
+      rows: (s) => sql`${here(s)} and ${s.id} = any(t.device_ids)`,
+      erase: "keep",
+      why: "It says when people were not told, of other devices too.",
+    },
+  },
+  {
     table: "notification_targets",
     about: "The person's own mailbox, chats, phones and browsers, by name; addresses masked.",
     withheld: ["settings_sealed", "secret_sealed", "address_hash"],
@@ -372,6 +387,7 @@ export const impersonal: Readonly<Record<string, string>> = {
   segment_writers: "Who writes hot samples.",
   retention_policies: "How long things are kept.",
   retention_marks: "Until when things were retired.",
+  window_occurrences: "When maintenance windows began and ended.",
   push_keys: "What browsers know this installation by, sealed.",
   dead_man_switches: "Who outside the organisation is told that all is well, sealed.",
   delivery_silences: "Since when no notice arrives.",
