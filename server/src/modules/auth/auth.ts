@@ -313,6 +313,16 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
       };
     },
 
+    /** What a person may in an organisation at this moment; `undefined` where they do not belong to it. */
+    async rightsOf(
+      personId: string,
+      organisationId: string,
+    ): Promise<{ email: string; permissions: ReadonlySet<Permission>; scope: Scope | undefined } | undefined> {
+      const [person, membership] = await Promise.all([store.findPerson(db, personId), findMembership(db, personId, organisationId)]);
+      if (person === undefined || membership?.organisationId !== organisationId) return undefined;
+      return { email: person.email, permissions: membership.permissions, scope: membership.scope };
+    },
+
     /** Who is signed in, in words for a person. @throws {AppError} `http.unauthenticated` when they are gone. */
     async getSession(caller: Omit<PersonCaller, "by">): Promise<Session> {
       const personId = caller.kind === "person" ? caller.id : (await tokens.listStandingTokens(db, [caller.id])).get(caller.id)?.personId;
