@@ -47,7 +47,7 @@ export function mountFlags(
   mount(evaluateFlags, async ({ body, caller }) => {
     const { organisationId } = caller;
     const context = body.deviceId === undefined ? { organisationId } : await contextOf(caller, body.deviceId);
-    return { items: flags.evaluate(context, body.keys) };
+    return { items: flags.evaluate(context, { keys: body.keys, listsAll: caller.permissions.has("platform:flags") }) };
   });
 
   mount(listRolloutPlans, async () => ({ items: await plans.list() }));

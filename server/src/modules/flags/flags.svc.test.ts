@@ -59,6 +59,16 @@ describe("flags", () => {
     await database.drop();
   });
 
+  it("S6: lists keys of one's own flags for those alone who look after the installation; others ask by name", async () => {
+    await flags.add({ key: "beta-for-acme", type: "boolean", about: "", value: true }, keeper);
+    const listed = (listsAll: boolean) => flags.evaluate({ organisationId: ours }, { listsAll }).map(({ key }) => key);
+    expect(listed(true)).toContain("beta-for-acme");
+    expect(listed(true)).toContain("enable_idempotency");
+    expect(listed(false)).toContain("enable_idempotency");
+    expect(listed(false)).not.toContain("beta-for-acme");
+    expect(flags.evaluate({ organisationId: ours }, { keys: ["beta-for-acme"], listsAll: false })).toMatchObject([{ value: true }]);
+  });
+
   it("T-F08: brings the five flags of the earlier system, typed, and says truthfully what each does", async () => {
     const items = await flags.list("no");
     expect(items.map(({ key, type, effect }) => [key, type, effect.active])).toEqual([

@@ -112,10 +112,14 @@ export function createFlags({ db, clock, log, audit, overrides, environment }: F
     /** For code that asks by OpenFeature. */
     provider: createFlagProvider(book, events),
 
-    /** What somebody gets of all flags, or of those named. */
-    evaluate(context: FlagContext, keys?: readonly string[]): FlagAnswer[] {
+    /**
+     * What somebody gets of the flags named, or of all that they may list: keys of one's own flags may name customers, so that all of them are
+     * listed for those alone who look after the installation; the others ask by name, and find listed what this version brings.
+     */
+    evaluate(context: FlagContext, { keys, listsAll }: { keys?: readonly string[] | undefined; listsAll: boolean }): FlagAnswer[] {
       const types = book.types();
-      return (keys ?? [...types.keys()].sort()).map((key) => book.answer(key, fallbacks[types.get(key) ?? "boolean"], context));
+      const listed = [...types.keys()].filter((key) => listsAll || shippedFlags.some((one) => one.key === key)).sort();
+      return (keys ?? listed).map((key) => book.answer(key, fallbacks[types.get(key) ?? "boolean"], context));
     },
 
     async list(archived: "no" | "yes" | "all"): Promise<Flag[]> {
