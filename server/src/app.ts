@@ -33,6 +33,8 @@ import { mountDevices } from "./modules/devices/device-routes.ts";
 import { createDevices } from "./modules/devices/devices.ts";
 import { mountTransfers } from "./modules/devices/transfer-routes.ts";
 import { createTransfers } from "./modules/devices/transfers.ts";
+import { mountExternalAlarms } from "./modules/external-alarms/external-alarm-routes.ts";
+import { createExternalAlarms } from "./modules/external-alarms/external-alarms.ts";
 import { mountFlags } from "./modules/flags/flag-routes.ts";
 import { createFlags } from "./modules/flags/flags.ts";
 import { createRolloutPlans } from "./modules/flags/rollout-plans.ts";
@@ -212,6 +214,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   ends.push(() => muting.close());
   const rules = createRules({ db, audit, alarms, log, latestValues: latestValuesOf(devices, telemetry) });
   ends.push(() => rules.close());
+  const externalAlarms = createExternalAlarms({ db, alarms, findDevice: devices.find, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
+  ends.push(() => externalAlarms.close());
   const onCall = createOnCall({ db, audit, clock, publicUrl: config.ROOST_PUBLIC_URL });
   const notifications = createNotifications({
     db,
@@ -225,6 +229,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     publicUrl: config.ROOST_PUBLIC_URL,
     contact: config.ROOST_PUBLIC_URL?.startsWith("https:") === true ? config.ROOST_PUBLIC_URL : undefined,
     rightsOf: auth.rightsOf,
+    onCall,
+    whereIs: devices.find,
   });
   ends.push(() => notifications.close());
 
@@ -277,6 +283,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   await devices.refresh();
   await rules.catchUp();
   alarms.start();
+  await externalAlarms.start();
   muting.start();
 
   const door = createDoor({
@@ -356,6 +363,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountAlarms(http.mount, alarms);
   mountWindows(http.mount, windows);
   mountRules(http.mount, rules);
+  mountExternalAlarms(http.mount, externalAlarms, { startedAt, version });
   mountOnCall(http.mount, onCall);
   mountNotifications(http.mount, notifications);
   mountDeadMan(http.mount, deadMan);

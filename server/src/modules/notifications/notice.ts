@@ -30,6 +30,12 @@ export const notice = z.object({
       clearedAt: z.string().optional(),
     })
     .optional(),
+  /** Of a notice about several alarms: the worst of what is not over, how many there are, and the first of them. */
+  severity: severity.optional(),
+  count: z.number().optional(),
+  items: z
+    .array(z.object({ alarmId: z.string(), part: z.enum(["raised", "passed", "ended", "reminder"]), severity, text: z.string() }))
+    .optional(),
   link: z.string().optional(),
 });
 export type Notice = z.infer<typeof notice>;

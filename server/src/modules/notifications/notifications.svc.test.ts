@@ -23,6 +23,7 @@ import type { Alarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createRules } from "../rules/rules.ts";
 import type { Rules } from "../rules/rules.ts";
+import { createOnCall } from "../on-call/on-call.ts";
 import { createNotifications } from "./notifications.ts";
 import type { Notifications } from "./notifications.ts";
 import { signatureOf } from "./webhook.ts";
@@ -61,6 +62,8 @@ describe("notifications", () => {
       publicUrl: "https://roost.example.org",
       backOffMs,
       rightsOf: async () => undefined,
+      onCall: createOnCall({ db, audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }), clock: systemClock }),
+      whereIs: () => undefined,
     });
   }
   const addWebhook = (minSeverity: "info" | "warning" | "critical" = "info", name = "Hook") =>

@@ -17,8 +17,8 @@ export const colours: Readonly<Record<Tone, number>> = {
   test: 0x009e73,
 };
 
-export function toneOf({ alarm }: Notice): Tone {
-  if (alarm === undefined) return "test";
+export function toneOf({ alarm, type, severity }: Notice): Tone {
+  if (alarm === undefined) return severity ?? (type === "digest" || type === "alarm.late" ? "over" : "test");
   return alarm.state === "cleared" ? "over" : alarm.severity;
 }
 

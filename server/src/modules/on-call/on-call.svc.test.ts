@@ -67,21 +67,21 @@ describe("on-call schedules", () => {
     const params = { scheduleId: id };
     const tonight = {
       personId: ana,
-      from: new Date("2026-04-01T18:00:00Z"),
-      to: new Date("2026-04-02T06:00:00Z"),
+      from: "2026-04-01T18:00:00Z",
+      to: "2026-04-02T06:00:00Z",
       reason: "Ben's concert",
     };
     expect(await outcome(viewer.call(contract.addOnCallOverride, { params, body: tonight }))).toBe("http.forbidden");
     const override = await operator.call(contract.addOnCallOverride, { params, body: tonight });
     expect(await nowOn(id)).toBe("ben");
-    nowMs = tonight.from.getTime();
+    nowMs = Date.parse(tonight.from);
     expect(await nowOn(id)).toBe("ana");
-    nowMs = tonight.to.getTime();
+    nowMs = Date.parse(tonight.to);
     expect(await nowOn(id)).toBe("ben");
 
-    const overlapping = { ...tonight, from: new Date("2026-04-02T05:00:00Z"), to: new Date("2026-04-02T09:00:00Z") };
+    const overlapping = { ...tonight, from: "2026-04-02T05:00:00Z", to: "2026-04-02T09:00:00Z" };
     expect(await outcome(operator.call(contract.addOnCallOverride, { params, body: overlapping }))).toBe("on_call.override_overlaps");
-    const touching = { ...tonight, from: tonight.to, to: new Date("2026-04-02T09:00:00Z") };
+    const touching = { ...tonight, from: tonight.to, to: "2026-04-02T09:00:00Z" };
     await operator.call(contract.addOnCallOverride, { params, body: touching });
     expect(await outcome(operator.call(contract.addOnCallOverride, { params, body: { ...touching, to: touching.from } }))).toBe(
       "on_call.override_backwards",
@@ -116,11 +116,11 @@ describe("on-call schedules", () => {
     const schedule = await addWeekly("Feed");
     await operator.call(contract.addOnCallOverride, {
       params: { scheduleId: schedule.id },
-      body: { personId: ana, from: new Date("2026-04-03T18:00:00Z"), to: new Date("2026-04-04T06:00:00Z"), reason: "swap, with; signs" },
+      body: { personId: ana, from: "2026-04-03T18:00:00Z", to: "2026-04-04T06:00:00Z", reason: "swap, with; signs" },
     });
     const { id, calendar, rss, atom } = await owner.call(contract.addOnCallFeed, { body: { name: "Wall", scheduleId: schedule.id } });
     const events = readEvents((await get(calendar)).text);
-    const range = { from: new Date("2026-03-23T07:00:00Z"), to: new Date("2026-05-04T06:00:00Z"), scheduleId: schedule.id };
+    const range = { from: "2026-03-23T07:00:00Z", to: "2026-05-04T06:00:00Z", scheduleId: schedule.id };
     const { items } = await owner.call(contract.listOnCallTurns, { query: range });
     const known = items.map((turn) => `${stamp(turn.from)} ${stamp(turn.to)} Feed: ${turn.name}`);
     expect(known.length).toBeGreaterThan(6);
