@@ -79,6 +79,7 @@ export const noticeKind = z.enum(noticeKinds);
 export type NoticeKind = z.infer<typeof noticeKind>;
 
 export const deliveryState = z.enum(["waiting", "delivered", "failed"]);
+export type DeliveryState = z.infer<typeof deliveryState>;
 
 export const delivery = z.object({
   id: deliveryId,

@@ -1,12 +1,13 @@
 import { getAlarm, listAlarms, type Severity } from "@roost/contract/alarms";
-import { listAlarmRules } from "@roost/contract/rules";
 import { getAuditRetention, listAuditArchives, listAuditEntries, listPlatformAuditEntries } from "@roost/contract/audit";
 import { getSetup, listApiTokens } from "@roost/contract/auth";
 import { type Call, createClient } from "@roost/contract/client";
+import { getDeadManSwitch } from "@roost/contract/dead-man";
 import { type DeviceState, getDevice, listDevices } from "@roost/contract/devices";
 import { httpErrors, isAppError } from "@roost/contract/errors";
 import { listRejects } from "@roost/contract/ingest";
-import { listDeliveries, listNotificationTargets } from "@roost/contract/notifications";
+import { type DeliveryState, listDeliveries, listMyTargets, listNotificationTargets } from "@roost/contract/notifications";
+import { listAlarmRules } from "@roost/contract/rules";
 import { findSession } from "@roost/contract/sign-in";
 import { getReady, getStatus, systemErrors } from "@roost/contract/system";
 import { listSeries, queryTelemetry } from "@roost/contract/telemetry";
@@ -38,6 +39,7 @@ export interface RejectFilter {
 export interface DeliveryFilter {
   readonly alarmId?: string | undefined;
   readonly targetId?: string | undefined;
+  readonly state?: DeliveryState | undefined;
 }
 
 /** Calls with the cookie of this browser. */
@@ -129,6 +131,13 @@ export function createApi(call: Call) {
         queryKey: ["notification-targets"],
         queryFn: ({ signal }) => call(listNotificationTargets, { query: { limit: 200 }, signal }),
       }),
+    myTargets: () =>
+      queryOptions({
+        queryKey: ["notification-targets", "mine"],
+        queryFn: ({ signal }) => call(listMyTargets, { query: { limit: 200 }, signal }),
+      }),
+    deadManSwitch: () =>
+      queryOptions({ queryKey: ["dead-man-switch"], queryFn: ({ signal }) => call(getDeadManSwitch, { signal }), refetchInterval: 30_000 }),
     deliveries: (filter: DeliveryFilter) =>
       infiniteQueryOptions({
         queryKey: ["deliveries", filter],
@@ -179,6 +188,7 @@ const staleBy: Readonly<Record<string, readonly string[]>> = {
   alarm: ["alarms", "devices", "status"],
   alarm_rule: ["alarm-rules", "alarms"],
   delivery: ["deliveries", "alarms"],
+  notification_target: ["notification-targets"],
 };
 
 /** Says which kept answers a fact about a noun makes stale. */

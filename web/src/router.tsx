@@ -173,7 +173,7 @@ const rejectsRoute = createRoute({
 const notificationsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/notifications",
-  validateSearch: z.object({ target: text(64) }),
+  validateSearch: z.object({ target: text(64), state: z.enum(["waiting", "delivered", "failed"]).optional().catch(undefined) }),
   component: lazyRouteComponent(() => import("./pages/notifications/notifications-page.tsx"), "NotificationsPage"),
 });
 

@@ -2,7 +2,7 @@ import { Button, PasswordInput, Select, TextInput } from "@mantine/core";
 import { schemaResolver, useForm } from "@mantine/form";
 import { severities, type Severity } from "@roost/contract/alarms";
 import { targetKind, type TargetKind } from "@roost/contract/channels";
-import { addNotificationTarget } from "@roost/contract/notifications";
+import { addMyTarget, addNotificationTarget } from "@roost/contract/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
@@ -29,7 +29,7 @@ function bodyOf(values: Values): Record<string, string> {
 }
 
 /** Adds an address, a chat, a phone or a mailbox that is told of alarms. */
-export function AddTarget({ onClose }: { readonly onClose: () => void }) {
+export function AddTarget({ isOwn = false, onClose }: { readonly isOwn?: boolean; readonly onClose: () => void }) {
   const { call } = useApi();
   const queryClient = useQueryClient();
   const [signingSecret, setSigningSecret] = useState<string>();
@@ -39,7 +39,7 @@ export function AddTarget({ onClose }: { readonly onClose: () => void }) {
     validate: (values) => check(bodyOf(values)),
   });
   const add = useMutation({
-    mutationFn: (values: Values) => call(addNotificationTarget, { body: bodyOf(values) as unknown as Body }),
+    mutationFn: (values: Values) => call(isOwn ? addMyTarget : addNotificationTarget, { body: bodyOf(values) as unknown as Body }),
     onSuccess: async (added) => {
       await queryClient.invalidateQueries({ queryKey: ["notification-targets"] });
       if (added.signingSecret === undefined) onClose();
@@ -48,7 +48,7 @@ export function AddTarget({ onClose }: { readonly onClose: () => void }) {
   });
   if (signingSecret !== undefined) return <SigningSecret secret={signingSecret} onClose={onClose} />;
   return (
-    <Dialog title="Add a target" onClose={onClose}>
+    <Dialog title={isOwn ? "Add a target of your own" : "Add a target"} onClose={onClose}>
       <form onSubmit={form.onSubmit((values) => add.mutate(values))} noValidate>
         <Select
           label="Kind"

@@ -1,10 +1,12 @@
-import { type Delivery, listDeliveries } from "@roost/contract/notifications";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { Button } from "@mantine/core";
+import { type Delivery, listDeliveries, replayDelivery } from "@roost/contract/notifications";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import type { DeliveryFilter } from "../../api.ts";
 import { Age } from "../../parts/age.tsx";
 import { Empty } from "../../parts/empty.tsx";
+import { Fault } from "../../parts/fault.tsx";
 import { Filters } from "../../parts/filters.tsx";
 import { formatExact, formatPlural } from "../../parts/format.ts";
 import { ExportButton, List } from "../../parts/list.tsx";
@@ -33,7 +35,7 @@ const whatWords: Readonly<Record<Delivery["what"], string>> = {
 const stateWords: Readonly<Record<Delivery["state"], string>> = { waiting: "Waiting", delivered: "Delivered", failed: "Failed" };
 
 /** Notices with their outcome; each opens to show every try. */
-export function DeliveryList({ filter }: { readonly filter: DeliveryFilter }) {
+export function DeliveryList({ filter, mayReplay = false }: { readonly filter: DeliveryFilter; readonly mayReplay?: boolean }) {
   const api = useApi();
   const query = useInfiniteQuery(api.deliveries(filter));
   const present = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
@@ -79,7 +81,7 @@ export function DeliveryList({ filter }: { readonly filter: DeliveryFilter }) {
           <ul className={styles.list}>
             {deliveries.map((delivery) => (
               <li key={delivery.id}>
-                <DeliveryRow delivery={delivery} linked={filter.alarmId === undefined} />
+                <DeliveryRow delivery={delivery} linked={filter.alarmId === undefined} mayReplay={mayReplay} />
               </li>
             ))}
           </ul>
@@ -103,13 +105,22 @@ function NoDeliveries({ filter }: { readonly filter: DeliveryFilter }) {
   );
 }
 
-function DeliveryRow({ delivery, linked }: { readonly delivery: Delivery; readonly linked: boolean }) {
+function DeliveryRow({
+  delivery,
+  linked,
+  mayReplay,
+}: {
+  readonly delivery: Delivery;
+  readonly linked: boolean;
+  readonly mayReplay: boolean;
+}) {
   return (
     <details className={styles.delivery}>
       <summary>
         <DeliveryState delivery={delivery} />
         <span>
           {whatWords[delivery.what]} <span className="quiet">to</span> {delivery.targetName}
+          {delivery.notBefore !== undefined && delivery.state === "waiting" && <span className="quiet"> · held back</span>}
         </span>
         <span className={styles.tries}>{formatPlural(delivery.attempts.length, "try", "tries")}</span>
         <span className={styles.when}>
@@ -117,6 +128,7 @@ function DeliveryRow({ delivery, linked }: { readonly delivery: Delivery; readon
         </span>
       </summary>
       <Attempts delivery={delivery} />
+      {mayReplay && delivery.state === "failed" && delivery.targetId !== undefined && <Replay delivery={delivery} />}
       {linked && delivery.alarmId !== undefined && (
         <Link to="/alarms/$alarmId" params={{ alarmId: delivery.alarmId }}>
           See the alarm
@@ -131,6 +143,23 @@ export function DeliveryState({ delivery }: { readonly delivery: Delivery }) {
     <span className={styles.state} data-state={delivery.state}>
       {{ delivered: "✓", failed: "✕", waiting: "…" }[delivery.state]} {stateWords[delivery.state]}
     </span>
+  );
+}
+
+function Replay({ delivery }: { readonly delivery: Delivery }) {
+  const { call } = useApi();
+  const queryClient = useQueryClient();
+  const replay = useMutation({
+    mutationFn: () => call(replayDelivery, { params: { deliveryId: delivery.id } }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["deliveries"] }),
+  });
+  return (
+    <>
+      <Button variant="default" loading={replay.isPending} onClick={() => replay.mutate()}>
+        Send again
+      </Button>
+      {replay.isError && <Fault error={replay.error} />}
+    </>
   );
 }
 

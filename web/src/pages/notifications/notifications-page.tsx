@@ -1,38 +1,38 @@
 import { Button } from "@mantine/core";
-import type { Delivery, NotificationTarget } from "@roost/contract/notifications";
-import { removeNotificationTarget, testNotificationTarget } from "@roost/contract/notifications";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { NotificationTarget } from "@roost/contract/notifications";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { Age } from "../../parts/age.tsx";
-import { Confirm } from "../../parts/confirm.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { Chips } from "../../parts/filters.tsx";
 import { PlusIcon } from "../../parts/icons.tsx";
-import { severityWords } from "../../parts/marks.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { RowsWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { AddTarget } from "./add-target.tsx";
-import { Attempts, DeliveryList, DeliveryState } from "./delivery-list.tsx";
-import { targetKinds } from "./kinds.ts";
+import { DeadManSection } from "./dead-man.tsx";
+import { DeliveryList } from "./delivery-list.tsx";
+import { TargetRow } from "./target-row.tsx";
+import { ThisBrowser } from "./this-browser.tsx";
 
 import styles from "./notifications-page.module.css";
 
 const route = getRouteApi("/signed-in/notifications");
 
-/** Where notices go, and what became of each. */
+/** Where notices go, how each way is doing, and what became of each notice. */
 export function NotificationsPage() {
-  const { target } = route.useSearch();
+  const { target, state } = route.useSearch();
   const navigate = route.useNavigate();
   const targets = useQuery(useApi().targets());
+  const own = useQuery(useApi().myTargets());
   const may = useMay("notifications:configure");
-  const [adding, setAdding] = useState(false);
+  const [adding, setAdding] = useState<"all" | "own">();
   const items = targets.data?.items ?? [];
+  const known = [...items, ...(own.data?.items ?? [])];
   const add = may && (
-    <Button leftSection={<PlusIcon size={18} />} onClick={() => setAdding(true)}>
+    <Button leftSection={<PlusIcon size={18} />} onClick={() => setAdding("all")}>
       Add target
     </Button>
   );
@@ -40,7 +40,7 @@ export function NotificationsPage() {
     <Page title="Notifications" actions={items.length > 0 && add}>
       <Section
         title="Targets"
-        about="Mailboxes, chats, phones and programs that are told when an alarm is raised or cleared, or a device falls silent or returns."
+        about="Mailboxes, chats, phones and programs of the organisation that are told when an alarm is raised or cleared, or a device falls silent or returns."
       >
         {targets.data === undefined && !targets.isError && <RowsWaiting label="targets" rows={2} />}
         {targets.data === undefined && targets.isError && <Fault error={targets.error} onRetry={() => void targets.refetch()} />}
@@ -53,96 +53,69 @@ export function NotificationsPage() {
             {add}
           </Empty>
         )}
-        {items.length > 0 && (
-          <ul className={styles.targets}>
-            {items.map((one) => (
-              <TargetRow key={one.id} target={one} mayChange={may} />
-            ))}
-          </ul>
-        )}
+        <Rows items={items} mayChange={may} />
       </Section>
       <Section
-        title="Deliveries"
-        about="Newest first. Failed tries are repeated with growing pauses."
+        title="Your own"
+        about="Seen and changed by you alone. Routes and on-call schedules that lead to you use them."
         actions={
-          items.length > 1 && (
-            <Chips
-              label="Target"
-              value={target}
-              onChange={(chosen) => void navigate({ search: { target: chosen } })}
-              choices={[
-                { value: undefined, label: "All" },
-                ...items.map((one) => ({ value: one.id as string | undefined, label: one.name })),
-              ]}
-            />
-          )
+          <Button variant="default" leftSection={<PlusIcon size={18} />} onClick={() => setAdding("own")}>
+            Add your own
+          </Button>
         }
       >
-        <DeliveryList filter={{ targetId: target }} />
+        {own.data === undefined && own.isError && <Fault error={own.error} onRetry={() => void own.refetch()} />}
+        {own.data?.items.length === 0 && (
+          <p className="quiet">You have none yet. This browser, or the app it installs, can be the first.</p>
+        )}
+        <Rows items={own.data?.items ?? []} mayChange />
+        <ThisBrowser />
       </Section>
-      {adding && <AddTarget onClose={() => setAdding(false)} />}
+      <DeadManSection mayChange={may} />
+      <Section
+        title="Deliveries"
+        about="Newest first. Failed tries are repeated with growing pauses; what failed for good can be sent again."
+        actions={
+          <>
+            <Chips
+              label="State"
+              value={state}
+              onChange={(chosen) => void navigate({ search: { target, state: chosen } })}
+              choices={[
+                { value: undefined, label: "All" },
+                { value: "waiting", label: "Waiting" },
+                { value: "delivered", label: "Delivered" },
+                { value: "failed", label: "Failed" },
+              ]}
+            />
+            {known.length > 1 && (
+              <Chips
+                label="Target"
+                value={target}
+                onChange={(chosen) => void navigate({ search: { target: chosen, state } })}
+                choices={[
+                  { value: undefined, label: "All" },
+                  ...known.map((one) => ({ value: one.id as string | undefined, label: one.name })),
+                ]}
+              />
+            )}
+          </>
+        }
+      >
+        <DeliveryList filter={{ targetId: target, state }} mayReplay={may} />
+      </Section>
+      {adding !== undefined && <AddTarget isOwn={adding === "own"} onClose={() => setAdding(undefined)} />}
     </Page>
   );
 }
 
-function TargetRow({ target, mayChange }: { readonly target: NotificationTarget; readonly mayChange: boolean }) {
-  const { call } = useApi();
-  const queryClient = useQueryClient();
-  const [removing, setRemoving] = useState(false);
-  const test = useMutation({
-    mutationFn: () => call(testNotificationTarget, { params: { targetId: target.id } }),
-    onSettled: () => queryClient.invalidateQueries({ queryKey: ["deliveries"] }),
-  });
-  const remove = useMutation({
-    mutationFn: () => call(removeNotificationTarget, { params: { targetId: target.id } }),
-    onSuccess: () => queryClient.invalidateQueries({ queryKey: ["notification-targets"] }),
-  });
+function Rows({ items, mayChange }: { readonly items: readonly NotificationTarget[]; readonly mayChange: boolean }) {
+  if (items.length === 0) return null;
   return (
-    <li className={styles.target}>
-      <div className={styles.what}>
-        <strong>{target.name}</strong>
-        <span className={styles.address}>{target.address}</span>
-        <span className="quiet">
-          {targetKinds[target.kind].label} · from {severityWords[target.minSeverity].toLowerCase()} on · added <Age at={target.createdAt} />
-          {!target.enabled && " · switched off"}
-        </span>
-      </div>
-      {mayChange && (
-        <div className={styles.acts}>
-          <Button variant="default" loading={test.isPending} onClick={() => test.mutate()} aria-label={`Send a test to ${target.name}`}>
-            Send a test
-          </Button>
-          <Button variant="subtle" color="red" onClick={() => setRemoving(true)} aria-label={`Remove ${target.name}`}>
-            Remove
-          </Button>
-        </div>
-      )}
-      <div className={styles.answer} aria-live="polite">
-        {test.isError && <Fault error={test.error} />}
-        {test.data !== undefined && <TestAnswer delivery={test.data} />}
-      </div>
-      {removing && (
-        <Confirm
-          title={`Remove ${target.name}?`}
-          verb="Remove target"
-          name={target.name}
-          busy={remove.isPending}
-          error={remove.error}
-          onConfirm={() => remove.mutate()}
-          onClose={() => setRemoving(false)}
-        >
-          <p>It is told of nothing any more. The record of what was delivered stays.</p>
-        </Confirm>
-      )}
-    </li>
-  );
-}
-
-function TestAnswer({ delivery }: { readonly delivery: Delivery }) {
-  return (
-    <div className={styles.test}>
-      <DeliveryState delivery={delivery} />
-      <Attempts delivery={delivery} />
-    </div>
+    <ul className={styles.targets}>
+      {items.map((one) => (
+        <TargetRow key={one.id} target={one} mayChange={mayChange} />
+      ))}
+    </ul>
   );
 }
