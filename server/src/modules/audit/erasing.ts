@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 
 import type { Queryable } from "../../platform/db.ts";
+import { changeValues } from "../../platform/json-words.ts";
 import type { SealedEntry } from "./chain-store.ts";
 import type { StoredEntry } from "./entry.ts";
 import * as store from "./erasing-store.ts";
@@ -71,7 +72,8 @@ export function leaveOut<Entry extends StoredEntry | SealedEntry>(entry: Entry, 
   );
   const clean = <Text extends string | null>(text: Text): Text =>
     text === null ? text : (patterns.reduce((rest: string, pattern) => rest.replaceAll(pattern, pseudonym), text) as Text);
-  const fields = (text: string | null) => (subject === "device" && isObject ? withoutName(text, pseudonym) : clean(text));
+  const cleanValues = (text: string | null) => (text === null ? null : changeValues(text, clean));
+  const fields = (text: string | null) => (subject === "device" && isObject ? withoutName(text, pseudonym) : cleanValues(text));
   const left: Entry = {
     ...entry,
     actorName: isActor ? pseudonym : clean(entry.actorName),

@@ -13,7 +13,7 @@ import {
   replaceWords,
   whyAccountStays,
 } from "./personal-store.ts";
-import type { RunningErasure, Sought } from "./personal-store.ts";
+import type { RunningErasure, Sought, SoughtWord } from "./personal-store.ts";
 
 /** What a step did; `wait`: it is not its time yet, try again later. */
 type Done = { readonly place: string; readonly how: "deleted" | "anonymised"; readonly rows: number } | "wait";
@@ -33,12 +33,29 @@ export function pseudonymOf(id: string): string {
   return `erased person ${id.slice(-8)}`;
 }
 
-/** Patterns of PostgreSQL for what is looked for in texts: the e-mail address as a word of its own, and the name where it is no everyday word. */
-function patternsOf({ email, name }: Sought): string[] {
-  const literal = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|-]/g, String.raw`\$&`);
+/** What is looked for in texts: the e-mail address as a word of its own, and the name where it is no everyday word. */
+function wordsOf({ email, name }: Sought): SoughtWord[] {
+  const inPostgres = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|-]/g, String.raw`\$&`);
+  const here = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
   return [
-    ...(email === undefined ? [] : [`(?<![[:alnum:]._%+-])${literal(email)}(?![[:alnum:]-])`]),
-    ...(name === undefined || name.length < shortestName ? [] : [`(?<![[:alnum:]])${literal(name)}(?![[:alnum:]])`]),
+    ...(email === undefined
+      ? []
+      : [
+          {
+            word: email,
+            pattern: `(?<![[:alnum:]._%+-])${inPostgres(email)}(?![[:alnum:]-])`,
+            expression: new RegExp(`(?<![\\p{L}\\p{N}._%+-])${here(email)}(?![\\p{L}\\p{N}-])`, "giu"),
+          },
+        ]),
+    ...(name === undefined || name.length < shortestName
+      ? []
+      : [
+          {
+            word: name,
+            pattern: `(?<![[:alnum:]])${inPostgres(name)}(?![[:alnum:]])`,
+            expression: new RegExp(`(?<![\\p{L}\\p{N}])${here(name)}(?![\\p{L}\\p{N}])`, "giu"),
+          },
+        ]),
   ];
 }
 
@@ -103,7 +120,7 @@ function nameStep(share: TableShare): Step {
       if (share.isPlatforms === true && (await whyAccountStays(tx, erasure.subjectId)) !== undefined) return undefined;
       const rows = await replaceWords(tx, share, {
         where: share.isPlatforms === true ? sql`true` : sql`t.organisation_id = ${erasure.organisationId}::uuid`,
-        sought: patternsOf(erasure.sought),
+        sought: wordsOf(erasure.sought),
         pseudonym: pseudonymOf(erasure.subjectId),
       });
       return { place: share.table, how: "anonymised", rows };

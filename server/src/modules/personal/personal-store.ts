@@ -4,6 +4,7 @@ import type pg from "pg";
 
 import { beginWithin } from "../../platform/db.ts";
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
+import { changeValues } from "../../platform/json-words.ts";
 import { identifier, join, sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Within } from "../../platform/tenancy.ts";
@@ -209,30 +210,62 @@ export async function countRows(tx: Queryable, table: string, where: Sql): Promi
   return row?.n ?? 0;
 }
 
-/**
- * Puts a pseudonym in place of what is sought, in the columns that hold words of people.
- *
- * @param sought - Regular expressions of PostgreSQL.
- */
-export async function replaceWords(
-  tx: Queryable,
-  { table, words = [] }: TableShare,
-  { where, sought, pseudonym }: { where: Sql; sought: readonly string[]; pseudonym: string },
-): Promise<number> {
+/** A word of somebody's, as PostgreSQL finds it in a text and as we find it in the values of a JSON document. */
+export interface SoughtWord {
+  readonly word: string;
+  readonly pattern: string;
+  readonly expression: RegExp;
+}
+
+interface Replacing {
+  readonly where: Sql;
+  readonly sought: readonly SoughtWord[];
+  readonly pseudonym: string;
+}
+
+/** Puts a pseudonym in place of what is sought, in the columns that hold words of people. @returns How many rows, in each of the columns of JSON. */
+export async function replaceWords(tx: Queryable, { table, words = [] }: TableShare, replacing: Replacing): Promise<number> {
+  const { where, sought, pseudonym } = replacing;
   if (sought.length === 0 || words.length === 0) return 0;
-  const types = await tx.query<{ name: string; type: string }>(sql`
+  const columns = await tx.query<{ name: string; type: string }>(sql`
     select a.attname as name, format_type(a.atttypid, null) as type from pg_attribute a
     where a.attrelid = ${table}::regclass and a.attname = any(${words}::text[])`);
-  const pattern = sought.join("|");
-  const changes = types.map(
+  const isJson = ({ type }: { type: string }) => type === "json" || type === "jsonb";
+  let n = 0;
+  for (const column of columns.filter(isJson)) n += await replaceInJson(tx, table, column, replacing);
+  const texts = columns.filter((column) => !isJson(column));
+  if (texts.length === 0) return n;
+  const pattern = sought.map((one) => one.pattern).join("|");
+  const changes = texts.map(
     ({ name, type }) =>
       sql`${identifier(name)} = regexp_replace(t.${identifier(name)}::text, ${pattern}, ${pseudonym}, 'gi')::${identifier(type)}`,
   );
-  const found = types.map(({ name }) => sql`t.${identifier(name)}::text ~* ${pattern}`);
+  const found = texts.map(({ name }) => sql`t.${identifier(name)}::text ~* ${pattern}`);
   const [row] = await tx.query<{ n: number }>(sql`
     with named as (update ${identifier(table)} t set ${join(changes, sql`, `)} where ${where} and (${join(found, sql` or `)}) returning 1)
     select count(*)::int as n from named`);
-  return row?.n ?? 0;
+  return n + (row?.n ?? 0);
+}
+
+/** In values alone: with keys and brackets in their name, people would break what others wrote, and could not be erased. */
+async function replaceInJson(
+  tx: Queryable,
+  table: string,
+  { name, type }: { name: string; type: string },
+  { where, sought, pseudonym }: Replacing,
+): Promise<number> {
+  const column = identifier(name);
+  const found = sought.map(({ word }) => sql`position(lower(${JSON.stringify(word).slice(1, -1)}::text) in lower(t.${column}::text)) > 0`);
+  const rows = await tx.query<{ at: string; text: string }>(sql`
+    select t.ctid::text as at, t.${column}::text as text from ${identifier(table)} t where ${where} and (${join(found, sql` or `)}) for update`);
+  let changed = 0;
+  for (const { at, text } of rows) {
+    const left = changeValues(text, (value) => sought.reduce((rest, { expression }) => rest.replaceAll(expression, pseudonym), value));
+    if (left === text) continue;
+    await tx.query(sql`update ${identifier(table)} t set ${column} = ${left}::text::${identifier(type)} where t.ctid = ${at}::tid`);
+    changed += 1;
+  }
+  return changed;
 }
 
 /** Facts that every handler has read may go; the others are still to be told. */

@@ -12,10 +12,12 @@ import type { Db } from "../../platform/db.ts";
 import { createDispatch } from "../../platform/events.ts";
 import type { Dispatch, Fact } from "../../platform/events.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
+import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { identifier, sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
+import type { Audit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";
 import type { Devices } from "../devices/devices.ts";
 import { writeHot } from "../telemetry/telemetry-fixture.ts";
@@ -34,6 +36,7 @@ describe("personal data", () => {
   let db: Db;
   let devices: Devices;
   let personal: Personal;
+  let audit: Audit;
   let dispatch: Dispatch;
   let home: Household;
   let heard: Fact[];
@@ -49,7 +52,7 @@ describe("personal data", () => {
       log,
     });
     home = await addHousehold(db, secret);
-    const audit = createAudit({ db, clock: systemClock, log, key: randomBytes(32) });
+    audit = createAudit({ db, clock: systemClock, log, key: randomBytes(32) });
     const reach = () => {
       throw new Error("Nobody asks for the way here.");
     };
@@ -324,6 +327,34 @@ describe("personal data", () => {
     await expect(personal.get(callerOf(home.kim, home.farm, "owner"), id)).rejects.toMatchObject({
       code: "personal_data.erasure_not_found",
     });
+  });
+
+  it("S6: erases whoever calls themselves by keys and brackets, and breaks nothing that others wrote", async () => {
+    const caller = callerOf(home.ann, home.coop, "owner");
+    const data = { by: "Kim", deviceId: home.deviceId, isOpen: true };
+    const factId = newId();
+    await db.query(sql`
+      insert into events (id, organisation_id, type, noun_id, data) values (${factId}, ${home.coop}, 'note.made', 'n', ${JSON.stringify(data)})`);
+    await audit.record(db, {
+      organisationId: home.coop,
+      by: { kind: "system", id: "x", name: "X" },
+      action: "note.made",
+      object: { kind: "note", id: factId },
+      after: data,
+    });
+    // As PostgreSQL writes a document, as we do, and a key alone.
+    for (const [index, name] of ['", "deviceId": "', '","deviceId":"', ": true", "deviceId"].entries()) {
+      const [id, address] = [newId(), `mal${index}@example.org`];
+      await db.query(sql`insert into people (id, name, email) values (${id}, ${name}, ${address})`);
+      await db.query(
+        sql`insert into memberships (id, organisation_id, person_id, role) values (${newId()}, ${home.coop}, ${id}, 'viewer')`,
+      );
+      const erasure = await personal.erasePerson(caller, id, address);
+      await personal.settle();
+      expect([name, (await personal.get(caller, erasure.id)).state]).toEqual([name, "done"]);
+    }
+    expect(await db.query(sql`select e.data from events e where e.id = ${factId}`)).toEqual([{ data }]);
+    expect(await db.query(sql`select a.after from audit_entries a where a.object_id = ${factId}`)).toEqual([{ after: data }]);
   });
 
   it("goes on with an erasure that was cut off after any of its steps, and counts nothing twice", async () => {
