@@ -19,6 +19,7 @@ import { addSimulateCommand } from "./commands/simulate.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addTelemetryCommands } from "./commands/telemetry.ts";
 import { addTransferCommands } from "./commands/transfers.ts";
+import { addWindowCommands } from "./commands/windows.ts";
 import { asJson, printable } from "./print.ts";
 import { cliErrors, isMisconfigured } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
@@ -58,6 +59,7 @@ function createProgram(terminal: Terminal): Command {
   addPersonalCommands(program, terminal);
   addTelemetryCommands(program, terminal);
   addAlarmCommands(program, terminal);
+  addWindowCommands(program, terminal);
   addRejectCommands(program, terminal);
   addAuditCommands(program, terminal);
   addFlagCommands(program, terminal);

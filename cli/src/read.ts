@@ -9,14 +9,15 @@ export function readDurationMs(text: string): number {
   return Number(number) * unitsMs[unit as keyof typeof unitsMs];
 }
 
-/** An instant: ISO 8601 with zone or as UTC, `now`, or a span back from now such as `-24h`. */
+/** An instant: ISO 8601 with zone or as UTC, `now`, or a span back from now such as `-24h` or ahead such as `+2h`. */
 export function readInstant(text: string, nowMs: number): Date {
   if (text === "now") return new Date(nowMs);
   if (/^-\d/.test(text)) return new Date(nowMs - readDurationMs(text.slice(1)));
+  if (/^\+\d/.test(text)) return new Date(nowMs + readDurationMs(text.slice(1)));
   // Without a zone Date.parse would take local time; what is stored is UTC, so is what is asked for.
   const at = new Date(/T\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/.test(text) ? `${text}Z` : text);
   if (!/^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError("Write an instant as 2025-06-01T12:00:00Z, `now`, or back from now as -24h.");
+    throw new InvalidArgumentError("Write an instant as 2025-06-01T12:00:00Z, `now`, back from now as -24h, or ahead as +2h.");
   }
   return at;
 }

@@ -1,4 +1,4 @@
-import { addDevice, deviceErrors, deviceState, getDevice, listDevices, removeDevice } from "@roost/contract/devices";
+import { addDevice, changeDevice, deviceErrors, deviceState, getDevice, listDevices, removeDevice } from "@roost/contract/devices";
 import type { ClaimTicket, DeviceState, FleetDevice } from "@roost/contract/devices";
 import { deviceId } from "@roost/contract/ids";
 import { listSeries } from "@roost/contract/telemetry";
@@ -22,11 +22,12 @@ interface AddOptions {
   heartbeat?: number;
   site?: string;
   group?: string[];
+  parent?: string;
 }
 
-/** `roost device list|add|show|remove`. */
+/** `roost device list|add|set|show|remove`. */
 export function addDeviceCommands(program: Command, terminal: Terminal): void {
-  const device = program.command("device").description("Lists, adds, shows and removes devices.");
+  const device = program.command("device").description("Lists, adds, changes, shows and removes devices.");
 
   device
     .command("list")
@@ -35,28 +36,35 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
     .option("--search <text>", "only those with this in their name or id")
     .option("--site <site>", "only those at this site")
     .option("--group <group>", "only those in this group")
+    .option("--parent <id>", "only those reached straight through this device")
     .option("--limit <n>", "at most so many; all unless said", readWhole(1, 1_000_000))
-    .action(async (options: { state?: DeviceState; search?: string; site?: string; group?: string; limit?: number }, command: Command) => {
-      const bench = benchOf(terminal, command);
-      const query = {
-        ...(options.state === undefined ? {} : { state: options.state }),
-        ...(options.search === undefined ? {} : { q: options.search }),
-        ...(options.site === undefined ? {} : { siteId: (await findSite(bench, options.site)).id }),
-        ...(options.group === undefined ? {} : { groupId: (await findGroup(bench, options.group)).id }),
-      };
-      const items = await eachPage(options.limit, (page) => bench.call(listDevices, { query: { ...query, ...page } }));
-      const columns = ["id", "name", "state", "lastSeen", "openAlarms", "latest"];
-      const empty = "No devices. Add one by: roost device add <id>";
-      bench.print(
-        formatList(
-          bench.format,
-          items.map((one) => deviceRow(one, terminal.nowMs())),
-          columns,
-          { items },
-          empty,
-        ),
-      );
-    });
+    .action(
+      async (
+        options: { state?: DeviceState; search?: string; site?: string; group?: string; parent?: string; limit?: number },
+        command: Command,
+      ) => {
+        const bench = benchOf(terminal, command);
+        const query = {
+          ...(options.state === undefined ? {} : { state: options.state }),
+          ...(options.search === undefined ? {} : { q: options.search }),
+          ...(options.site === undefined ? {} : { siteId: (await findSite(bench, options.site)).id }),
+          ...(options.group === undefined ? {} : { groupId: (await findGroup(bench, options.group)).id }),
+          ...(options.parent === undefined ? {} : { parentId: readDeviceId(options.parent) }),
+        };
+        const items = await eachPage(options.limit, (page) => bench.call(listDevices, { query: { ...query, ...page } }));
+        const columns = ["id", "name", "state", "lastSeen", "openAlarms", "latest"];
+        const empty = "No devices. Add one by: roost device add <id>";
+        bench.print(
+          formatList(
+            bench.format,
+            items.map((one) => deviceRow(one, terminal.nowMs())),
+            columns,
+            { items },
+            empty,
+          ),
+        );
+      },
+    );
 
   device
     .command("add [id]")
@@ -69,6 +77,7 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
       ...(before ?? []),
       text,
     ])
+    .option("--parent <id>", "what it is reached through: a gateway, a switch")
     .action(async (id: string | undefined, options: AddOptions, command: Command) => {
       const bench = benchOf(terminal, command);
       const groups = options.group === undefined ? undefined : await Promise.all(options.group.map((name) => findGroup(bench, name)));
@@ -80,9 +89,31 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
           ...(options.heartbeat === undefined ? {} : { heartbeatSeconds: options.heartbeat / 1000 }),
           ...(options.site === undefined ? {} : { siteId: (await findSite(bench, options.site)).id }),
           ...(groups === undefined ? {} : { groupIds: groups.map((group) => group.id) }),
+          ...(options.parent === undefined ? {} : { parentId: readDeviceId(options.parent) }),
         },
       });
       printTicket(bench, added.ticket, added);
+    });
+
+  device
+    .command("set <id>")
+    .description("Changes a device's name, pace, site or what it is reached through; the rest stays.")
+    .option("--name <name>", "what people call it")
+    .option("--heartbeat <span>", "its pace of signs of life, such as 60s", readDurationMs)
+    .option("--site <site>", "where it stands; `none` takes it off its site")
+    .option("--parent <id>", "what it is reached through: a gateway, a switch; `none`: straight")
+    .action(async (id: string, options: Omit<AddOptions, "kind" | "group">, command: Command) => {
+      const bench = benchOf(terminal, command);
+      const { name, heartbeat, site, parent } = options;
+      const body = {
+        ...(name === undefined ? {} : { name }),
+        ...(heartbeat === undefined ? {} : { heartbeatSeconds: heartbeat / 1000 }),
+        ...(site === undefined ? {} : { siteId: site === "none" ? null : (await findSite(bench, site)).id }),
+        ...(parent === undefined ? {} : { parentId: parent === "none" ? null : readDeviceId(parent) }),
+      };
+      if (Object.keys(body).length === 0) throw cliErrors.misused({ missing: "--name, --heartbeat, --site or --parent" });
+      const { attributes: _, groupIds, ...rest } = await bench.call(changeDevice, { params: { deviceId: readDeviceId(id) }, body });
+      bench.print(formatOne(bench.format, rest, { ...rest, groupIds }));
     });
 
   device
