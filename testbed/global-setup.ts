@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 
 import type { TestProject } from "vitest/node";
 
+import { removeForgotten, scratchFolder } from "./src/scratch.ts";
+
 declare module "vitest" {
   export interface ProvidedContext {
     /** JSON of a `pg` pool configuration for the run's throw-away cluster. */
@@ -19,7 +21,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     return async () => undefined;
   }
   const program = fileURLToPath(new URL("../server/src/platform/postgres-throwaway.ts", import.meta.url));
-  const child = spawn(process.execPath, [program], { stdio: ["pipe", "pipe", "inherit"] });
+  removeForgotten(["roost-e2e-", "roost-pg-"]);
+  const child = spawn(process.execPath, [program], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TMPDIR: scratchFolder() },
+  });
   const lines = createInterface({ input: child.stdout });
   const first = await new Promise<string>((resolve, reject) => {
     lines.once("line", resolve);

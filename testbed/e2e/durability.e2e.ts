@@ -34,7 +34,7 @@ async function setStage(
   devices: number,
   { env = {}, lateDevices = 0 }: { env?: Readonly<Record<string, string>>; lateDevices?: number } = {},
 ): Promise<Stage> {
-  const folder = createDataDir();
+  const folder = createDataDir({ onDisk: true });
   const server = await startServer({ dataDir: folder.dataDir, env });
   const administrator = await setUpAdministrator(server);
   const ledger = new Ledger(join(folder.dataDir, "..", "ledger.log"));

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { looseRateLimits } from "./rate-limits.ts";
+import { scratchFolder } from "./scratch.ts";
 
 const program = fileURLToPath(new URL("../../server/src/main.ts", import.meta.url));
 
@@ -37,9 +38,13 @@ export interface ServerProcess {
   restart(): Promise<ServerProcess>;
 }
 
-/** A data folder for one test; an unprivileged PostgreSQL must be able to walk to it. */
-export function createDataDir(): { dataDir: string; remove(): void } {
-  const folder = mkdtempSync(join(tmpdir(), "roost-e2e-"));
+/**
+ * A data folder for one test; an unprivileged PostgreSQL must be able to walk to it.
+ *
+ * @param onDisk - For tests of what a disk keeps; all others have it where it is quickest.
+ */
+export function createDataDir({ onDisk = false }: { onDisk?: boolean } = {}): { dataDir: string; remove(): void } {
+  const folder = mkdtempSync(join(onDisk ? tmpdir() : scratchFolder(), "roost-e2e-"));
   chmodSync(folder, 0o755);
   return { dataDir: join(folder, "data"), remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
