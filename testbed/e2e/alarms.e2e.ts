@@ -18,7 +18,7 @@ import { until } from "../src/waiting.ts";
 const cycles = 6;
 
 describe("alarms while things break", () => {
-  const folder = createDataDir();
+  const folder = createDataDir({ onDisk: true });
   let server: ServerProcess;
   let administrator: Administrator;
   let catcher: Catcher;
