@@ -100,7 +100,7 @@ describe("strangers at the door", () => {
   });
 
   it("M7: clients that come all at once are let in one after the other, and none is lost", async () => {
-    at = await openTestDoor({ limits: { handshakesPerSecond: 100 } });
+    at = await openTestDoor({ limits: { handshakesPerSecond: 40 } });
     at.addDevice("coop-1");
     for (let index = 0; index < 60; index += 1) at.addDevice(`coop-${index}`);
     const all = await Promise.all(
@@ -109,7 +109,7 @@ describe("strangers at the door", () => {
       ),
     );
     expect(all.map(({ connack }) => connack.reasonCode)).toEqual(Array.from({ length: 60 }, () => 0));
-    expect(at.door.stats().exceeded.handshakesPerSecond).toBeGreaterThan(30);
+    expect(at.door.stats().exceeded.handshakesPerSecond).toBeGreaterThan(10);
     expect(at.door.stats().connections).toBe(60);
     for (const { client } of all) client.close();
   });
