@@ -12,8 +12,10 @@ export type FindPlaced = (deviceId: string) => (Placed & { readonly organisation
 export function ownPartsOf(scope: Scope | undefined): OwnParts | undefined {
   if (scope === undefined) return undefined;
   const own = (kind: keyof OwnParts) => {
+    // Somebody may be kept from some places and limited to none.
+    if (scope.allow.length === 0) return { except: scope.deny[kind] };
     const named = new Set(scope.allow.flatMap((parts) => parts[kind]));
-    return [...named].filter((id) => isOwnPart(scope, kind, id));
+    return { only: [...named].filter((id) => isOwnPart(scope, kind, id)) };
   };
   return { siteIds: own("siteIds"), groupIds: own("groupIds") };
 }

@@ -143,17 +143,24 @@ export async function markOver(db: Queryable, ids: readonly string[], at: Date):
   await db.query(sql`update maintenance_windows set over_at = ${at} where id = any(${ids}::uuid[]) and over_at is null`);
 }
 
-/** What of windows somebody may see: absent for all of them. Devices are told by the rows that are there for them. */
+type OwnIds = { readonly only: readonly string[] } | { readonly except: readonly string[] };
+
+/** Sites and groups that are somebody's by themselves. Devices are told by the rows that are there for them. */
 export interface OwnParts {
-  readonly siteIds: readonly string[];
-  readonly groupIds: readonly string[];
+  readonly siteIds: OwnIds;
+  readonly groupIds: OwnIds;
 }
 
-/** Those that mean every place, and those that name something of theirs. */
+function namesOwn(column: Sql, own: OwnIds): Sql {
+  if ("only" in own) return sql`${column} && ${own.only}::uuid[]`;
+  return sql`exists (select from unnest(${column}) as n (id) where n.id <> all(${own.except}::uuid[]))`;
+}
+
+/** Those that mean every place, and those that name something of theirs; without `own`, all. */
 function seenBy(own: OwnParts | undefined): Sql {
   if (own === undefined) return sql`true`;
   return sql`((w.site_ids = '{}' and w.group_ids = '{}' and w.device_ids = '{}')
-    or w.site_ids && ${own.siteIds}::uuid[] or w.group_ids && ${own.groupIds}::uuid[]
+    or ${namesOwn(sql`w.site_ids`, own.siteIds)} or ${namesOwn(sql`w.group_ids`, own.groupIds)}
     or exists (select from devices d where d.id = any(w.device_ids)))`;
 }
 

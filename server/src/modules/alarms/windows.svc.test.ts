@@ -191,6 +191,12 @@ describe("maintenance windows", () => {
     const seen = (await windows.list(inNorth, { show: "current", limit: 10 })).items;
     expect(seen.map(({ id }) => id)).toEqual([own.id, both.id, everywhere.id]);
     expect(seen[1]).toMatchObject({ scope: { siteIds: [north] }, scopeIsLarger: true });
+    const notSouth: Whose = { ...whole, scope: { allow: [], deny: { siteIds: [south], groupIds: [] } } };
+    expect((await windows.list(notSouth, { show: "current", limit: 10 })).items.map(({ id }) => id)).toEqual([
+      own.id,
+      both.id,
+      everywhere.id,
+    ]);
     for (const { id } of [foreign, foreignDevice]) {
       await expect(windows.get(inNorth, id)).rejects.toMatchObject({ code: "windows.not_found" });
       await expect(windows.cancel(inNorth, id)).rejects.toMatchObject({ code: "windows.not_found" });
