@@ -16,7 +16,9 @@ import { createHealth } from "./health.ts";
 import { createLedger } from "./ledger.ts";
 import { createPlanner, plannedFacts } from "./planner.ts";
 import type { PlannerDeps } from "./planner.ts";
+import { createPreferences } from "./preferences.ts";
 import { createPush } from "./push.ts";
+import { createRouting } from "./routing.ts";
 import { createSender } from "./sender.ts";
 import { createTargets } from "./targets.ts";
 
@@ -68,6 +70,16 @@ export function createNotifications(deps: NotificationDeps) {
   return {
     /** Handlers of facts, for the dispatcher. */
     handlers: [{ name: "notifications.alarms", types: plannedFacts, handle: planner.handle }] satisfies FactHandler[],
+    routing: createRouting({
+      db,
+      audit,
+      clock,
+      onCall: deps.onCall,
+      whereIs: deps.whereIs,
+      routingOf: planner.routingOf,
+      onChange: planner.forget,
+    }),
+    preferences: createPreferences({ db, audit, clock, onChange: planner.forget }),
     /** Does what is due by now, without waiting for the next second. */
     tick: planner.tick,
     targets,

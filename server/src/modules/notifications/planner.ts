@@ -71,20 +71,28 @@ export const plannedFacts = [
 ] as const;
 
 const idleMs = 1_000;
+const keptMs = 200;
+const mostKept = 1_000;
 const batch = 200;
 const hourMs = 3_600_000;
 const keepMs = 30 * 24 * hourMs;
 
 /** Decides who is told of what, and when: facts come in, deliveries come out. All it remembers is in rows. */
 export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake }: PlannerDeps) {
-  const routingOf = (tx: Queryable, organisationId: string): Promise<Routing> =>
-    loadRouting(tx, organisationId, {
-      directory: selectDirectory,
-      routes: selectRoutes,
-      chains: selectChains,
-      settings: findSettings,
-      onCall,
-    });
+  const read = { directory: selectDirectory, routes: selectRoutes, chains: selectChains, settings: findSettings, onCall };
+  const fresh = (organisationId: string): Promise<Routing> => loadRouting(db, organisationId, read);
+  const kept = new Map<string, { routing: Routing; untilMs: number }>();
+
+  /** In a storm each alarm would read the same routes: for the blink of an eye they are taken as they were. */
+  async function routingOf(organisationId: string): Promise<Routing> {
+    const nowMs = clock.monotonicMs();
+    const found = kept.get(organisationId);
+    if (found !== undefined && found.untilMs > nowMs) return found.routing;
+    const routing = await fresh(organisationId);
+    if (kept.size > mostKept) kept.clear();
+    kept.set(organisationId, { routing, untilMs: nowMs + keptMs });
+    return routing;
+  }
 
   const announcedOf = (alarm: KeptAlarm): Announced => {
     const place = alarm.deviceId === undefined ? undefined : (whereIs(alarm.deviceId) ?? { groupIds: new Set<string>() });
@@ -137,16 +145,17 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
     targets.map(({ targetId }) => ({ targetId, groupKey }));
 
   /** The alarm is to be told: to those of its routes, and by the chains that begin now or go on. */
-  async function announce(tx: Transaction, alarm: KeptAlarm): Promise<void> {
+  async function announce(tx: Transaction, alarm: KeptAlarm, isNew: boolean): Promise<void> {
     const { organisationId } = alarm;
     const nowMs = clock.nowMs();
     const at = new Date(nowMs);
-    const routing = await routingOf(tx, organisationId);
+    const routing = await routingOf(organisationId);
     const announced = announcedOf(alarm);
     const resolved = await resolve(routing, announced, at);
     const hearers: Hearer[] = [...resolved.hearers];
     const running = alarm.isAcknowledged ? [] : resolved.chains;
-    const known = new Map((await escalationStore.selectEscalations(tx, alarm.id)).map((one) => [one.chainId, one]));
+    const escalations = isNew || running.length === 0 ? [] : await escalationStore.selectEscalations(tx, alarm.id);
+    const known = new Map(escalations.map((one) => [one.chainId, one]));
     for (const { chain, route } of running) {
       const before = known.get(chain.id);
       let position: Escalation | undefined;
@@ -166,17 +175,17 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       if (position !== undefined) await escalationStore.saveEscalation(tx, position);
     }
     const moment = await momentFor(tx, routing, pairsOf(hearers, alarm), nowMs);
-    const tellings = byTarget(await store.selectTellings(tx, alarm.id));
+    const tellings = byTarget(isNew ? [] : await store.selectTellings(tx, alarm.id));
     await carryOut(tx, organisationId, plan.onRaised(moment, alarm, hearers, tellings), new Map([[alarm.id, alarm]]), nowMs);
   }
 
-  const turns: Readonly<Record<string, (tx: Transaction, alarm: KeptAlarm) => Promise<void>>> = {
+  const turns: Readonly<Record<string, (tx: Transaction, alarm: KeptAlarm, isNew: boolean) => Promise<void>>> = {
     "alarm.raised": announce,
     "alarm.unmuted": announce,
     "alarm.worse": announce,
     async "alarm.flapping"(tx, alarm) {
       const nowMs = clock.nowMs();
-      const routing = await routingOf(tx, alarm.organisationId);
+      const routing = await routingOf(alarm.organisationId);
       const same = await store.selectSame(tx, alarm);
       const moment = await momentFor(tx, routing, pairsOf(same, alarm), nowMs);
       const made = plan.onFlapping(moment, alarm, same, (id) => recipientIn(routing.directory, id, announcedOf(alarm)));
@@ -191,7 +200,7 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       await escalationStore.endEscalations(tx, alarm.id);
       const tellings = await store.selectTellings(tx, alarm.id);
       if (tellings.length === 0) return;
-      const routing = await routingOf(tx, alarm.organisationId);
+      const routing = await routingOf(alarm.organisationId);
       const moment = await momentFor(tx, routing, pairsOf(tellings, alarm), nowMs);
       const made = plan.onCleared(moment, alarm, tellings, (id) => recipientIn(routing.directory, id, announcedOf(alarm)));
       await carryOut(tx, alarm.organisationId, made, new Map([[alarm.id, alarm]]), nowMs);
@@ -202,7 +211,7 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
     },
     async "alarm.unacknowledged"(tx, alarm) {
       const nowMs = clock.nowMs();
-      const routing = await routingOf(tx, alarm.organisationId);
+      const routing = await routingOf(alarm.organisationId);
       for (const one of await escalationStore.selectEscalations(tx, alarm.id)) {
         const chain = routing.chains.find(({ id }) => id === one.chainId);
         if (one.state === "stopped" && chain !== undefined) {
@@ -232,11 +241,11 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       if (before?.handled.includes(fact.id) === true) return;
       // Nobody was told of its beginning.
       if (before === undefined && (fact.type === "alarm.cleared" || fact.type === "alarm.acknowledged")) return;
-      const { lateAfterSeconds } = await findSettings(tx, fact.organisationId);
+      const { lateAfterSeconds } = (await routingOf(fact.organisationId)).settings;
       const alarm = keptOf(fact, data, { before, isMuted, lateAfterMs: lateAfterSeconds * 1_000 });
       if (!(await store.savePlanned(tx, alarm, fact.id))) return;
       const isTold = fact.type !== "alarm.raised" && fact.type !== "alarm.worse" && fact.type !== "alarm.flapping";
-      if (isTold || !isMuted) await turn(tx, alarm);
+      if (isTold || !isMuted) await turn(tx, alarm, before === undefined);
     });
     wake();
   }
@@ -276,7 +285,7 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       await store.lockPlanning(tx, fact.organisationId);
       const tellings = await store.selectToldBy(tx, fact.nounId);
       if (tellings.length === 0) return;
-      const routing = await routingOf(tx, fact.organisationId);
+      const routing = await routingOf(fact.organisationId);
       const alarms = await store.selectPlanned(
         tx,
         tellings.map((one) => one.alarmId),
@@ -296,7 +305,7 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       await store.lockPlanning(tx, due.organisationId);
       const now = (await escalationStore.selectEscalations(tx, due.alarmId)).find((one) => one.chainId === due.chainId);
       if (now === undefined || now.state !== "running" || now.dueMs > nowMs) return;
-      const routing = await routingOf(tx, due.organisationId);
+      const routing = await routingOf(due.organisationId);
       const chain = routing.chains.find((one) => one.id === due.chainId);
       const alarm = await store.findPlanned(tx, due.alarmId);
       const step = chain?.steps[now.step];
@@ -325,7 +334,7 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       await store.lockPlanning(tx, organisationId);
       const { tellings, alarms } = await store.selectWaiting(tx, targetId, new Date(nowMs));
       if (tellings.length === 0) return;
-      const routing = await routingOf(tx, organisationId);
+      const routing = await routingOf(organisationId);
       const target = routing.directory.targets.find((one) => one.id === targetId);
       const visible = new Map(
         [...alarms].filter(([, alarm]) => recipientIn(routing.directory, targetId, announcedOf(alarm)) !== undefined),
@@ -408,8 +417,10 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
     /** Takes a fact: see {@link plannedFacts}. */
     handle: (fact: Fact): Promise<void> => (fact.type === "delivery.settled" ? takeFailure(fact) : takeAlarm(fact)),
     tick,
-    /** Who would hear of something, read at this moment. */
-    routingOf,
+    /** All that decides who is told, read at this moment. */
+    routingOf: fresh,
+    /** Somebody changed what decides who is told: it holds from the next alarm on. */
+    forget: (organisationId: string): void => void kept.delete(organisationId),
     /** Looks every second from now on at what is due. */
     start(): void {
       running = turnOnce();

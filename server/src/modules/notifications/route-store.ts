@@ -120,3 +120,11 @@ export async function saveSettings(tx: Transaction, organisationId: string, sett
     on conflict (organisation_id) do update set debounce_seconds = excluded.debounce_seconds, cooldown_minutes = excluded.cooldown_minutes,
       parent_wait_seconds = excluded.parent_wait_seconds, late_after_seconds = excluded.late_after_seconds, ring_for_past = excluded.ring_for_past`);
 }
+
+/** Ids of the organisation's own targets, those that are switched off too. */
+export async function selectOwnTargets(db: Queryable, organisationId: string): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ id: string }>(sql`
+    select t.id from notification_targets t
+    where t.organisation_id = ${organisationId} and t.person_id is null and t.subscription_id is null`);
+  return new Set(rows.map(({ id }) => id));
+}
