@@ -8,6 +8,7 @@ const ranks = [
   "telemetry",
   "alarms",
   "rules",
+  "external-alarms",
   "on-call",
   "notifications",
   "ingest",

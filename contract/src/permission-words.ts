@@ -11,6 +11,7 @@ export const permissionWords: Readonly<Record<Permission, string>> = {
   "rejects:read": "see what devices sent and Roost refused",
   "alarms:read": "see alarms and their rules",
   "alarms:acknowledge": "acknowledge alarms",
+  "alarms:report": "send in alarms of other systems",
   "alarms:configure": "add, change and remove alarm rules",
   "notifications:read": "see who is told about alarms, and what was sent",
   "notifications:configure": "change who is told about alarms, and how",

@@ -4,6 +4,7 @@ import * as auth from "./auth.ts";
 import * as claim from "./claim.ts";
 import * as deadMan from "./dead-man.ts";
 import * as devices from "./devices.ts";
+import * as externalAlarms from "./external-alarms.ts";
 import * as flags from "./flags.ts";
 import * as ingest from "./ingest.ts";
 import * as notifications from "./notifications.ts";
@@ -44,6 +45,7 @@ export const routes: readonly Route[] = [
   alarms,
   rules,
   windows,
+  externalAlarms,
   notifications,
   push,
   deadMan,

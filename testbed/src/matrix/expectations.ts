@@ -1,5 +1,7 @@
 import { deviceExpectations } from "./expect-devices.ts";
+import { externalAlarmExpectations } from "./expect-external-alarms.ts";
 import { installationExpectations } from "./expect-installation.ts";
+import { notificationExpectations } from "./expect-notifications.ts";
 import { organisationExpectations } from "./expect-organisations.ts";
 import { peopleExpectations } from "./expect-people.ts";
 import { platformExpectations } from "./expect-platform.ts";
@@ -14,6 +16,8 @@ export const expectations: Expectations = {
   ...organisationExpectations,
   ...deviceExpectations,
   ...windowExpectations,
+  ...externalAlarmExpectations,
+  ...notificationExpectations,
   ...platformExpectations,
   ...installationExpectations,
 };

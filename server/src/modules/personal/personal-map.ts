@@ -158,6 +158,12 @@ export const shares: readonly TableShare[] = [
     person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
   },
   {
+    table: "external_alarms",
+    about: "What other systems said was wrong with the device, for a day after it was over.",
+    words: ["title", "text", "labels", "annotations"],
+    device: { rows: device, erase: "delete" },
+  },
+  {
     table: "deliveries",
     about: "Notices of the device's alarms that were sent or wait to be sent.",
     words: ["body"],
@@ -388,6 +394,7 @@ export const impersonal: Readonly<Record<string, string>> = {
   retention_policies: "How long things are kept.",
   retention_marks: "Until when things were retired.",
   window_occurrences: "When maintenance windows began and ended.",
+  external_alarm_watch: "Until when somebody listened to other systems.",
   push_keys: "What browsers know this installation by, sealed.",
   dead_man_switches: "Who outside the organisation is told that all is well, sealed.",
   delivery_silences: "Since when no notice arrives.",
