@@ -51,6 +51,10 @@ export type MaintenanceWindowId = z.infer<typeof maintenanceWindowId>;
 export const incidentId = uuid.brand("IncidentId");
 export type IncidentId = z.infer<typeof incidentId>;
 
+/** Of a saved view of alarms. */
+export const alarmViewId = uuid.brand("AlarmViewId");
+export type AlarmViewId = z.infer<typeof alarmViewId>;
+
 export const alarmRuleId = uuid.brand("AlarmRuleId");
 export type AlarmRuleId = z.infer<typeof alarmRuleId>;
 

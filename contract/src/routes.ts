@@ -6,6 +6,7 @@ import * as deadMan from "./dead-man.ts";
 import * as devices from "./devices.ts";
 import * as externalAlarms from "./external-alarms.ts";
 import * as flags from "./flags.ts";
+import * as incidents from "./incidents.ts";
 import * as ingest from "./ingest.ts";
 import * as notifications from "./notifications.ts";
 import * as onCall from "./on-call.ts";
@@ -43,6 +44,7 @@ export const routes: readonly Route[] = [
   telemetry,
   ingest,
   alarms,
+  incidents,
   rules,
   windows,
   externalAlarms,

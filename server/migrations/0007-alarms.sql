@@ -29,6 +29,8 @@ create table alarms (
   rule_id uuid,
   kind text not null check (kind in ('above', 'below', 'rate', 'trend', 'anomaly', 'state', 'no_data', 'offline', 'event', 'composite', 'external', 'delivery')),
   severity text not null check (severity in ('info', 'warning', 'minor', 'major', 'critical')),
+  -- For the order of the list: the worst first.
+  rank smallint not null generated always as (case severity when 'critical' then 5 when 'major' then 4 when 'minor' then 3 when 'warning' then 2 else 1 end) stored,
   worst_severity text not null check (worst_severity in ('info', 'warning', 'minor', 'major', 'critical')),
   state text not null check (state in ('raised', 'acknowledged', 'cleared')),
   -- Whether the cause says so now. An open alarm that flaps may be quiet; a cleared one may be one that somebody cleared by hand.
@@ -57,7 +59,7 @@ create table alarms (
   cleared_at timestamptz,
   root_cause text,
   resolution text,
-  check ((muted_by is null) >= (muted_by_id is null))
+  check (muted_by is not null or muted_by_id is null)
 );
 -- One open alarm per source and type, whatever the number of servers.
 create unique index alarms_open_key on alarms (organisation_id, source, type) where state <> 'cleared';
@@ -65,6 +67,8 @@ create unique index alarms_open_key on alarms (organisation_id, source, type) wh
 create index alarms_key_raised_at_idx on alarms (organisation_id, source, type, raised_at desc);
 -- Serves the list: open ones first, then newest first.
 create index alarms_organisation_id_open_raised_at_idx on alarms (organisation_id, (state <> 'cleared'), raised_at, id);
+-- The same, the worst first.
+create index alarms_organisation_id_open_rank_idx on alarms (organisation_id, (state <> 'cleared'), rank, raised_at, id);
 create index alarms_rule_id_idx on alarms (rule_id);
 create index alarms_device_id_idx on alarms (device_id) where device_id is not null;
 create index alarms_device_id_open_idx on alarms (device_id, kind) where state <> 'cleared';
@@ -96,8 +100,6 @@ create table alarm_entries (
   position bigint generated always as identity,
   organisation_id uuid not null,
   alarm_id uuid not null references alarms (id) on delete cascade,
-  -- Where the conversation is that of an incident: every alarm of it shows these.
-  incident_id uuid,
   at timestamptz not null default clock_timestamp(),
   what text not null check (what in ('raised', 'repeated', 'worse', 'flapping', 'muted', 'unmuted', 'acknowledged', 'unacknowledged', 'assigned',
     'commented', 'snoozed', 'cleared', 'resolved', 'notified', 'notify_failed')),
@@ -106,7 +108,36 @@ create table alarm_entries (
   detail text
 );
 create index alarm_entries_alarm_id_idx on alarm_entries (alarm_id, at, position);
-create index alarm_entries_incident_id_idx on alarm_entries (incident_id, at) where incident_id is not null;
 
 select protect_rows('alarms', 'device_id');
 select protect_rows('alarm_entries', 'alarm_id', 'alarms');
+
+-- Who sees a part of an organisation sees what is about the devices of that part, and not what is about no device at all.
+create policy of_devices on alarms as restrictive to roost_tenant using ((select roost_scope()) is null or device_id is not null);
+create policy of_alarms on incidents as restrictive to roost_tenant
+  using ((select roost_scope()) is null or exists (select from alarms a where a.incident_id = incidents.id));
+
+-- What people say of an incident as a whole; what they say of one of its alarms stands with that.
+create table incident_entries (
+  id uuid primary key,
+  position bigint generated always as identity,
+  organisation_id uuid not null,
+  incident_id uuid not null references incidents (id) on delete cascade,
+  at timestamptz not null default clock_timestamp(),
+  what text not null check (what in ('commented', 'resolved')),
+  by text not null,
+  detail text
+);
+create index incident_entries_incident_id_idx on incident_entries (incident_id, at, position);
+select protect_rows('incident_entries', 'incident_id', 'incidents');
+
+-- Filters of the list that somebody gave a name, each person's own.
+create table alarm_views (
+  id uuid primary key,
+  organisation_id uuid not null references organisations (id),
+  person_id uuid not null references people (id) on delete cascade,
+  name text not null check (length(name) between 1 and 60),
+  search text not null check (length(search) <= 1000),
+  unique (organisation_id, person_id, name)
+);
+select protect_rows('alarm_views');

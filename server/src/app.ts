@@ -8,6 +8,7 @@ import { routes } from "@roost/contract/routes";
 import type { Config } from "./config.ts";
 import { claimRepeatSeconds, deviceFlagContext, flagOverrides, gateReads } from "./flag-joins.ts";
 import {
+  alarmKeepers,
   allSamples,
   deviceAuthentication,
   deviceLookup,
@@ -208,7 +209,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const windows = createWindows({ db, audit, findDevice: devices.find, clock, log });
   ends.push(() => windows.close());
   await windows.start();
-  const alarms = createAlarms({ db, audit, clock, log, coverOf: windows.coverOf });
+  const alarms = createAlarms({ db, audit, clock, log, coverOf: windows.coverOf, keepersOf: alarmKeepers(organisations, devices) });
   ends.push(() => alarms.close());
   const muting = createWindowMuting({ db, windows, alarms, devices, log });
   ends.push(() => muting.close());

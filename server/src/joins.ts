@@ -4,9 +4,10 @@ import { findMetricManifest } from "@roost/contract/kit";
 import { telemetryErrors } from "@roost/contract/telemetry";
 import { kits } from "@roost/kits/kits";
 
-import type { Alarms } from "./modules/alarms/alarms.ts";
+import type { Alarms, Keeper } from "./modules/alarms/alarms.ts";
 import type { FleetReads } from "./modules/devices/device-routes.ts";
 import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
+import type { Organisations } from "./modules/organisations/organisations.ts";
 import type { LatestValues } from "./modules/rules/rules.ts";
 import { qualityOf } from "./modules/telemetry/series.ts";
 import type { Telemetry } from "./modules/telemetry/telemetry.ts";
@@ -102,6 +103,16 @@ export function factsInScope(devices: Pick<Devices, "find">) {
     const named = type.startsWith("device.") ? nounId : data["deviceId"];
     return typeof named === "string" && maySee(within, devices.find(named));
   };
+}
+
+/** Who may look after which alarms: members who hold the permission, of devices in their scope; of no device those who see everything. */
+export function alarmKeepers(organisations: Pick<Organisations, "holders">, devices: Pick<Devices, "find">) {
+  return async (organisationId: string): Promise<Keeper[]> =>
+    (await organisations.holders(organisationId, "alarms:acknowledge")).map(({ email, name, scope }) => ({
+      email,
+      name,
+      maySee: (deviceId) => (deviceId === undefined ? scope === undefined : maySee({ organisationId, scope }, devices.find(deviceId))),
+    }));
 }
 
 /** Tells which device an HTTP request comes from, by its bearer token. */

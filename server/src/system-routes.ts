@@ -1,3 +1,4 @@
+import { severities } from "@roost/contract/alarms";
 import { getStatus } from "@roost/contract/system";
 
 import type { Alarms } from "./modules/alarms/alarms.ts";
@@ -56,7 +57,7 @@ export function mountSystem(mount: Mount, deps: SystemDeps): void {
 }
 
 /** What the parts count, by the names under which Prometheus asks for it. */
-function countEverything({ metrics, ingest, door, readiness }: SystemDeps): void {
+function countEverything({ metrics, ingest, door, readiness, alarms }: SystemDeps): void {
   metrics.total({ name: "roost_ingest_messages_total", help: "Messages taken in.", read: () => ingest.stats().messages });
   metrics.total({ name: "roost_ingest_values_stored_total", help: "Values stored.", read: () => ingest.stats().valuesStored });
   metrics.total({ name: "roost_ingest_duplicates_total", help: "Values that were there already.", read: () => ingest.stats().duplicates });
@@ -68,6 +69,7 @@ function countEverything({ metrics, ingest, door, readiness }: SystemDeps): void
   });
   metrics.gauge({ name: "roost_ingest_waiting_bytes", help: "Read and not committed yet.", read: () => ingest.stats().waitingBytes });
   countDoor(metrics, door);
+  countAlarms(metrics, alarms);
   metrics.gauge({
     name: "roost_readiness_canary_age_seconds",
     help: "Age of the newest canary reading that came back; -1 while there is none.",
@@ -76,6 +78,29 @@ function countEverything({ metrics, ingest, door, readiness }: SystemDeps): void
 }
 
 const ratePeriodMs = 5_000;
+
+/** Open alarms of all organisations together: those that are muted or flap are among the open ones. */
+function countAlarms(metrics: Metrics, alarms: Pick<Alarms, "openEverywhere">): void {
+  const shapes = [
+    { name: "roost_alarms_open", help: "Open alarms.", of: "open" },
+    { name: "roost_alarms_muted", help: "Open alarms nobody is told of for now.", of: "muted" },
+    { name: "roost_alarms_flapping", help: "Open alarms that come and go.", of: "flapping" },
+  ] as const;
+  for (const { name, help, of } of shapes) {
+    metrics.gauges({
+      name,
+      help,
+      labels: ["severity"],
+      read: async () => {
+        const found = await alarms.openEverywhere();
+        return severities.map((severity) => ({
+          labels: { severity },
+          value: found.find((one) => one.severity === severity)?.[of] ?? 0,
+        }));
+      },
+    });
+  }
+}
 
 /** How fast a count grows, over the last whole period. */
 function rateOf(read: () => number): () => number {

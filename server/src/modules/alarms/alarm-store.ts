@@ -8,7 +8,7 @@ import { sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Kept } from "./kept.ts";
 
-interface AlarmRow {
+export interface AlarmRow {
   id: string;
   organisation_id: string;
   source: string;
@@ -49,11 +49,11 @@ interface AlarmRow {
 }
 
 // The unit stands in the series; a rule may be older than the metric's first value, then there is none yet.
-const alarmColumns = sql`a.*, d.name as device_name, d.site_id, p.name as site_name, s.unit`;
-const alarmTables = sql`alarms a left join devices d on d.id = a.device_id left join sites p on p.id = d.site_id
+export const alarmColumns = sql`a.*, d.name as device_name, d.site_id, p.name as site_name, s.unit`;
+export const alarmTables = sql`alarms a left join devices d on d.id = a.device_id left join sites p on p.id = d.site_id
   left join series s on s.device_key = d.key and s.metric = a.metric`;
 
-function toAlarm(row: AlarmRow): Alarm {
+export function toAlarm(row: AlarmRow): Alarm {
   return {
     id: row.id as AlarmId,
     source: row.source,
@@ -96,44 +96,25 @@ function toKept(row: AlarmRow): Kept {
   return { alarm: toAlarm(row), organisationId: row.organisation_id, keptBack: row.kept_back, turnedAt: row.turned_at };
 }
 
-/** Alarms of an organisation, open ones first, then newest first, behind `after` (open, raised at, id). */
-export async function selectAlarms(
-  db: Queryable,
-  where: {
-    organisationId: string;
-    state: "open" | "cleared" | "all";
-    deviceId: string | undefined;
-    severity: Severity | undefined;
-    after: readonly string[] | undefined;
-    limit: number;
-  },
-): Promise<Alarm[]> {
-  const state: Sql = where.state === "all" ? sql`true` : sql`(a.state <> 'cleared') = ${where.state === "open"}`;
-  const device: Sql = where.deviceId === undefined ? sql`true` : sql`a.device_id = ${where.deviceId}`;
-  const severity: Sql = where.severity === undefined ? sql`true` : sql`a.severity = ${where.severity}`;
-  const after: Sql =
-    where.after === undefined
-      ? sql`true`
-      : sql`((a.state <> 'cleared'), a.raised_at, a.id) < (${where.after[0]}::boolean, ${where.after[1]}::timestamptz, ${where.after[2]}::uuid)`;
-  const rows = await db.query<AlarmRow>(sql`
-    select ${alarmColumns} from ${alarmTables}
-    where a.organisation_id = ${where.organisationId} and not a.kept_back and ${state} and ${device} and ${severity} and ${after}
-    order by (a.state <> 'cleared') desc, a.raised_at desc, a.id desc limit ${where.limit}`);
-  return rows.map(toAlarm);
-}
-
 export async function findAlarm(db: Queryable, organisationId: string, alarmId: string): Promise<Alarm | undefined> {
   const [row] = await db.query<AlarmRow>(sql`
     select ${alarmColumns} from ${alarmTables} where a.id = ${alarmId} and a.organisation_id = ${organisationId} and not a.kept_back`);
   return row === undefined ? undefined : toAlarm(row);
 }
 
-/** Holds an alarm against everybody else. */
-export async function lockAlarm(tx: Transaction, organisationId: string, alarmId: string): Promise<Kept | undefined> {
-  const [row] = await tx.query<AlarmRow>(sql`
+/** Holds alarms against everybody else. Those that are kept back are there for nobody. */
+export async function lockAlarms(tx: Transaction, organisationId: string, alarmIds: readonly string[]): Promise<Kept[]> {
+  const rows = await tx.query<AlarmRow>(sql`
     select ${alarmColumns} from ${alarmTables}
-    where a.id = ${alarmId} and a.organisation_id = ${organisationId} and not a.kept_back for update of a`);
-  return row === undefined ? undefined : toKept(row);
+    where a.id = any(${alarmIds}::uuid[]) and a.organisation_id = ${organisationId} and not a.kept_back for update of a`);
+  return rows.map(toKept);
+}
+
+/** Those of them that are there for whoever asks. */
+export async function selectVisible(db: Queryable, organisationId: string, alarmIds: readonly string[]): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(sql`
+    select a.id from alarms a where a.id = any(${alarmIds}::uuid[]) and a.organisation_id = ${organisationId} and not a.kept_back`);
+  return rows.map(({ id }) => id);
 }
 
 /** One at a time decides over an organisation's alarms, so that parents and children see each other in any order of events. */

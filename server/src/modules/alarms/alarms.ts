@@ -1,27 +1,33 @@
 import { alarmErrors, severities } from "@roost/contract/alarms";
-import type { Alarm, Severity } from "@roost/contract/alarms";
+import type { Alarm, AlarmCounts, AlarmFilter, Severity } from "@roost/contract/alarms";
 import type { AlarmId } from "@roost/contract/ids";
 import type { Page } from "@roost/contract/paging";
 
 import type { Clock } from "../../platform/clock.ts";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
-import { emit } from "../../platform/events.ts";
 import type { FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
-import type { Audit, AuditEntry } from "../audit/audit.ts";
+import type { Audit } from "../audit/audit.ts";
+import { createActs, only } from "./alarm-acts.ts";
+import type { ActDeps } from "./alarm-acts.ts";
 import { insertEntries, selectEntries } from "./alarm-entry-store.ts";
 import type { AlarmEntry } from "./alarm-entry-store.ts";
+import { alarmsAsCsv, alarmsAsLines } from "./alarm-export.ts";
+import { countAlarms, countOpenEverywhere, rankOf, selectAlarms } from "./alarm-list-store.ts";
 import * as store from "./alarm-store.ts";
-import { acknowledge } from "./alarm.ts";
+import { createAlarmViews } from "./alarm-views.ts";
+import type { Finding } from "./alarm.ts";
+import { createIncidents } from "./incidents.ts";
 import type { World } from "./life.ts";
 import { offlineHandler } from "./offline.ts";
 import { createSweep } from "./sweep.ts";
 import { createTaking } from "./taking.ts";
 
+export type { Keeper } from "./alarm-acts.ts";
 export type { Signal } from "./signal.ts";
 
 export interface AlarmDeps {
@@ -31,6 +37,8 @@ export interface AlarmDeps {
   readonly log: Log;
   /** The maintenance window that covers an alarm now. */
   readonly coverOf?: World["coverOf"];
+  /** Members who may look after alarms. */
+  readonly keepersOf?: ActDeps["keepersOf"];
 }
 
 /** Which alarms are counted. */
@@ -43,19 +51,17 @@ export interface RaisedWhere {
 }
 
 /** Keeps the alarms: what is wrong, since when, who looks after it, and who is not to be told for now. */
-export function createAlarms({ db, audit, clock, log, coverOf = () => undefined }: AlarmDeps) {
+export function createAlarms({ db, audit, clock, log, coverOf = () => undefined, keepersOf = async () => [] }: AlarmDeps) {
   const origin = newId();
   const taking = createTaking({ clock, origin, coverOf });
   const sweep = createSweep({ db, taking, clock, log });
 
-  async function record(
-    tx: Transaction,
-    whose: Whose,
-    action: `alarm.${string}`,
-    id: string,
-    change: Pick<AuditEntry, "before" | "after"> = {},
-  ): Promise<void> {
-    await audit.record(tx, { organisationId: whose.organisationId, by: actorOf(whose), action, object: { kind: "alarm", id }, ...change });
+  const acts = createActs({ db, audit, clock, origin, taking, keepersOf });
+
+  async function find(whose: Within, alarmId: AlarmId): Promise<Alarm> {
+    const alarm = await store.findAlarm(db.within(whose), whose.organisationId, alarmId);
+    if (alarm === undefined) throw alarmErrors.not_found({ alarmId });
+    return alarm;
   }
 
   return {
@@ -78,48 +84,73 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined 
 
     async list(
       whose: Within,
-      query: Page & { state: "open" | "cleared" | "all"; deviceId?: string | undefined; severity?: Severity | undefined },
+      { limit, cursor, sort = "newest", ...filter }: Page & AlarmFilter & { sort?: "newest" | "worst" },
     ): Promise<{ items: Alarm[]; next?: string }> {
-      const items = await store.selectAlarms(db.within(whose), {
-        organisationId: whose.organisationId,
-        state: query.state,
-        deviceId: query.deviceId,
-        severity: query.severity,
-        after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["boolean", "instant", "uuid"]),
-        limit: query.limit + 1,
+      const shape = sort === "newest" ? (["boolean", "instant", "uuid"] as const) : (["boolean", "text", "instant", "uuid"] as const);
+      const after = cursor === undefined ? undefined : readCursor(cursor, shape);
+      const where = { ...filter, organisationId: whose.organisationId };
+      const items = await selectAlarms(db.within(whose), where, { sort, after, limit: limit + 1 });
+      return pageOf(items, limit, ({ state, severity, raisedAt, id }) =>
+        sort === "newest" ? [state !== "cleared", raisedAt, id] : [state !== "cleared", String(rankOf(severity)), raisedAt, id],
+      );
+    },
+
+    counts: (whose: Within, filter: AlarmFilter): Promise<AlarmCounts> =>
+      countAlarms(db.within(whose), { ...filter, organisationId: whose.organisationId }),
+
+    /** Alarms as CSV or as lines of JSON, a thousand at a time; that they were taken away is on record. */
+    async export(whose: Whose, format: "csv" | "ndjson", filter: AlarmFilter): Promise<AsyncGenerator<string>> {
+      const { organisationId } = whose;
+      await audit.record(db, {
+        organisationId,
+        by: actorOf(whose),
+        action: "alarms.exported",
+        object: { kind: "alarms", id: format },
+        after: filter,
       });
-      return pageOf(items, query.limit, (last) => [last.state !== "cleared", last.raisedAt, last.id]);
+      const where = { ...filter, organisationId };
+      return format === "csv" ? alarmsAsCsv(db.within(whose), where) : alarmsAsLines(db.within(whose), where);
     },
 
     /** @throws {AppError} `alarms.not_found` */
     async get(whose: Within, alarmId: AlarmId): Promise<Alarm & { history: AlarmEntry[] }> {
-      const alarm = await store.findAlarm(db.within(whose), whose.organisationId, alarmId);
-      if (alarm === undefined) throw alarmErrors.not_found({ alarmId });
-      return { ...alarm, history: await selectEntries(db.within(whose), alarmId) };
+      return { ...(await find(whose, alarmId)), history: await selectEntries(db.within(whose), alarmId) };
     },
 
-    /**
-     * Notes who looks after an alarm; the first one stays on record, twice is not an error.
-     *
-     * @throws {AppError} `alarms.not_found`, `alarms.already_cleared`
-     */
-    async acknowledge(whose: Whose, alarmId: AlarmId, by: string, note?: string): Promise<Alarm> {
-      return db.within(whose).transaction(async (tx) => {
-        const before = await store.lockAlarm(tx, whose.organisationId, alarmId);
-        if (before === undefined) throw alarmErrors.not_found({ alarmId });
-        const state = acknowledge(before.alarm.state);
-        if (state === before.alarm.state) return before.alarm;
-        const after: Alarm = { ...before.alarm, state, acknowledgedAt: new Date(clock.nowMs()), acknowledgedBy: by };
-        await store.saveAlarms(tx, [], [{ ...before, alarm: after }]);
-        await insertEntries(tx, [{ alarmId, what: "acknowledged", by, detail: note }]);
-        await emit(tx, { organisationId: whose.organisationId, type: "alarm.acknowledged", nounId: alarmId, data: { ...after, origin } });
-        await record(tx, whose, "alarm.acknowledged", alarmId, {
-          before: { state: before.alarm.state },
-          after: { state: after.state, note },
-        });
-        return after;
-      });
+    /** Members who may see and look after an alarm, by name. @throws {AppError} `alarms.not_found` */
+    async assignees(whose: Within, alarmId: AlarmId): Promise<{ email: string; name: string }[]> {
+      const { deviceId } = await find(whose, alarmId);
+      const keepers = await keepersOf(whose.organisationId);
+      return keepers.filter(({ maySee }) => maySee(deviceId)).map(({ email, name }) => ({ email, name }));
     },
+
+    /** What people do with many alarms at once: of each what became of it. */
+    bulk: acts,
+    views: createAlarmViews({ db }),
+    incidents: createIncidents({ db, audit }),
+
+    /** The first one stays on record, twice is not an error. @throws {AppError} `alarms.not_found` */
+    acknowledge: async (whose: Whose, alarmId: AlarmId, by: string, note?: string): Promise<Alarm> =>
+      only(await acts.acknowledge(whose, [alarmId], by, note)),
+    /** @throws {AppError} `alarms.not_found`, `alarms.already_cleared` */
+    unacknowledge: async (whose: Whose, alarmId: AlarmId, by: string, note?: string): Promise<Alarm> =>
+      only(await acts.unacknowledge(whose, [alarmId], by, note)),
+    /** @throws {AppError} `alarms.not_found`, `alarms.not_assignable` */
+    assign: async (whose: Whose, alarmId: AlarmId, given: Parameters<typeof acts.assign>[2]): Promise<Alarm> =>
+      only(await acts.assign(whose, [alarmId], given)),
+    /** @throws {AppError} `alarms.not_found` */
+    comment: async (whose: Whose, alarmId: AlarmId, by: string, text: string): Promise<Alarm> =>
+      only(await acts.comment(whose, [alarmId], by, text)),
+    /** @throws {AppError} `alarms.not_found`, `alarms.already_cleared`, `alarms.end_in_past` */
+    snooze: async (whose: Whose, alarmId: AlarmId, given: Parameters<typeof acts.snooze>[2]): Promise<Alarm> =>
+      only(await acts.snooze(whose, [alarmId], given)),
+    unsnooze: acts.unsnooze,
+    /** @throws {AppError} `alarms.not_found`, `alarms.already_cleared`, `alarms.still_holds` */
+    clear: async (whose: Whose, alarmId: AlarmId, by: string, note?: string): Promise<Alarm> =>
+      only(await acts.clear(whose, [alarmId], { by, note })),
+    /** @throws {AppError} `alarms.not_found`, `alarms.still_open` */
+    resolve: async (whose: Whose, alarmId: AlarmId, by: string, found: Finding): Promise<Alarm> =>
+      only(await acts.resolve(whose, [alarmId], by, found)),
 
     /** Open alarms of rules whose cause says so now: of one rule, or of all. For the rules themselves. */
     holding: (on: Queryable = db, ruleId?: string) => store.selectHolding(on, ruleId),
@@ -147,6 +178,9 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined 
 
     /** Open alarms of an organisation. */
     openCount: (whose: Within): Promise<number> => store.countOpen(db.within(whose), whose.organisationId),
+
+    /** Open alarms of everybody by severity, for the platform's own figures. */
+    openEverywhere: () => countOpenEverywhere(db),
 
     /** How many alarms of this severity or a higher one were raised since then, everywhere or in what is named; for the platform itself. */
     raisedSince: ({ severity, ...where }: RaisedWhere): Promise<number> =>

@@ -48,7 +48,7 @@ export const steps = (maxLength: number) =>
       // Up and down and up again: that is how something flaps.
       { weight: 1, arbitrary: fc.record({ do: fc.constant("repeat" as const), about }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("end" as const, "acknowledge" as const), about }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant("snooze" as const), about, seconds: fc.constantFrom(30, 90, 900) }) },
+      { weight: 2, arbitrary: fc.record({ do: fc.constant("snooze" as const), about, seconds: fc.constantFrom(30, 90, 900) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("cover" as const), device: place, record: fc.boolean() }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("uncover" as const), device: place }) },
       {

@@ -8,7 +8,7 @@ import type { Db, Queryable } from "../../platform/db.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Mail } from "../../platform/mail.ts";
-import type { Actor, Within } from "../../platform/tenancy.ts";
+import type { Actor, Scope, Within } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Auth } from "../auth/auth.ts";
 import { createAct } from "./acting.ts";
@@ -101,6 +101,16 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
     async mayNow(tx: Queryable, organisationId: string, personId: string, permission: Permission): Promise<boolean> {
       const member = await members.findMember(tx, organisationId, personId);
       return member !== undefined && !member.hasEnded && member.held.permissions.has(permission);
+    },
+    /** Members who hold a permission now, by name, with the part of the organisation they act in. At most a thousand. */
+    async holders(
+      organisationId: string,
+      permission: Permission,
+    ): Promise<{ email: string; name: string; scope: Scope | undefined }[]> {
+      const all = await members.listMembers(db, organisationId, { q: undefined, after: undefined, limit: 1_000 });
+      return all
+        .filter(({ held, hasEnded }) => !hasEnded && held.permissions.has(permission))
+        .map(({ email, name, held: { scope } }) => ({ email, name, scope }));
     },
     /** An organisation's name, whosever. */
     nameOf: async (tx: Queryable, organisationId: string): Promise<string | undefined> =>

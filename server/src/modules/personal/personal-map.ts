@@ -112,12 +112,23 @@ export const shares: readonly TableShare[] = [
   {
     table: "incidents",
     about: "What alarms had in common, with what people found out.",
-    words: ["root_cause", "resolution"],
+    words: ["title", "root_cause", "resolution"],
+  },
+  {
+    table: "incident_entries",
+    about: "What people said of alarms that had one cause.",
+    words: ["by", "detail"],
+    person: { rows: (s) => sql`${here(s)} and lower(t.by) = lower(${s.email ?? null}::text)`, erase: "name" },
+  },
+  {
+    table: "alarm_views",
+    about: "Filters of the alarm list that the person gave a name.",
+    person: { rows: (s) => sql`${here(s)} and t.person_id = ${s.id}::uuid`, erase: "delete" },
   },
   {
     table: "alarms",
     about: "Alarms: raised by the device, acknowledged by the person or given to them.",
-    words: ["acknowledged_by", "assigned_to", "root_cause", "resolution"],
+    words: ["acknowledged_by", "assigned_to", "root_cause", "resolution", "title", "text"],
     person: {
       rows: (s) =>
         sql`${here(s)} and (lower(t.acknowledged_by) = lower(${s.email ?? null}::text) or lower(t.assigned_to) = lower(${s.email ?? null}::text))`,

@@ -26,6 +26,8 @@ export interface Metrics {
   counter(shape: MetricShape): CounterMetric;
   /** @param read - Asked at each scrape, where the number is known elsewhere. */
   gauge(shape: MetricShape & { readonly read?: () => number }): GaugeMetric;
+  /** Numbers by their labels, asked for at each scrape; none are shown where they cannot be had. */
+  gauges(shape: MetricShape & { readonly read: () => Promise<readonly { labels: Labels; value: number }[]> }): void;
   /** A total that is counted elsewhere and only read at each scrape. */
   total(shape: MetricShape & { readonly read: () => number }): void;
   /** @param buckets - Upper bounds in the metric's unit, lowest first. */
@@ -67,6 +69,18 @@ export function createMetrics({ processMetrics = true }: { processMetrics?: bool
             }),
       });
       return { set: (value, labels = {}) => gauge.set(labels, value) };
+    },
+    gauges(shape) {
+      const { read } = shape;
+      // eslint-disable-next-line no-new -- it registers itself
+      new Gauge({
+        ...base(shape),
+        async collect() {
+          const found = await read().catch(() => []);
+          this.reset();
+          for (const { labels, value } of found) this.set(labels, value);
+        },
+      });
     },
     total(shape) {
       if (!shape.name.endsWith("_total")) throw new TypeError("A counter's name ends with _total.");
