@@ -163,6 +163,17 @@ const alarmRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/alarms/alarm-page.tsx"), "AlarmPage"),
 });
 
+const windowsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/windows",
+  validateSearch: z.object({
+    show: z.enum(["over"]).optional().catch(undefined),
+    view: z.enum(["week"]).optional().catch(undefined),
+    day,
+  }),
+  component: lazyRouteComponent(() => import("./pages/windows/windows-page.tsx"), "WindowsPage"),
+});
+
 const rejectsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/refused",
@@ -307,6 +318,7 @@ const routeTree = rootRoute.addChildren([
     deviceRoute.addChildren([deviceChartsRoute, deviceAlarmsRoute, deviceThresholdsRoute, deviceRejectsRoute, deviceSettingsRoute]),
     alarmsRoute,
     alarmRoute,
+    windowsRoute,
     rejectsRoute,
     notificationsRoute,
     tokensRoute,

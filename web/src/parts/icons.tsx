@@ -72,6 +72,26 @@ export const MinusIcon = (props: IconProps) => (
     <path d="M4 10h12" />
   </Icon>
 );
+export const PreviousIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M12 4l-6 6 6 6" />
+  </Icon>
+);
+export const NextIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M8 4l6 6-6 6" />
+  </Icon>
+);
+export const WindowIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3.5 5h13v11.5h-13zM3.5 8.5h13M7 3v3.5M13 3v3.5M7.5 12.5h5" />
+  </Icon>
+);
+export const SilenceIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M5 13.5V9a5 5 0 0 1 8-4M15 8.5v5l1.5 1.5H6M8.5 17.5h3M3 17L17 3" />
+  </Icon>
+);
 export const MoreIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M4 5.5h12M4 10h12M4 14.5h12" />

@@ -25,6 +25,7 @@ import {
   SiteIcon,
   StatusIcon,
   SwitchIcon,
+  WindowIcon,
 } from "./icons.tsx";
 import { Palette } from "./palette.tsx";
 
@@ -46,6 +47,7 @@ const mainPlaces: readonly Place[] = [
   { to: "/notifications", word: "Notifications", icon: <SendIcon /> },
 ];
 const morePlaces: readonly Place[] = [
+  { to: "/windows", word: "Maintenance", icon: <WindowIcon />, needs: "alarms:read" },
   { to: "/sites", word: "Sites", icon: <SiteIcon />, needs: "devices:read" },
   { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
   { to: "/organisation", word: "Organisation", icon: <OrganisationIcon />, needs: "organisation:read" },

@@ -13,6 +13,7 @@ import { Fault } from "../../parts/fault.tsx";
 import { formatExact, formatValue } from "../../parts/format.ts";
 import { AlarmStateMark, SeverityMark } from "../../parts/marks.tsx";
 import { Page, Section } from "../../parts/page.tsx";
+import { SilenceButton } from "../../parts/silence.tsx";
 import { PageWaiting } from "../../parts/waiting.tsx";
 import { useApi } from "../../roost.tsx";
 import { DeliveryList } from "../notifications/delivery-list.tsx";
@@ -53,7 +54,14 @@ function AlarmView({ alarm }: { readonly alarm: RouteReply<typeof getAlarm> }) {
         </>
       }
       tab={`${alarm.deviceName}: ${describeAlarm(alarm)}`}
-      actions={alarm.state === "raised" && <AcknowledgeButton alarm={alarm} prominent />}
+      actions={
+        <>
+          {alarm.state === "raised" && <AcknowledgeButton alarm={alarm} prominent />}
+          {alarm.state !== "cleared" && alarm.deviceId !== undefined && (
+            <SilenceButton deviceId={alarm.deviceId} deviceName={alarm.deviceName ?? alarm.deviceId} kind={alarm.kind} />
+          )}
+        </>
+      }
     >
       <dl className={styles.facts}>
         <div>

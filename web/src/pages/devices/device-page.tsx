@@ -11,6 +11,7 @@ import { formatPlural, formatSpan } from "../../parts/format.ts";
 import { titleOfKind } from "../../parts/kinds.ts";
 import { StateMark } from "../../parts/marks.tsx";
 import { Page } from "../../parts/page.tsx";
+import { SilenceButton, SilencedUntil } from "../../parts/silence.tsx";
 import { Bone, PageWaiting } from "../../parts/waiting.tsx";
 import { useApi } from "../../roost.tsx";
 
@@ -40,7 +41,7 @@ export function DevicePage() {
     );
   }
   return (
-    <Page title={device.data.name}>
+    <Page title={device.data.name} actions={<SilenceButton deviceId={device.data.id} deviceName={device.data.name} />}>
       <DeviceHead device={device.data} />
       <nav ref={showActiveTab} className={styles.tabs} aria-label="Parts of this device">
         {tabs.map(({ to, word, exact }) => (
@@ -98,6 +99,14 @@ function DeviceHead({ device }: { readonly device: Device }) {
         <ul className={styles.about} aria-label="About this device">
           <li className="mono">{device.id}</li>
           <li title={device.kind}>{titleOfKind(device.kind)}</li>
+          {device.parentId !== undefined && (
+            <li>
+              reached through{" "}
+              <Link to="/devices/$deviceId" params={{ deviceId: device.parentId }} search={{}} className="mono">
+                {device.parentId}
+              </Link>
+            </li>
+          )}
           {device.firmwareVersion !== undefined && <li>firmware {device.firmwareVersion}</li>}
           <li>speaks every {formatSpan(device.heartbeatSeconds * 1_000)}</li>
           <li>
@@ -124,6 +133,7 @@ function DeviceHead({ device }: { readonly device: Device }) {
           </details>
         )}
       </div>
+      <SilencedUntil deviceId={device.id} />
       <OpenAlarms deviceId={device.id} />
     </>
   );

@@ -3,6 +3,7 @@ import { changeDevice, type Device } from "@roost/contract/devices";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type SyntheticEvent, useState } from "react";
 
+import { DeviceChoice } from "../../parts/device-choice.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { Section } from "../../parts/page.tsx";
 import { useApi } from "../../roost.tsx";
@@ -65,6 +66,43 @@ export function DevicePlace({ device }: { readonly device: Device }) {
         {save.isError && <Fault error={save.error} />}
         <div>
           <Button type="submit" disabled={!changed} loading={save.isPending}>
+            Save
+          </Button>
+        </div>
+      </form>
+    </Section>
+  );
+}
+
+/** What a device is reached through: while that is silent, nobody is told that this one is. */
+export function DeviceWay({ device }: { readonly device: Device }) {
+  const { call } = useApi();
+  const queryClient = useQueryClient();
+  const [parentId, setParentId] = useState<string | null>(device.parentId ?? null);
+  const save = useMutation({
+    mutationFn: () => call(changeDevice, { params: { deviceId: device.id }, body: { parentId } }),
+    onSuccess: () => Promise.all(["devices", "alarms"].map((noun) => queryClient.invalidateQueries({ queryKey: [noun] }))),
+  });
+  const submit = (event: SyntheticEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <Section
+      title="Reached through"
+      about="A gateway, a switch, an access point. When that falls silent, it is told once, and not again for everything behind it."
+    >
+      <form className={styles.form} onSubmit={submit}>
+        <DeviceChoice
+          label="Device it is reached through"
+          placeholder="None: straight"
+          value={parentId}
+          except={device.id}
+          onChange={setParentId}
+        />
+        {save.isError && <Fault error={save.error} />}
+        <div>
+          <Button type="submit" disabled={parentId === (device.parentId ?? null)} loading={save.isPending}>
             Save
           </Button>
         </div>
