@@ -142,7 +142,7 @@ export function createDeadMan({
       }
       const given = { address: maskedUrl(url), method, everySeconds, enabled };
       const urlSealed = seal.seal(Buffer.from(url), switchPurpose(organisationId));
-      await db.within(whose).transaction(async (tx) => {
+      return db.within(whose).transaction(async (tx) => {
         const before = await store.selectSwitch(tx, organisationId);
         await store.saveSwitch(tx, organisationId, { ...given, urlSealed });
         await audit.record(tx, {
@@ -153,8 +153,10 @@ export function createDeadMan({
           ...(before === undefined ? {} : { before }),
           after: given,
         });
+        const after = await store.selectSwitch(tx, organisationId);
+        if (after === undefined) throw notificationErrors.no_switch();
+        return after;
       });
-      return find(whose);
     },
 
     async remove(whose: Whose): Promise<void> {
