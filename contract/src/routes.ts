@@ -14,9 +14,11 @@ import * as organisations from "./organisations.ts";
 import * as people from "./people.ts";
 import * as personalData from "./personal-data.ts";
 import * as platformAdministration from "./platform-administration.ts";
+import * as preferences from "./preferences.ts";
 import * as push from "./push.ts";
 import * as rolloutPlans from "./rollout-plans.ts";
 import type { Route } from "./route.ts";
+import * as routing from "./routing.ts";
 import * as rules from "./rules.ts";
 import * as secrets from "./secrets.ts";
 import * as signIn from "./sign-in.ts";
@@ -51,6 +53,8 @@ export const routes: readonly Route[] = [
   notifications,
   push,
   deadMan,
+  routing,
+  preferences,
   onCall,
   audit,
   personalData,

@@ -87,9 +87,9 @@ create table planned_alarms (
   organisation_id uuid not null,
   device_id text references devices (id) on delete cascade,
   -- Of source and type: the same thing again.
-  alarm_key text not null,
+  same_as text not null,
   -- Of an incident, else of a device and kind: what is told together.
-  group_key text not null,
+  told_with text not null,
   severity text not null,
   kind text not null,
   has_parent boolean not null,
@@ -105,7 +105,7 @@ create table planned_alarms (
   seen_at timestamptz not null
 );
 create index planned_alarms_organisation_id_idx on planned_alarms (organisation_id, seen_at);
-create index planned_alarms_alarm_key_idx on planned_alarms (organisation_id, alarm_key);
+create index planned_alarms_same_as_idx on planned_alarms (organisation_id, same_as);
 create index planned_alarms_device_id_idx on planned_alarms (device_id);
 select close_rows('planned_alarms');
 
@@ -115,7 +115,7 @@ create table tellings (
   target_id uuid not null references notification_targets (id) on delete cascade,
   organisation_id uuid not null,
   -- As of the alarm: what was heard of a group is found without it.
-  group_key text not null,
+  told_with text not null,
   state text not null check (state in ('held', 'told', 'ending', 'over', 'dropped')),
   why text check (why in ('parent', 'late', 'debounce', 'storm', 'quiet', 'escalated')),
   due_at timestamptz,
@@ -131,7 +131,7 @@ create table tellings (
 create index tellings_due_at_idx on tellings (due_at) where due_at is not null;
 create index tellings_waiting_idx on tellings (target_id) where state in ('held', 'ending');
 create index tellings_target_id_last_at_idx on tellings (target_id, last_at);
-create index tellings_target_id_group_key_idx on tellings (target_id, group_key, last_at);
+create index tellings_target_id_told_with_idx on tellings (target_id, told_with, last_at);
 create index tellings_message_id_idx on tellings (message_id);
 select close_rows('tellings');
 

@@ -15,8 +15,8 @@ import {
   factsInScope,
   fleetReads,
   isReadBack,
-  latestValuesOf,
   metricDescriptions,
+  ruleReads,
 } from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
@@ -44,6 +44,7 @@ import { createIngest } from "./modules/ingest/ingest.ts";
 import { createDeadMan } from "./modules/notifications/dead-man.ts";
 import { mountDeadMan, mountNotifications } from "./modules/notifications/notification-routes.ts";
 import { createNotifications } from "./modules/notifications/notifications.ts";
+import { mountRouting } from "./modules/notifications/routing-routes.ts";
 import { mountOnCall } from "./modules/on-call/on-call-routes.ts";
 import { createOnCall } from "./modules/on-call/on-call.ts";
 import { mountOrganisations } from "./modules/organisations/organisation-routes.ts";
@@ -213,7 +214,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   ends.push(() => alarms.close());
   const muting = createWindowMuting({ db, windows, alarms, devices, log });
   ends.push(() => muting.close());
-  const rules = createRules({ db, audit, alarms, log, latestValues: latestValuesOf(devices, telemetry) });
+  const rules = createRules({ db, audit, alarms, clock, log, ...ruleReads(devices, telemetry) });
   ends.push(() => rules.close());
   const externalAlarms = createExternalAlarms({ db, alarms, findDevice: devices.find, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
   ends.push(() => externalAlarms.close());
@@ -367,6 +368,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountExternalAlarms(http.mount, externalAlarms, { startedAt, version });
   mountOnCall(http.mount, onCall);
   mountNotifications(http.mount, notifications);
+  mountRouting(http.mount, notifications);
   mountDeadMan(http.mount, deadMan);
   mountPersonal(http.mount, personal);
   mountSecrets(http.mount, secrets);

@@ -5,6 +5,7 @@ import { notificationExpectations } from "./expect-notifications.ts";
 import { organisationExpectations } from "./expect-organisations.ts";
 import { peopleExpectations } from "./expect-people.ts";
 import { platformExpectations } from "./expect-platform.ts";
+import { routingExpectations } from "./expect-routing.ts";
 import { signInExpectations } from "./expect-sign-in.ts";
 import { windowExpectations } from "./expect-windows.ts";
 import type { Expectations } from "./expectation.ts";
@@ -16,6 +17,7 @@ export const expectations: Expectations = {
   ...organisationExpectations,
   ...deviceExpectations,
   ...windowExpectations,
+  ...routingExpectations,
   ...externalAlarmExpectations,
   ...notificationExpectations,
   ...platformExpectations,

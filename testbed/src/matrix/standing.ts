@@ -6,6 +6,7 @@ import { listSessions } from "@roost/contract/sign-in";
 import { offerDevice } from "@roost/contract/transfers";
 
 import type { Place } from "./callers.ts";
+import { addRouting } from "./expect-routing.ts";
 import { addWindow } from "./expect-windows.ts";
 import { markers, organisationOf } from "./stage.ts";
 import type { Ids, World } from "./stage.ts";
@@ -54,6 +55,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     archiveId,
     erasureId,
     ...(await addWindow(world, place)),
+    ...(await addRouting(world, place, { personId })),
     key: "enable_idempotency",
     planId: randomUUID(),
     providerId: randomUUID(),

@@ -1,9 +1,11 @@
 import type pg from "pg";
 
 // What changes by itself: the canary's readings, clocks of use, jobs, and the records of refusals themselves.
-const livingTables = /^(?:event_cursors|schema_migrations|claim_tries|rate_|throttle|audit_|secret_sightings|data_keys|flag_revision|hot_)/;
+const livingTables =
+  /^(?:event_cursors|schema_migrations|claim_tries|rate_|throttle|audit_|secret_sightings|data_keys|flag_revision|hot_|tellings|planned_alarms|escalations)/;
 const livingColumns = [
   "last_used_at",
+  "last_read_at",
   "last_seen_at",
   "state_since",
   "state",

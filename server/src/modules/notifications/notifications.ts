@@ -20,6 +20,7 @@ import { createPreferences } from "./preferences.ts";
 import { createPush } from "./push.ts";
 import { createRouting } from "./routing.ts";
 import { createSender } from "./sender.ts";
+import { createSubscriptions } from "./subscriptions.ts";
 import { createTargets } from "./targets.ts";
 
 export interface NotificationDeps {
@@ -55,7 +56,7 @@ export function createNotifications(deps: NotificationDeps) {
   const closing = new AbortController();
   const deliverer = createDeliverer({
     db,
-    send: createSender({ egress, mail, seal, clock, push, actionToken: actions.tokenFor, closing: closing.signal }),
+    send: createSender({ egress, mail, seal, clock, push, actionToken: actions.tokenFor, closing: closing.signal, publicUrl }),
     health,
     recordNotice: alarms.recordNotice,
     clock,
@@ -80,6 +81,7 @@ export function createNotifications(deps: NotificationDeps) {
       onChange: planner.forget,
     }),
     preferences: createPreferences({ db, audit, clock, onChange: planner.forget }),
+    subscriptions: createSubscriptions({ db, audit, mail, seal, clock, publicUrl, onChange: planner.forget }),
     /** Does what is due by now, without waiting for the next second. */
     tick: planner.tick,
     targets,

@@ -22,8 +22,8 @@ interface AlarmRow {
   alarm_id: string;
   organisation_id: string;
   device_id: string | null;
-  alarm_key: string;
-  group_key: string;
+  same_as: string;
+  told_with: string;
   severity: Severity;
   kind: AlarmKind;
   has_parent: boolean;
@@ -41,8 +41,8 @@ const toAlarm = (row: AlarmRow): KeptAlarm => ({
   id: row.alarm_id,
   organisationId: row.organisation_id,
   deviceId: row.device_id ?? undefined,
-  key: row.alarm_key,
-  groupKey: row.group_key,
+  key: row.same_as,
+  groupKey: row.told_with,
   severity: row.severity,
   kind: row.kind,
   hasParent: row.has_parent,
@@ -70,7 +70,7 @@ export async function savePlanned(tx: Transaction, alarm: KeptAlarm, factId: str
   const { id, organisationId, deviceId, key, groupKey, severity, kind, hasParent, isLate, isOver, isAcknowledged, isMuted, fact } = alarm;
   // A handful of facts are an alarm's life; one that flaps for weeks has many, of which the last can come again.
   const rows = await tx.query(sql`
-    insert into planned_alarms (alarm_id, organisation_id, device_id, alarm_key, group_key, severity, kind, has_parent, is_late, is_over,
+    insert into planned_alarms (alarm_id, organisation_id, device_id, same_as, told_with, severity, kind, has_parent, is_late, is_over,
       is_acknowledged, is_muted, fact, handled, raised_at, seen_at)
     select a.id, ${organisationId}::uuid, a.device_id, ${key}, ${groupKey}, ${severity}, ${kind}, ${hasParent}, ${isLate}, ${isOver},
       ${isAcknowledged}, ${isMuted}, ${JSON.stringify(fact)}::jsonb, array[${factId}::uuid], ${alarm.raisedAt}::timestamptz, ${alarm.seenAt}::timestamptz
@@ -119,7 +119,7 @@ export async function selectTellings(tx: Queryable, alarmId: string): Promise<Te
 export async function selectSame(tx: Queryable, alarm: KeptAlarm): Promise<Telling[]> {
   const rows = await tx.query<TellingRow>(sql`
     select t.* from tellings t join planned_alarms p on p.alarm_id = t.alarm_id
-    where p.organisation_id = ${alarm.organisationId} and p.alarm_key = ${alarm.key}
+    where p.organisation_id = ${alarm.organisationId} and p.same_as = ${alarm.key}
       and (t.alarm_id = ${alarm.id} or (p.is_over and t.state in ('held', 'ending')))`);
   return rows.map(toTelling);
 }
@@ -173,9 +173,9 @@ export async function saveTellings(tx: Transaction, organisationId: string, tell
     remind_ms: one.remindMs ?? null,
   }));
   await tx.query(sql`
-    insert into tellings (alarm_id, target_id, organisation_id, group_key, state, why, due_at, severity, last_at, message_id, in_summary, is_unheard,
+    insert into tellings (alarm_id, target_id, organisation_id, told_with, state, why, due_at, severity, last_at, message_id, in_summary, is_unheard,
       remind_ms)
-    select r.alarm_id, r.target_id, ${organisationId}::uuid, p.group_key, r.state, r.why, r.due_at, r.severity, r.last_at, r.message_id, r.in_summary,
+    select r.alarm_id, r.target_id, ${organisationId}::uuid, p.told_with, r.state, r.why, r.due_at, r.severity, r.last_at, r.message_id, r.in_summary,
       r.is_unheard, r.remind_ms
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (alarm_id uuid, target_id uuid, state text, why text, due_at timestamptz, severity text,
       last_at timestamptz, message_id uuid, in_summary boolean, is_unheard boolean, remind_ms bigint)
@@ -194,19 +194,19 @@ export async function selectHeard(
   if (pairs.length === 0) return () => ({ messages: 0 });
   const rows = await tx.query<{
     target_id: string;
-    group_key: string;
+    told_with: string;
     last_at: Date | null;
     severities: Severity[] | null;
     messages: number;
   }>(sql`
-    select w.target_id, w.group_key,
-      (select max(t.last_at) from tellings t where t.target_id = w.target_id and t.group_key = w.group_key) as last_at,
-      (select array_agg(distinct t.severity) from tellings t where t.target_id = w.target_id and t.group_key = w.group_key
+    select w.target_id, w.told_with,
+      (select max(t.last_at) from tellings t where t.target_id = w.target_id and t.told_with = w.told_with) as last_at,
+      (select array_agg(distinct t.severity) from tellings t where t.target_id = w.target_id and t.told_with = w.told_with
         and t.last_at > ${new Date(nowMs - debounceMs)}) as severities,
       (select count(distinct t.message_id)::int from tellings t where t.target_id = w.target_id
         and t.last_at > ${new Date(nowMs - stormWindowMs)}) as messages
-    from unnest(${pairs.map((one) => one.targetId)}::uuid[], ${pairs.map((one) => one.groupKey)}::text[]) as w (target_id, group_key)`);
-  const found = new Map(rows.map((row) => [`${row.target_id} ${row.group_key}`, row]));
+    from unnest(${pairs.map((one) => one.targetId)}::uuid[], ${pairs.map((one) => one.groupKey)}::text[]) as w (target_id, told_with)`);
+  const found = new Map(rows.map((row) => [`${row.target_id} ${row.told_with}`, row]));
   return (targetId, groupKey) => {
     const row = found.get(`${targetId} ${groupKey}`);
     if (row === undefined) return { messages: rows.find((one) => one.target_id === targetId)?.messages ?? 0 };

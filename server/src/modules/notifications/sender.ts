@@ -7,7 +7,7 @@ import type { Seal } from "../../platform/seal.ts";
 import { plainResult, postJson } from "./channel.ts";
 import { readAnswer, requestFor } from "./channels.ts";
 import type { AttemptResult } from "./delivery.ts";
-import { letterOf, readMailFault } from "./email.ts";
+import { letterOf, readMailFault, subscriptionLink } from "./email.ts";
 import { notice } from "./notice.ts";
 import { readPush } from "./push.ts";
 import type { Push } from "./push.ts";
@@ -34,10 +34,12 @@ export interface SenderDeps {
   readonly actionToken: (due: Due, told: { readonly type: string }) => string | undefined;
   /** Aborts when the program is to end. */
   readonly closing: AbortSignal;
+  /** Of the web app, for links by which subscribers end what they subscribed to. */
+  readonly publicUrl?: string | undefined;
 }
 
 /** Brings a notice to its target in the words and by the way of its channel, once, and says what came back. */
-export function createSender({ egress, mail, seal, clock, push, actionToken, closing }: SenderDeps) {
+export function createSender({ egress, mail, seal, clock, push, actionToken, closing, publicUrl }: SenderDeps) {
   /** A mail server cannot be called off: who gives up on it leaves it to its own limits, and the same Message-ID goes out again. */
   async function sendLetter(letter: Letter, signal: AbortSignal): Promise<AttemptResult> {
     const sending = mail.send(letter).then((): AttemptResult => ({ status: smtpTaken }), readMailFault);
@@ -56,7 +58,11 @@ export function createSender({ egress, mail, seal, clock, push, actionToken, clo
     const to = channel.parse(JSON.parse(seal.open(target.settingsSealed, sealPurpose(target.id, "settings")).toString("utf8")));
     if (to.kind === "email") {
       const limits = [AbortSignal.timeout(mailMs), closing, ...(signal === undefined ? [] : [signal])];
-      return sendLetter(letterOf(told, due.id, to.email), AbortSignal.any(limits));
+      // Of a subscription: what ends it.
+      const end =
+        target.secretSealed === undefined ? undefined : seal.open(target.secretSealed, sealPurpose(target.id, "secret")).toString("utf8");
+      const endLink = end === undefined ? undefined : subscriptionLink(publicUrl, "end", end);
+      return sendLetter(letterOf(told, due.id, to.email, endLink), AbortSignal.any(limits));
     }
     const agent = { "user-agent": "Roost" };
     const within = signal === undefined ? {} : { signal };

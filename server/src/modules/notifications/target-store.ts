@@ -1,4 +1,3 @@
-import { severities } from "@roost/contract/alarms";
 import type { Severity } from "@roost/contract/alarms";
 import type { NotificationTargetId, PersonId } from "@roost/contract/ids";
 import type { NotificationTarget } from "@roost/contract/notifications";
@@ -63,25 +62,16 @@ export async function selectTargets(
 ): Promise<NotificationTarget[]> {
   const rows = await db.query<TargetRow>(sql`
     select ${targetColumns} from notification_targets t
-    where t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid
+    where t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid and t.subscription_id is null
       and ${afterId === undefined ? sql`true` : sql`t.id > ${afterId}::uuid`}
     order by t.id limit ${limit}`);
   return rows.map(toTarget);
 }
 
-/** Ids and names of the organisation's that are to be told of something of this severity. */
-export async function selectTargetsFor(db: Queryable, organisationId: string, severity: Severity): Promise<{ id: string; name: string }[]> {
-  return db.query<{ id: string; name: string }>(sql`
-    select t.id, t.name from notification_targets t
-    where t.organisation_id = ${organisationId} and t.person_id is null and t.enabled
-      and array_position(${severities}::text[], t.min_severity) <= array_position(${severities}::text[], ${severity}::text)
-    order by t.id`);
-}
-
 export async function lockTarget(tx: Transaction, owner: TargetOwner, targetId: string): Promise<NotificationTarget | undefined> {
   const [row] = await tx.query<TargetRow>(sql`
     select ${targetColumns} from notification_targets t
-    where t.id = ${targetId} and t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid
+    where t.id = ${targetId} and t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid and t.subscription_id is null
     for update`);
   return row === undefined ? undefined : toTarget(row);
 }
@@ -91,7 +81,7 @@ export async function countTargets(tx: Transaction, { organisationId, personId }
   await tx.query(sql`select 1 from organisations o where o.id = ${organisationId} for no key update`);
   const [row] = await tx.query<{ n: number }>(sql`
     select count(*)::int as n from notification_targets t
-    where t.organisation_id = ${organisationId} and t.person_id is not distinct from ${personId ?? null}::uuid`);
+    where t.organisation_id = ${organisationId} and t.person_id is not distinct from ${personId ?? null}::uuid and t.subscription_id is null`);
   return row?.n ?? 0;
 }
 

@@ -175,6 +175,42 @@ export const shares: readonly TableShare[] = [
     device: { rows: device, erase: "delete" },
   },
   {
+    table: "on_call_overrides",
+    about: "Times in which the person was on call out of turn, or put somebody there.",
+    words: ["created_by"],
+    person: {
+      rows: (s) => sql`${here(s)} and (${mine()(s)} or lower(t.created_by) = lower(${s.email ?? null}::text))`,
+      erase: "delete",
+    },
+  },
+  {
+    table: "on_call_members",
+    about: "Rotations the person takes turns in.",
+    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
+  },
+  {
+    table: "notification_preferences",
+    about: "How the person wants to be told of alarms: from which severity on, quiet hours, daily digest.",
+    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
+  },
+  {
+    table: "mail_subscriptions",
+    about: "Addresses that get mail about alarms: the person's own, and those they asked.",
+    withheld: ["confirm_hash", "end_hash"],
+    words: ["created_by"],
+    person: {
+      rows: (s) =>
+        sql`${here(s)} and (lower(t.email) = lower(${s.email ?? null}::text) or lower(t.created_by) = lower(${s.email ?? null}::text))`,
+      erase: "delete",
+    },
+  },
+  {
+    table: "planned_alarms",
+    about: "Alarms of the device, as those are told who are to hear of them.",
+    words: ["fact"],
+    device: { rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`, erase: "delete" },
+  },
+  {
     table: "deliveries",
     about: "Notices of the device's alarms that were sent or wait to be sent.",
     words: ["body"],
@@ -250,7 +286,27 @@ export const shares: readonly TableShare[] = [
     device: { rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`, erase: "delete" },
   },
   { table: "device_group_members", about: "Groups the device belongs to.", device: { rows: device, erase: "delete" } },
-  { table: "alarm_rules", about: "Limits set for the device's values.", device: { rows: device, erase: "delete" } },
+  {
+    table: "alarm_rules",
+    about: "What raises alarms about the device, and who set it last.",
+    words: ["name", "title", "text", "changed_by"],
+    device: { rows: device, erase: "delete" },
+  },
+  {
+    table: "alarm_rule_versions",
+    about: "What the rules were before, and who set that.",
+    words: ["by", "fields"],
+    device: {
+      rows: ({ id }) => sql`t.rule_id in (select r.id from alarm_rules r where r.device_id = ${id})`,
+      erase: "with",
+      why: erasedWith("alarm_rules"),
+    },
+  },
+  {
+    table: "rule_memory",
+    about: "Since when the device's values are outside a limit that has not raised yet.",
+    device: { rows: device, erase: "delete" },
+  },
   {
     table: "hot_samples",
     about: "Values of the last hours.",
@@ -409,6 +465,13 @@ export const impersonal: Readonly<Record<string, string>> = {
   push_keys: "What browsers know this installation by, sealed.",
   dead_man_switches: "Who outside the organisation is told that all is well, sealed.",
   delivery_silences: "Since when no notice arrives.",
+  on_call_schedules: "When people hand over; who they are stands in on_call_members.",
+  on_call_feeds: "Addresses of calendars, by their hashes.",
+  notification_routes: "By which ways alarms reach people; people stand there by id alone.",
+  escalation_chains: "Who is told after whom; people stand there by id alone.",
+  notification_settings: "How many messages are made of many alarms.",
+  tellings: "Which target was told of which alarm; goes with both.",
+  escalations: "How far alarms are in chains; goes with the alarm.",
   audit_links: "Hashes of the audit trail.",
   audit_chain: "Where the audit trail ends.",
   audit_checkpoints: "Signatures of the audit trail.",
