@@ -8,7 +8,7 @@ import { Age } from "../../parts/age.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault } from "../../parts/fault.tsx";
-import { Chips } from "../../parts/filters.tsx";
+import { Chips, Filters } from "../../parts/filters.tsx";
 import { formatMinute } from "../../parts/format.ts";
 import { PlusIcon } from "../../parts/icons.tsx";
 import { Page, Section } from "../../parts/page.tsx";
@@ -78,12 +78,14 @@ export function WindowsPage() {
         title="Windows and silences"
         about="While one is in force its alarms are told to nobody. What is still wrong at the end is told then."
       >
-        <Chips
-          label="Which"
-          choices={shows}
-          value={show}
-          onChange={(next) => void navigate({ search: (before) => ({ ...before, show: next }), replace: true, resetScroll: false })}
-        />
+        <Filters>
+          <Chips
+            label="Which"
+            choices={shows}
+            value={show}
+            onChange={(next) => void navigate({ search: (before) => ({ ...before, show: next }), replace: true, resetScroll: false })}
+          />
+        </Filters>
         {list.isError && <Fault title="The windows could not be loaded" error={list.error} onRetry={() => void list.refetch()} />}
         {list.data === undefined && !list.isError && <RowsWaiting label="windows" rows={3} />}
         {list.data !== undefined && items.length === 0 && (
