@@ -169,7 +169,9 @@ describe("the roost command against a running server", () => {
   });
 
   it("lists an alarm that a reading raised, and acknowledges it, twice without harm", async () => {
-    await keeper.call(addAlarmRule, { body: { deviceId: "live-0001", metric: "humidity", above: 1, severity: "critical" } });
+    await keeper.call(addAlarmRule, {
+      body: { scope: { deviceId: "live-0001" }, condition: { kind: "threshold", metric: "humidity", above: 1 }, severity: "critical" },
+    });
     const list = () =>
       roostJson<{ items: { id: string; kind: string }[] }>("alarm", "list", "--device", "live-0001", "--severity", "critical");
     await expect.poll(async () => (await list()).items.length, { timeout: 20_000, interval: 300 }).toBe(1);

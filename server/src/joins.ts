@@ -8,7 +8,7 @@ import type { Alarms, Keeper } from "./modules/alarms/alarms.ts";
 import type { FleetReads } from "./modules/devices/device-routes.ts";
 import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
 import type { Organisations } from "./modules/organisations/organisations.ts";
-import type { LatestValues } from "./modules/rules/rules.ts";
+import type { RuleDeps } from "./modules/rules/rules.ts";
 import { qualityOf } from "./modules/telemetry/series.ts";
 import type { Telemetry } from "./modules/telemetry/telemetry.ts";
 import type { Clock } from "./platform/clock.ts";
@@ -128,13 +128,52 @@ export function deviceAuthentication(devices: Devices) {
   };
 }
 
-/** The newest stored values of metrics, for rules that are new or come back. */
-export function latestValuesOf(devices: Devices, telemetry: Telemetry): LatestValues {
-  return async (wanted) => {
-    const keys = new Set(wanted.flatMap(({ deviceId }) => devices.find(deviceId)?.key ?? []));
-    const found = await telemetry.latestOf([...keys], Number.MAX_SAFE_INTEGER);
-    const byName = new Map([...found].map(([key, rows]) => [key, new Map(rows.map((row) => [row.series.metric, row.latest]))]));
-    return wanted.map(({ deviceId, metric }) => byName.get(devices.find(deviceId)?.key ?? -1)?.get(metric));
+const replayPage = 5_000;
+
+/** What rules have to know of devices and of what is stored. */
+export function ruleReads(devices: Devices, telemetry: Telemetry): Pick<RuleDeps, "placeOf" | "unitOf" | "history"> {
+  const query = async (deviceId: string, metric: string, range: { from: Date; to: Date; resolutionSeconds: number; maxPoints: number }) => {
+    const device = devices.find(deviceId);
+    try {
+      return device === undefined ? undefined : await telemetry.query({ deviceKey: device.key, metric, timeZone: "UTC", ...range });
+    } catch (error) {
+      if (isAppError(error, telemetryErrors.unknown_metric.code)) return undefined;
+      throw error;
+    }
+  };
+  return {
+    placeOf: devices.find,
+    unitOf(deviceId, metric) {
+      const device = devices.find(deviceId);
+      return device === undefined ? undefined : telemetry.knownSeries(device.key, metric)?.unit;
+    },
+    history: {
+      async latest(wanted) {
+        const keys = new Set(wanted.flatMap(({ deviceId }) => devices.find(deviceId)?.key ?? []));
+        const found = await telemetry.latestOf([...keys], Number.MAX_SAFE_INTEGER);
+        const byName = new Map([...found].map(([key, rows]) => [key, new Map(rows.map((row) => [row.series.metric, row.latest]))]));
+        return wanted.map(({ deviceId, metric }) => byName.get(devices.find(deviceId)?.key ?? -1)?.get(metric));
+      },
+      async *samples({ deviceId, metric }, fromUs, toUs) {
+        const to = new Date(Math.floor(toUs / 1_000) + 1);
+        let from: Date | undefined = new Date(Math.floor(fromUs / 1_000));
+        while (from !== undefined && from < to) {
+          const points = await query(deviceId, metric, { from, to, resolutionSeconds: 0, maxPoints: replayPage });
+          if (points === undefined) return;
+          yield points.at.map((at, index) => ({ measuredAtUs: at * 1_000, value: points.avg[index] ?? Number.NaN }));
+          from = points.nextFrom;
+        }
+      },
+      async hours({ deviceId, metric }, from, to) {
+        const points = await query(deviceId, metric, { from, to, resolutionSeconds: 3_600, maxPoints: 10_000 });
+        return (points?.at ?? []).map((atMs, index) => ({
+          atMs,
+          min: points?.min[index] ?? Number.NaN,
+          max: points?.max[index] ?? Number.NaN,
+          avg: points?.avg[index] ?? Number.NaN,
+        }));
+      },
+    },
   };
 }
 

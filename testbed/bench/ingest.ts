@@ -114,7 +114,7 @@ async function addDevices(server: ServerProcess): Promise<void> {
     [ids, hashes, organisationId],
   );
   await client.query(
-    "insert into alarm_rules (id, organisation_id, device_id, metric, above, severity) select gen_random_uuid(), $2, i, m, 1e6, 'warning' from unnest($1::text[]) i, unnest($3::text[]) m",
+    "insert into alarm_rules (id, organisation_id, device_id, condition, severity) select gen_random_uuid(), $2, i, jsonb_build_object('kind', 'threshold', 'metric', m, 'above', 1e6, 'hysteresis', 0, 'forSeconds', 0, 'count', 1), 'warning' from unnest($1::text[]) i, unnest($3::text[]) m",
     [ids, organisationId, loadMetrics],
   );
   await client.end();

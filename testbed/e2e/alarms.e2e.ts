@@ -1,7 +1,7 @@
 import { listAlarms } from "@roost/contract/alarms";
-import { addAlarmRule } from "@roost/contract/rules";
 import type { Alarm } from "@roost/contract/alarms";
 import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
+import { addAlarmRule } from "@roost/contract/rules";
 import { deviceTopics } from "@roost/contract/topics";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -39,7 +39,9 @@ describe("alarms while things break", () => {
 
   it("R12: loses no turn of an alarm and no notice when the server is killed the moment it acknowledged the value that turned it", async () => {
     const { device, credentials } = await addClaimedDevice(server, administrator, "kiln-1");
-    await call()(addAlarmRule, { body: { deviceId: device.id, metric: "temperature", above: 100, severity: "critical" } });
+    await call()(addAlarmRule, {
+      body: { scope: { deviceId: device.id }, condition: { kind: "threshold", metric: "temperature", above: 100 }, severity: "critical" },
+    });
     await call()(addNotificationTarget, {
       body: { kind: "webhook", name: "Catcher", url: `${catcher.url}/hook`, minSeverity: "critical" },
     });

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-import { addAlarmRule, changeAlarmRule } from "@roost/contract/rules";
 import { listAuditEntries } from "@roost/contract/audit";
 import type { Call } from "@roost/contract/client";
 import { addDevice, changeDevice, removeDevice } from "@roost/contract/devices";
 import { addSite } from "@roost/contract/organisations";
 import { addInvitation, joinByInvitation } from "@roost/contract/people";
+import { addAlarmRule, changeAlarmRule } from "@roost/contract/rules";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -73,8 +73,13 @@ describe("the audit trail of a running server", () => {
     const begun = new Date();
     await keeper.call(addDevice, { body: { id: "coop-1", name: "Coop" } });
     await helper(addDevice, { body: { id: "coop-2", name: "Second coop" } });
-    const { id: ruleId } = await keeper.call(addAlarmRule, { body: { deviceId: "coop-1", metric: "temperature", above: 35 } });
-    await helper(changeAlarmRule, { params: { ruleId }, body: { above: 33 } });
+    const { id: ruleId } = await keeper.call(addAlarmRule, {
+      body: { scope: { deviceId: "coop-1" }, condition: { kind: "threshold", metric: "temperature", above: 35 } },
+    });
+    await helper(changeAlarmRule, {
+      params: { ruleId },
+      body: { scope: { deviceId: "coop-1" }, condition: { kind: "threshold", metric: "temperature", above: 33 } },
+    });
     await keeper.call(changeDevice, { params: { deviceId: "coop-1" }, body: { name: "North coop" } });
     await helper(changeDevice, { params: { deviceId: "coop-2" }, body: { name: "South coop" } });
     await keeper.call(addSite, { body: { name: "Hill" } });

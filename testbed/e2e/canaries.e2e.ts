@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 
 import { acknowledgeAlarm, listAlarms } from "@roost/contract/alarms";
-import { addAlarmRule } from "@roost/contract/rules";
 import { addApiToken, chooseOrganisation, login, removeApiToken, setUp, signIn, signOut } from "@roost/contract/auth";
 import { addressOf } from "@roost/contract/client";
 import { addDevice, listDevices, renewClaimSecret, rotateCredentials } from "@roost/contract/devices";
@@ -12,6 +11,7 @@ import { addInvitation, joinByInvitation, readInvitation } from "@roost/contract
 import { exportDevice, exportMyself, exportPerson } from "@roost/contract/personal-data";
 import type { Route } from "@roost/contract/route";
 import { routes } from "@roost/contract/routes";
+import { addAlarmRule } from "@roost/contract/rules";
 import {
   changePassword,
   confirmSecondFactor,
@@ -260,7 +260,9 @@ describe("secrets and personal texts on a running server", () => {
     await send("{}", credentials.http.token);
     const renewed = await ask(renewClaimSecret, { params: { deviceId: "canary-teddy" } });
     plant("renewed claim secret", String(renewed.json["claimSecret"]));
-    await ask(addAlarmRule, { body: { deviceId: "canary-teddy", metric: "temperature", above: 30 } });
+    await ask(addAlarmRule, {
+      body: { scope: { deviceId: "canary-teddy" }, condition: { kind: "threshold", metric: "temperature", above: 30 } },
+    });
     const alarms = async () => ((await ask(listAlarms)).json["items"] ?? []) as unknown as { id: string }[];
     await until("an alarm", async () => (await alarms()).length > 0, 10_000);
     const [alarm] = await alarms();

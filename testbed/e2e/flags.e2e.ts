@@ -1,4 +1,3 @@
-import { addAlarmRule } from "@roost/contract/rules";
 import { claimDevice } from "@roost/contract/claim";
 import { addDevice } from "@roost/contract/devices";
 import { evaluateFlags, getFlag, killFlag, revertFlag } from "@roost/contract/flags";
@@ -11,6 +10,7 @@ import {
   startRolloutPlan,
 } from "@roost/contract/rollout-plans";
 import { claimRollout } from "@roost/contract/rollout-template";
+import { addAlarmRule } from "@roost/contract/rules";
 import { deviceTopics } from "@roost/contract/topics";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -109,7 +109,9 @@ describe("feature flags and a timed rollout on a running server", () => {
 
   it("T-F08: stops by itself when a real alarm is raised, and one call puts everything back", async () => {
     const { device, credentials } = await addClaimedDevice(server, keeper, "kiln-1");
-    await keeper.call(addAlarmRule, { body: { deviceId: device.id, metric: "temperature", above: 100, severity: "critical" } });
+    await keeper.call(addAlarmRule, {
+      body: { scope: { deviceId: device.id }, condition: { kind: "threshold", metric: "temperature", above: 100 }, severity: "critical" },
+    });
     const planId = await start({
       name: "Repeats off",
       steps: [

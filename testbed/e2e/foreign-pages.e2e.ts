@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { addAlarmRule, changeAlarmRule, listAlarmRules } from "@roost/contract/rules";
 import { addApiToken, listApiTokens, signOut } from "@roost/contract/auth";
 import { addDevice, changeDevice, listDevices, removeDevice } from "@roost/contract/devices";
+import { addAlarmRule, changeAlarmRule, listAlarmRules } from "@roost/contract/rules";
 import { streamFacts } from "@roost/contract/system";
 import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -43,7 +43,7 @@ describe.skipIf(findChromium() === undefined)("CO-17: pages of other sites in a 
     const { device } = await administrator.call(addDevice, { body: { id: "coop-1", name: "Coop" } });
     const deviceId = device.id;
     const rule = await administrator.call(addAlarmRule, {
-      body: { deviceId, metric: "temperature", above: 30 },
+      body: { scope: { deviceId }, condition: { kind: "threshold", metric: "temperature", above: 30 } },
     });
     ruleId = rule.id;
     evil.listen(0, "127.0.0.1");
@@ -70,7 +70,11 @@ describe.skipIf(findChromium() === undefined)("CO-17: pages of other sites in a 
     return JSON.stringify({ rules: rules.items, names, tokens: tokens.items.map(({ name }) => name) });
   }
   const attempts = (): Attempt[] => [
-    { method: changeAlarmRule.method, path: changeAlarmRule.path.replace(/:\w+/, ruleId), body: { above: 99 } },
+    {
+      method: changeAlarmRule.method,
+      path: changeAlarmRule.path.replace(/:\w+/, ruleId),
+      body: { scope: { deviceId: "coop-1" }, condition: { kind: "threshold", metric: "temperature", above: 99 } },
+    },
     { method: "POST", path: addDevice.path, body: { id: "evil-1", name: "Evil" } },
     { method: "POST", path: addApiToken.path, body: { name: "evil", permissions: ["devices:read"] } },
     { method: changeDevice.method, path: changeDevice.path.replace(/:\w+/, "coop-1"), body: { name: "Evil" } },

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 
 import { listAlarms } from "@roost/contract/alarms";
-import { addAlarmRule, listAlarmRules } from "@roost/contract/rules";
 import { addApiToken, login } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import type { Call } from "@roost/contract/client";
@@ -10,6 +9,7 @@ import type { DeviceId, OrganisationId } from "@roost/contract/ids";
 import { addDeviceGroup, addSite } from "@roost/contract/organisations";
 import { acceptInvitation, addInvitation, joinByInvitation } from "@roost/contract/people";
 import { addOrganisation } from "@roost/contract/platform-administration";
+import { addAlarmRule, listAlarmRules } from "@roost/contract/rules";
 import { listSeries, streamTelemetry } from "@roost/contract/telemetry";
 import { deviceTopics } from "@roost/contract/topics";
 import { acceptTransfer, listTransfers, offerDevice, withdrawTransfer } from "@roost/contract/transfers";
@@ -106,7 +106,9 @@ describe("a device that goes to another organisation while it sends", () => {
     const site = await keeper.call(addSite, { body: { name: "Barn" } });
     const group = await keeper.call(addDeviceGroup, { body: { name: "Rovers" } });
     await keeper.call(changeDevice, { params: { deviceId }, body: { siteId: site.id, groupIds: [group.id] } });
-    await keeper.call(addAlarmRule, { body: { deviceId, metric: "a", above: -1, severity: "warning" } });
+    await keeper.call(addAlarmRule, {
+      body: { scope: { deviceId }, condition: { kind: "threshold", metric: "a", above: -1 }, severity: "warning" },
+    });
     ledger = new Ledger(join(folder.dataDir, "..", "ledger.log"));
     const client = await ledger.join(deviceId, credentials);
     await client.publishAsync(deviceTopics(deviceId).event, JSON.stringify({ type: "woke", timestamp: Date.now(), data: {} }), { qos: 1 });

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { acknowledgeAlarm, getAlarm, listAlarms } from "@roost/contract/alarms";
-import { addAlarmRule } from "@roost/contract/rules";
 import { addressOf } from "@roost/contract/client";
 import { getDevice, listDevices, revokeCredentials, rotateCredentials } from "@roost/contract/devices";
 import { listRejects } from "@roost/contract/ingest";
 import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
+import { addAlarmRule } from "@roost/contract/rules";
 import { getStatus } from "@roost/contract/system";
 import { exportTelemetry, listSeries, queryTelemetry, streamTelemetry } from "@roost/contract/telemetry";
 import { deviceTopics } from "@roost/contract/topics";
@@ -199,7 +199,13 @@ describe("a reading travels from device to screen", () => {
       client.publishAsync(deviceTopics(device.id).telemetry, JSON.stringify({ temperature: value }), { qos: 1 });
     await call(addNotificationTarget, { body: { kind: "webhook", name: "Catcher", url: `${catcher.url}/hook` } });
     await publish(30);
-    await call(addAlarmRule, { body: { deviceId: device.id, metric: "temperature", above: 35, hysteresis: 1, severity: "critical" } });
+    await call(addAlarmRule, {
+      body: {
+        scope: { deviceId: device.id },
+        condition: { kind: "threshold", metric: "temperature", above: 35, hysteresis: 1 },
+        severity: "critical",
+      },
+    });
     await publish(36.5);
     const open = async () => (await call(listAlarms, { query: { deviceId: device.id } })).items;
     await until("the alarm is raised", async () => (await open()).length === 1, 5_000);

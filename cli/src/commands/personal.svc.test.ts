@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 
 import { acknowledgeAlarm, listAlarms } from "@roost/contract/alarms";
-import { addAlarmRule } from "@roost/contract/rules";
 import { login } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import type { Call } from "@roost/contract/client";
 import { addDevice } from "@roost/contract/devices";
 import { joinByInvitation } from "@roost/contract/people";
+import { addAlarmRule } from "@roost/contract/rules";
 import { claim, connect } from "@roost/testbed/device";
 import { setUpAdministrator } from "@roost/testbed/people";
 import type { Administrator } from "@roost/testbed/people";
@@ -79,7 +79,9 @@ describe("personal data from the command line, against a running server", () => 
     await client.publishAsync(credentials.topics.status, "online", { qos: 1, retain: true });
     await client.publishAsync(credentials.topics.event, JSON.stringify({ type: "door.opened", data: {} }), { qos: 1 });
     await client.publishAsync(credentials.topics.telemetry, "{broken", { qos: 1 }).catch(() => undefined);
-    await administrator.call(addAlarmRule, { body: { deviceId: "teddy-9", metric: "temperature", above: 30 } });
+    await administrator.call(addAlarmRule, {
+      body: { scope: { deviceId: "teddy-9" }, condition: { kind: "threshold", metric: "temperature", above: 30 } },
+    });
     await until("an alarm", async () => (await administrator.call(listAlarms, { query: {} })).items.length > 0, 10_000);
     const [alarm] = (await administrator.call(listAlarms, { query: {} })).items;
     if (alarm !== undefined)

@@ -1,5 +1,5 @@
-import { addAlarmRule } from "@roost/contract/rules";
 import { addNotificationTarget } from "@roost/contract/notifications";
+import { addAlarmRule } from "@roost/contract/rules";
 
 import { claimBody } from "../device.ts";
 import { wholeOrganisation } from "./expectation.ts";
@@ -108,16 +108,35 @@ export const deviceExpectations: Expectations = {
   addAlarmRule: {
     object: "device",
     absent: noDevice,
-    body: (ids) => ({ deviceId: ids["deviceId"], metric: "humidity", above: 90 }),
+    body: (ids) => ({ scope: { deviceId: ids["deviceId"] }, condition: { kind: "threshold", metric: "humidity", above: 90 } }),
     fresh: (world, place) => world.freshDevice(place),
   },
-  changeAlarmRule: { object: "device", absent: noRule, body: () => ({ above: 25 }) },
+  getAlarmRule: { object: "device", absent: noRule, shows: (ids) => [id("ruleId")(ids)] },
+  changeAlarmRule: {
+    object: "device",
+    absent: noRule,
+    body: (ids) => ({ scope: { deviceId: ids["deviceId"] }, condition: { kind: "threshold", metric: "temperature", above: 25 } }),
+  },
+  listAlarmRuleVersions: { object: "device", absent: noRule, shows: () => ["temperature"] },
+  rollBackAlarmRule: { object: "device", absent: noRule, body: () => ({ version: 1 }) },
+  testAlarmRule: {
+    object: "device",
+    absent: noDevice,
+    body: (ids) => ({
+      rule: { scope: { deviceId: ids["deviceId"] }, condition: { kind: "threshold", metric: "temperature", above: 25 } },
+      from: "2026-01-01T00:00:00Z",
+      to: "2026-01-02T00:00:00Z",
+    }),
+  },
+  explainRules: { object: "device", absent: noDevice, shows: (ids) => [id("ruleId")(ids)] },
   removeAlarmRule: {
     object: "device",
     absent: noRule,
     fresh: async (world, place) => {
       const { deviceId = "" } = await world.freshDevice(place);
-      const rule = await world.owner(place)(addAlarmRule, { body: { deviceId, metric: "humidity", above: 90 } });
+      const rule = await world.owner(place)(addAlarmRule, {
+        body: { scope: { deviceId }, condition: { kind: "threshold", metric: "humidity", above: 90 } },
+      });
       return { deviceId, ruleId: rule.id };
     },
   },

@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
 import { listAlarms } from "@roost/contract/alarms";
-import { addAlarmRule } from "@roost/contract/rules";
 import { addApiToken, login, removeApiToken, signIn, signOut } from "@roost/contract/auth";
 import { getCa } from "@roost/contract/claim";
 import { createClient } from "@roost/contract/client";
@@ -10,6 +9,7 @@ import { addDevice } from "@roost/contract/devices";
 import { sendTelemetry } from "@roost/contract/ingest";
 import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
 import { permissions } from "@roost/contract/permissions";
+import { addAlarmRule } from "@roost/contract/rules";
 import pg from "pg";
 
 import { startCatcher } from "../catchers.ts";
@@ -181,7 +181,9 @@ async function populate(
     const target = await call(addNotificationTarget, {
       body: { kind: "webhook", name: `${markers[organisation]} target`, url: `${catcher.url}/hook` },
     });
-    const rule = await call(addAlarmRule, { body: { deviceId, metric: "temperature", above: 25 } });
+    const rule = await call(addAlarmRule, {
+      body: { scope: { deviceId }, condition: { kind: "threshold", metric: "temperature", above: 25 } },
+    });
     const send = async (body: string) =>
       wire.send({
         method: "POST",

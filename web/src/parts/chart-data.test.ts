@@ -1,4 +1,4 @@
-import type { AlarmRule } from "@roost/contract/rules";
+import { type AlarmRule, ruleFields } from "@roost/contract/rules";
 import type { Points } from "@roost/contract/telemetry";
 import { describe, expect, it } from "vitest";
 
@@ -76,13 +76,27 @@ describe("what the chart tells", () => {
   });
 
   it("draws the limits of enabled rules of that metric only", () => {
-    const rule = (parts: Partial<AlarmRule>) => ({ metric: "temperature", enabled: true, severity: "warning", ...parts }) as AlarmRule;
-    expect(
-      limitsOf([rule({ above: 35, below: 5 }), rule({ metric: "humidity", above: 1 }), rule({ enabled: false, above: 2 })], "temperature"),
-    ).toEqual([
+    const rule = (condition: object, parts: object = {}) =>
+      ({
+        ...ruleFields.parse({
+          scope: { everything: true },
+          condition: { kind: "threshold", metric: "temperature", ...condition },
+          ...parts,
+        }),
+      }) as AlarmRule;
+    const siteId = "01900000-0000-7000-8000-000000000001";
+    const rules = [
+      rule({ above: 35, below: 5 }),
+      rule({ metric: "humidity", above: 1 }),
+      rule({ above: 2 }, { enabled: false }),
+      rule({ above: 104, unit: "°F" }, { severity: "major", overrides: [{ siteId, condition: { above: 86 } }] }),
+    ];
+    const own = [
       { value: 35, side: "above", severity: "warning" },
       { value: 5, side: "below", severity: "warning" },
-    ]);
+    ];
+    expect(limitsOf(rules, "temperature", { unit: "°C" })).toEqual([...own, { value: 40, side: "above", severity: "major" }]);
+    expect(limitsOf(rules, "temperature", { unit: "°C", siteId })).toEqual([...own, { value: 30, side: "above", severity: "major" }]);
   });
 
   it("makes room for a near limit and not for one that would flatten the line", () => {

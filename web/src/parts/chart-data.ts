@@ -1,6 +1,7 @@
 import type { Severity } from "@roost/contract/alarms";
-import type { AlarmRule } from "@roost/contract/rules";
+import { type AlarmRule, ruleAt } from "@roost/contract/rules";
 import type { LiveSample, Points } from "@roost/contract/telemetry";
+import { convert } from "@roost/contract/units";
 
 /** Columns as the chart draws them: instants in epoch seconds, then min, max and average; `null` where the line must break. */
 export type Columns = [at: number[], min: (number | null)[], max: (number | null)[], avg: (number | null)[]];
@@ -140,14 +141,23 @@ export interface Limit {
   readonly severity: Severity;
 }
 
-/** The limits of a metric's rules in force. */
-export function limitsOf(rules: readonly AlarmRule[], metric: string): Limit[] {
-  return rules
-    .filter((rule) => rule.enabled && rule.metric === metric)
-    .flatMap(({ above, below, severity }): Limit[] => [
-      ...(above === undefined ? [] : [{ value: above, side: "above" as const, severity }]),
-      ...(below === undefined ? [] : [{ value: below, side: "below" as const, severity }]),
-    ]);
+/** The limits of a metric's rules in force for a device, with the exceptions of its site, in the metric's unit. */
+export function limitsOf(
+  rules: readonly AlarmRule[],
+  metric: string,
+  { unit, siteId }: { readonly unit?: string; readonly siteId?: string } = {},
+): Limit[] {
+  return rules.flatMap((rule): Limit[] => {
+    const effective = ruleAt(rule, siteId);
+    if (effective === undefined) return [];
+    const { condition, severity } = effective;
+    if ((condition.kind !== "threshold" && condition.kind !== "trend") || condition.metric !== metric) return [];
+    return (["above", "below"] as const).flatMap((side) => {
+      const limit = condition[side];
+      const value = limit === undefined ? undefined : convert(limit, condition.unit ?? unit ?? "1", unit ?? condition.unit ?? "1");
+      return value === undefined ? [] : [{ value, side, severity }];
+    });
+  });
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { DeviceId } from "@roost/contract/ids";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +7,7 @@ import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { sql } from "../../platform/sql.ts";
+import { thresholdRule } from "../rules/test-rule.ts";
 import type { SendingDevice } from "./ingest.ts";
 import { addDevice, send, startIngest, storedValues } from "./test-ingest.ts";
 import type { TestIngest } from "./test-ingest.ts";
@@ -92,18 +92,7 @@ describe("exactly once", () => {
 
   it("R8: raises and clears alarms as with a single send where each message comes five times over two connections", async () => {
     const one = await device();
-    await part.rules.add(
-      { organisationId },
-      {
-        deviceId: one.id as DeviceId,
-        metric: "level",
-        above: 50,
-        hysteresis: 0,
-        forSeconds: 0,
-        severity: "warning",
-        enabled: true,
-      },
-    );
+    await part.rules.add({ organisationId }, thresholdRule({ deviceId: one.id, metric: "level", above: 50 }));
     const at = Date.now() - 60_000;
     for (let n = 0; n < 20; n += 1) {
       for (let copy = 0; copy < 5; copy += 1) send(part.ingest, one, { timestamp: at + n, level: n % 2 === 0 ? 0 : 100 });

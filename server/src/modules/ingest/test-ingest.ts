@@ -13,6 +13,7 @@ import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";
 import { createRules } from "../rules/rules.ts";
+import { unstoredReads } from "../rules/test-rule.ts";
 import { createSampleWriter, createTelemetry } from "../telemetry/telemetry.ts";
 import type { SampleWriter } from "../telemetry/telemetry.ts";
 import { createIngest } from "./ingest.ts";
@@ -71,8 +72,9 @@ export async function startIngest({
     audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
     db,
     alarms,
+    clock,
     log,
-    latestValues: async () => [],
+    ...unstoredReads(devices.find),
   });
   await rules.catchUp();
   const intake = gate ?? new IntakeGate({ highBytes: 32 << 20, lowBytes: 16 << 20 });

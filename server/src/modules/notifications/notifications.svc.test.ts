@@ -21,9 +21,10 @@ import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
+import { createOnCall } from "../on-call/on-call.ts";
 import { createRules } from "../rules/rules.ts";
 import type { Rules } from "../rules/rules.ts";
-import { createOnCall } from "../on-call/on-call.ts";
+import { thresholdRule, unstoredReads } from "../rules/test-rule.ts";
 import { createNotifications } from "./notifications.ts";
 import type { Notifications } from "./notifications.ts";
 import { signatureOf } from "./webhook.ts";
@@ -103,26 +104,16 @@ describe("notifications", () => {
       audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db,
       alarms,
+      clock: systemClock,
       log,
-      latestValues: async () => [],
+      ...unstoredReads(() => ({ organisationId, kind: "generic", siteId: undefined, groupIds: new Set(), hidden: false })),
     });
     notifications = notificationsOf();
     const handlers = [...alarms.handlers, ...notifications.handlers];
     dispatch = await createDispatch({ db, handlers, observe: (fact) => rules.observe(fact), log });
     // A new handler begins with what comes after it: it must be there before the first fact.
     await dispatch.settle();
-    await rules.add(
-      { organisationId },
-      {
-        deviceId: device,
-        metric: "temperature",
-        above: 30,
-        hysteresis: 0,
-        forSeconds: 0,
-        severity: "warning",
-        enabled: true,
-      },
-    );
+    await rules.add({ organisationId }, thresholdRule({ deviceId: device, metric: "temperature", above: 30 }));
   });
   afterEach(async () => {
     await dispatch.close();

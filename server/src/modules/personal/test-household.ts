@@ -176,7 +176,7 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
       (${newId()}, ${organisationId}, ${id}, 'ingest.malformed', ${`devices/${id}/telemetry`}, 'Teddy says', now(), now(), now()),
       (${newId()}, null, null, 'ingest.unknown_device', ${`devices/${id}/telemetry`}, 'Teddy said', now(), now(), now())`);
   await db.query(
-    sql`insert into alarm_rules (id, organisation_id, device_id, metric, above, severity) values (${newId()}, ${organisationId}, ${id}, 'temperature', 30, 'info')`,
+    sql`insert into alarm_rules (id, organisation_id, device_id, condition, severity) values (${newId()}, ${organisationId}, ${id}, '{"kind": "threshold", "metric": "temperature", "above": 30, "hysteresis": 0, "forSeconds": 0, "count": 1}', 'info')`,
   );
   await db.query(sql`
     insert into alarms (id, organisation_id, source, type, device_id, kind, severity, worst_severity, state, holds, raised_at, last_at, turned_at)

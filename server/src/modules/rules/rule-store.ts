@@ -1,75 +1,134 @@
-import type { AlarmRuleId, DeviceId } from "@roost/contract/ids";
-import type { AlarmRule } from "@roost/contract/rules";
+import type { DeviceGroupId, DeviceId, SiteId, AlarmRuleId } from "@roost/contract/ids";
+import type { RuleScope } from "@roost/contract/rule-conditions";
+import type { AlarmRule, RuleFields } from "@roost/contract/rules";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
+import type { LiveRule } from "./rule.ts";
 
 interface RuleRow {
   id: string;
   organisation_id: string;
-  device_id: string;
-  metric: string;
-  above: number | null;
-  below: number | null;
-  hysteresis: number;
-  for_seconds: number;
-  severity: AlarmRule["severity"];
+  name: string | null;
+  device_id: string | null;
+  site_id: string | null;
+  group_id: string | null;
+  device_kind: string | null;
+  everything: boolean;
+  condition: RuleFields["condition"];
+  severity: RuleFields["severity"];
   enabled: boolean;
+  title: string | null;
+  text: string | null;
+  probable_cause: string | null;
+  overrides: RuleFields["overrides"];
+  version: number;
+  changed_at: Date;
+  changed_by: string;
 }
 
-const ruleColumns = sql`r.id, r.organisation_id, r.device_id, r.metric, r.above, r.below, r.hysteresis, r.for_seconds, r.severity, r.enabled`;
+const ruleColumns = sql`r.id, r.organisation_id, r.name, r.device_id, r.site_id, r.group_id, r.device_kind, r.everything, r.condition, r.severity,
+  r.enabled, r.title, r.text, r.probable_cause, r.overrides, r.version, r.changed_at, r.changed_by`;
 
-function toRule(row: RuleRow): AlarmRule {
+function scopeOf(row: RuleRow): RuleScope {
+  if (row.device_id !== null) return { deviceId: row.device_id as DeviceId };
+  if (row.site_id !== null) return { siteId: row.site_id as SiteId };
+  if (row.group_id !== null) return { groupId: row.group_id as DeviceGroupId };
+  if (row.device_kind !== null) return { kind: row.device_kind };
+  return { everything: true };
+}
+
+function fieldsOf(row: RuleRow): RuleFields {
   return {
-    id: row.id as AlarmRuleId,
-    deviceId: row.device_id as DeviceId,
-    metric: row.metric,
-    ...(row.above === null ? {} : { above: row.above }),
-    ...(row.below === null ? {} : { below: row.below }),
-    hysteresis: row.hysteresis,
-    forSeconds: row.for_seconds,
+    ...(row.name === null ? {} : { name: row.name }),
+    scope: scopeOf(row),
+    condition: row.condition,
     severity: row.severity,
     enabled: row.enabled,
+    ...(row.title === null ? {} : { title: row.title }),
+    ...(row.text === null ? {} : { text: row.text }),
+    ...(row.probable_cause === null ? {} : { probableCause: row.probable_cause }),
+    overrides: row.overrides,
   };
 }
 
-/** The organisation's rules by device, metric and id, behind `after`. */
+function ruleOf(row: RuleRow): AlarmRule {
+  return { id: row.id as AlarmRuleId, ...fieldsOf(row), version: row.version, changedAt: row.changed_at, changedBy: row.changed_by };
+}
+
+function liveOf(row: RuleRow): LiveRule {
+  return { id: row.id, organisationId: row.organisation_id, version: row.version, changedAt: row.changed_at, fields: fieldsOf(row) };
+}
+
+/** Sites and groups that are somebody's own; absent: all. */
+export interface OwnPlaces {
+  readonly siteIds: readonly string[];
+  readonly groupIds: readonly string[];
+}
+
+function isSeen(own: OwnPlaces | undefined): Sql {
+  if (own === undefined) return sql`true`;
+  return sql`(r.site_id is null or r.site_id = any(${own.siteIds}::uuid[])) and (r.group_id is null or r.group_id = any(${own.groupIds}::uuid[]))`;
+}
+
+/** The organisation's rules by id, behind `after`; of a device, those that are about it. */
 export async function selectRules(
   db: Queryable,
-  where: { organisationId: string; deviceId: string | undefined; after: readonly string[] | undefined; limit: number },
+  where: {
+    organisationId: string;
+    deviceId?: string | undefined;
+    own: OwnPlaces | undefined;
+    after?: string | undefined;
+    limit: number;
+  },
 ): Promise<AlarmRule[]> {
-  const device: Sql = where.deviceId === undefined ? sql`true` : sql`r.device_id = ${where.deviceId}`;
-  const after: Sql =
-    where.after === undefined
-      ? sql`true`
-      : sql`(r.device_id, r.metric, r.id) > (${where.after[0]}, ${where.after[1]}, ${where.after[2]}::uuid)`;
+  const device: Sql =
+    where.deviceId === undefined
+      ? sql`${isSeen(where.own)}`
+      : sql`exists (select from devices d where d.id = ${where.deviceId} and d.organisation_id = r.organisation_id and (r.everything
+          or r.device_id = d.id or r.site_id = d.site_id or r.device_kind = d.kind
+          or exists (select from device_group_members m where m.device_id = d.id and m.group_id = r.group_id)))`;
   const rows = await db.query<RuleRow>(sql`
     select ${ruleColumns} from alarm_rules r
-    where r.organisation_id = ${where.organisationId} and ${device} and ${after}
-    order by r.device_id, r.metric, r.id limit ${where.limit}`);
-  return rows.map(toRule);
+    where r.organisation_id = ${where.organisationId} and ${device} and (${where.after ?? null}::uuid is null or r.id > ${where.after ?? null}::uuid)
+    order by r.id limit ${where.limit}`);
+  return rows.map(ruleOf);
 }
 
-/** Every rule in force of the installation, behind `afterId`, by id. */
-export async function selectEnabledRules(db: Queryable, afterId: string, limit: number): Promise<AlarmRule[]> {
+export async function findRule(
+  db: Queryable,
+  where: { organisationId: string; ruleId: string; own: OwnPlaces | undefined },
+): Promise<AlarmRule | undefined> {
+  const [row] = await db.query<RuleRow>(sql`
+    select ${ruleColumns} from alarm_rules r
+    where r.id = ${where.ruleId} and r.organisation_id = ${where.organisationId} and ${isSeen(where.own)}`);
+  return row === undefined ? undefined : ruleOf(row);
+}
+
+/** Every rule of the installation, switched off ones too, behind `afterId`, by id. */
+export async function selectLiveRules(db: Queryable, afterId: string, limit: number): Promise<LiveRule[]> {
   const rows = await db.query<RuleRow>(sql`
-    select ${ruleColumns} from alarm_rules r where r.enabled and r.id > ${afterId}::uuid order by r.id limit ${limit}`);
-  return rows.map(toRule);
+    select ${ruleColumns} from alarm_rules r where r.id > ${afterId}::uuid order by r.id limit ${limit}`);
+  return rows.map(liveOf);
 }
 
-export async function findRule(db: Queryable, ruleId: string): Promise<AlarmRule | undefined> {
+export async function findLiveRule(db: Queryable, ruleId: string): Promise<LiveRule | undefined> {
   const [row] = await db.query<RuleRow>(sql`select ${ruleColumns} from alarm_rules r where r.id = ${ruleId}`);
-  return row === undefined ? undefined : toRule(row);
+  return row === undefined ? undefined : liveOf(row);
 }
 
 /**
  * Holds a rule against everyone else, also against transitions of it that are being written: those lock it for share.
  */
-export async function lockRule(tx: Transaction, organisationId: string, ruleId: string): Promise<AlarmRule | undefined> {
+export async function lockRule(
+  tx: Transaction,
+  where: { organisationId: string; ruleId: string; own: OwnPlaces | undefined },
+): Promise<AlarmRule | undefined> {
   const [row] = await tx.query<RuleRow>(sql`
-    select ${ruleColumns} from alarm_rules r where r.id = ${ruleId} and r.organisation_id = ${organisationId} for update`);
-  return row === undefined ? undefined : toRule(row);
+    select ${ruleColumns} from alarm_rules r
+    where r.id = ${where.ruleId} and r.organisation_id = ${where.organisationId} and ${isSeen(where.own)} for update`);
+  return row === undefined ? undefined : ruleOf(row);
 }
 
 /** Says whether the device is one that people of the organisation see; holds it while a rule is added. */
@@ -80,43 +139,87 @@ export async function lockDevice(tx: Transaction, organisationId: string, device
   return rows.length > 0;
 }
 
-export async function countRules(tx: Transaction, deviceId: string, metric: string): Promise<number> {
-  const [row] = await tx.query<{ n: number }>(
-    sql`select count(*)::int as n from alarm_rules r where r.device_id = ${deviceId} and r.metric = ${metric}`,
-  );
-  return row?.n ?? 0;
+/** Which of these sites and groups the organisation has. */
+export async function selectPlaces(tx: Queryable, organisationId: string, { siteIds, groupIds }: OwnPlaces): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(sql`
+    select s.id from sites s where s.organisation_id = ${organisationId} and s.id = any(${siteIds}::uuid[])
+    union all select g.id from device_groups g where g.organisation_id = ${organisationId} and g.id = any(${groupIds}::uuid[])`);
+  return new Set(rows.map(({ id }) => id));
 }
 
-export async function insertRule(tx: Transaction, organisationId: string, rule: AlarmRule): Promise<void> {
-  await tx.query(sql`
-    insert into alarm_rules (id, organisation_id, device_id, metric, above, below, hysteresis, for_seconds, severity, enabled)
-    values (${rule.id}, ${organisationId}, ${rule.deviceId}, ${rule.metric}, ${rule.above ?? null}, ${rule.below ?? null},
-      ${rule.hysteresis}, ${rule.forSeconds}, ${rule.severity}, ${rule.enabled})`);
+/** How many rules there are: of an organisation, and of them those about this device and metric alone. */
+export async function countRules(
+  tx: Transaction,
+  where: { organisationId: string; deviceId: string | undefined; metric: string | undefined },
+): Promise<{ all: number; here: number }> {
+  const [row] = await tx.query<{ all: number; here: number }>(sql`
+    select count(*)::int as all, count(*) filter (where r.device_id = ${where.deviceId ?? null} and r.condition ->> 'metric' = ${where.metric ?? null})::int as here
+    from alarm_rules r where r.organisation_id = ${where.organisationId}`);
+  return row ?? { all: 0, here: 0 };
 }
 
-export async function updateRule(tx: Transaction, rule: AlarmRule): Promise<void> {
-  await tx.query(sql`
-    update alarm_rules set above = ${rule.above ?? null}, below = ${rule.below ?? null}, hysteresis = ${rule.hysteresis},
-      for_seconds = ${rule.forSeconds}, severity = ${rule.severity}, enabled = ${rule.enabled}, changed_at = clock_timestamp()
-    where id = ${rule.id}`);
+/** The units of a metric in which devices of a rule measure it. */
+export async function selectUnits(tx: Queryable, deviceId: string, metric: string): Promise<string[]> {
+  const rows = await tx.query<{ unit: string }>(sql`
+    select s.unit from series s join devices d on d.key = s.device_key where d.id = ${deviceId} and s.metric = ${metric}`);
+  return rows.map(({ unit }) => unit);
+}
+
+/** What composites of the organisation are made of; and which of these ids are its rules. */
+export async function selectMembers(
+  tx: Queryable,
+  organisationId: string,
+  ids: readonly string[],
+): Promise<{ known: Set<string>; members: Map<string, string[]> }> {
+  const rows = await tx.query<{ id: string; members: string[] | null }>(sql`
+    select r.id, coalesce(r.condition -> 'all', r.condition -> 'any') as members from alarm_rules r
+    where r.organisation_id = ${organisationId} and (r.id = any(${ids}::uuid[]) or r.condition ->> 'kind' = 'composite')`);
+  return {
+    known: new Set(rows.map(({ id }) => id)),
+    members: new Map(rows.flatMap(({ id, members }) => (members === null ? [] : [[id, members]]))),
+  };
+}
+
+export async function insertRule(tx: Transaction, organisationId: string, id: string, fields: RuleFields, by: string): Promise<AlarmRule> {
+  const [row] = await tx.query<RuleRow>(sql`
+    insert into alarm_rules as r (id, organisation_id, name, device_id, site_id, group_id, device_kind, everything, condition, severity, enabled, title,
+      text, probable_cause, overrides, changed_by, changed_at)
+    values (${id}, ${organisationId}, ${fields.name ?? null}, ${fields.scope.deviceId ?? null}, ${fields.scope.siteId ?? null},
+      ${fields.scope.groupId ?? null}, ${fields.scope.kind ?? null}, ${fields.scope.everything === true}, ${JSON.stringify(fields.condition)},
+      ${fields.severity}, ${fields.enabled}, ${fields.title ?? null}, ${fields.text ?? null}, ${fields.probableCause ?? null},
+      ${JSON.stringify(fields.overrides)}, ${by}, clock_timestamp())
+    returning ${ruleColumns}`);
+  if (row === undefined) throw new TypeError("An insert answers its row.");
+  return ruleOf(row);
+}
+
+export async function updateRule(tx: Transaction, id: string, fields: RuleFields, by: string): Promise<AlarmRule> {
+  const [row] = await tx.query<RuleRow>(sql`
+    update alarm_rules r set name = ${fields.name ?? null}, device_id = ${fields.scope.deviceId ?? null}, site_id = ${fields.scope.siteId ?? null},
+      group_id = ${fields.scope.groupId ?? null}, device_kind = ${fields.scope.kind ?? null}, everything = ${fields.scope.everything === true},
+      condition = ${JSON.stringify(fields.condition)}, severity = ${fields.severity}, enabled = ${fields.enabled}, title = ${fields.title ?? null},
+      text = ${fields.text ?? null}, probable_cause = ${fields.probableCause ?? null}, overrides = ${JSON.stringify(fields.overrides)},
+      version = r.version + 1, changed_at = clock_timestamp(), changed_by = ${by}
+    where r.id = ${id} returning ${ruleColumns}`);
+  if (row === undefined) throw new TypeError("An update of a locked row answers it.");
+  return ruleOf(row);
 }
 
 export async function deleteRule(tx: Transaction, ruleId: string): Promise<void> {
   await tx.query(sql`delete from alarm_rules where id = ${ruleId}`);
 }
 
-/** A rule that a signal is about. */
-export type HeldRule = Pick<AlarmRule, "deviceId" | "metric" | "severity"> & { readonly organisationId: string; readonly changedAt: Date };
+/** Of these rules those that are in force, held for share: whoever removes one waits, and is waited for. */
+export async function holdRules(tx: Transaction, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await tx.query<{ id: string }>(sql`
+    select r.id from alarm_rules r where r.id = any(${ids}::uuid[]) and r.enabled order by r.id for key share`);
+  return new Set(rows.map(({ id }) => id));
+}
 
-/** Rules that are in force, held for share: whoever removes one waits, and is waited for. */
-export async function holdRules(tx: Transaction, ids: readonly string[]): Promise<Map<string, HeldRule>> {
-  if (ids.length === 0) return new Map();
-  const rows = await tx.query<RuleRow & { changed_at: Date }>(sql`
-    select ${ruleColumns}, r.changed_at from alarm_rules r where r.id = any(${ids}::uuid[]) and r.enabled order by r.id for key share`);
-  return new Map(
-    rows.map((row) => {
-      const { deviceId, metric, severity } = toRule(row);
-      return [row.id, { deviceId, metric, severity, organisationId: row.organisation_id, changedAt: row.changed_at }];
-    }),
-  );
+/** What devices and their sites are called, for the words of alarms. */
+export async function selectNames(tx: Queryable, deviceIds: readonly string[]): Promise<Map<string, { device: string; site: string }>> {
+  const rows = await tx.query<{ id: string; device: string; site: string | null }>(sql`
+    select d.id, d.name as device, s.name as site from devices d left join sites s on s.id = d.site_id where d.id = any(${deviceIds}::text[])`);
+  return new Map(rows.map(({ id, device, site }) => [id, { device, site: site ?? "" }]));
 }

@@ -1,9 +1,11 @@
 import { deviceErrors } from "@roost/contract/devices";
 import type { AlarmRuleId } from "@roost/contract/ids";
 import type { Page } from "@roost/contract/paging";
-import { ruleErrors } from "@roost/contract/rules";
-import type { AlarmRule } from "@roost/contract/rules";
+import { metricOf } from "@roost/contract/rule-conditions";
+import { ruleAt, ruleErrors } from "@roost/contract/rules";
+import type { AlarmRule, RuleFields, RuleVersion } from "@roost/contract/rules";
 
+import type { Clock } from "../../platform/clock.ts";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
@@ -13,31 +15,38 @@ import type { Log } from "../../platform/log.ts";
 import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
-import type { Audit, AuditEntry } from "../audit/audit.ts";
+import type { Audit } from "../audit/audit.ts";
+import { kindsOf } from "./judge.ts";
+import { createRuleBook } from "./rule-book.ts";
 import { createRuleLoader } from "./rule-loader.ts";
-import type { LatestValues } from "./rule-loader.ts";
+import type { StoredHistory } from "./rule-loader.ts";
+import { isTheirs, ownPlaces, seenRule } from "./rule-scope.ts";
 import * as store from "./rule-store.ts";
-import { checkLimits } from "./rule.ts";
+import { checkRule, differences, fitsUnit, hasCycle, isAbout, membersOf } from "./rule.ts";
 import { createSettlement } from "./settlement.ts";
+import { createSilence } from "./silence.ts";
+import * as versions from "./version-store.ts";
 import { createWatchBook } from "./watch.ts";
-import type { Watch } from "./watch.ts";
+import type { Watch, WatchDeps, Watched } from "./watch.ts";
 
-export type { LatestValues } from "./rule-loader.ts";
+export type { StoredHistory } from "./rule-loader.ts";
 export type { Watch } from "./watch.ts";
 
-export interface RuleDeps {
+export interface RuleDeps extends Pick<WatchDeps, "placeOf" | "unitOf"> {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
   readonly alarms: Pick<Alarms, "origin" | "take" | "holding" | "endOfRule">;
+  readonly clock: Clock;
   readonly log: Log;
-  /** The newest stored values of metrics: rules are compared with them when they come or change, and at the start. */
-  readonly latestValues: LatestValues;
+  /** What is stored: rules are compared with it when they come or change, and at the start. */
+  readonly history: StoredHistory;
 }
 
-type RuleFields = Omit<AlarmRule, "id" | "deviceId" | "metric">;
-
-/** Rules one metric may have: each costs time for every value that arrives. */
+/** Rules that one metric of one device may have for itself: each costs time for every value that arrives. */
 const rulesPerMetric = 16;
+const rulesPerOrganisation = 5_000;
+/** Facts after which other rules may be about a device. */
+const movedFacts = new Set(["device.changed", "device.claimed", "device.transferred"]);
 
 /**
  * Watches values against rules, and says so to the alarms.
@@ -45,48 +54,175 @@ const rulesPerMetric = 16;
  * Values are judged in memory; what they turn is written by {@link settle}. Call `catchUp` once after facts are being observed and
  * before the first value is taken.
  */
-export function createRules({ db, audit, alarms, log, latestValues }: RuleDeps) {
+export function createRules({ db, audit, alarms, clock, log, history, placeOf, unitOf }: RuleDeps) {
   // Tells our own facts from those of other servers on the same database.
   const origin = newId();
-  const book = createWatchBook();
-  const settlement = createSettlement({ db, pending: book.pending, alarms, log });
-  const loader = createRuleLoader({ db, book, settlement, alarms, latestValues, log });
+  const rules = createRuleBook();
+  const book = createWatchBook({ rules, placeOf, unitOf });
+  const settlement = createSettlement({ db, pending: book.pending, turned: book.turned, alarms, unitOf, log });
+  const silence = createSilence({ rules, book, placeOf, clock, settle: settlement.settle });
+  const loader = createRuleLoader({ db, rules, book, silence, settlement, alarms, history, placeOf, log });
 
+  const nameOf = (whose: Whose) => actorOf(whose).name;
+
+  /** Writes down what a rule is now: its version, the fact, the trail. */
   async function record(
     tx: Transaction,
     whose: Whose,
-    action: `alarm_rule.${string}`,
-    id: string,
-    change: Pick<AuditEntry, "before" | "after"> = {},
+    what: versions.KeptVersion["what"] | "removed",
+    { before, after }: { before?: AlarmRule; after?: AlarmRule },
   ): Promise<void> {
+    const rule = after ?? before;
+    if (rule === undefined) return;
+    const { organisationId } = whose;
+    if (after !== undefined && what !== "removed") {
+      const { version, changedBy } = after;
+      await versions.insertVersion(tx, { organisationId, ruleId: rule.id, version, by: changedBy, what, fields: settingsOf(after) });
+    }
+    const metric = metricOf(rule.condition);
+    const data = {
+      ruleId: rule.id,
+      ...(rule.scope.deviceId === undefined ? {} : { deviceId: rule.scope.deviceId }),
+      ...(metric === undefined ? {} : { metric }),
+      origin,
+    };
+    await emit(tx, { organisationId, type: "alarm_rule.changed", nounId: rule.id, data });
     await audit.record(tx, {
-      organisationId: whose.organisationId,
+      organisationId,
       by: actorOf(whose),
-      action,
-      object: { kind: "alarm_rule", id },
-      ...change,
+      action: `alarm_rule.${what}`,
+      object: { kind: "alarm_rule", id: rule.id, ...(rule.name === undefined ? {} : { name: rule.name }) },
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
     });
   }
 
-  async function tellRule(tx: Transaction, organisationId: string, rule: AlarmRule): Promise<void> {
-    const data = { ruleId: rule.id, deviceId: rule.deviceId, metric: rule.metric, origin };
-    await emit(tx, { organisationId, type: "alarm_rule.changed", nounId: rule.id, data });
+  /** Checks what a rule names against what there is. @throws {AppError} `rules.unknown_place` and its kin */
+  async function checkNamed(tx: Transaction, whose: Whose, id: string, fields: RuleFields): Promise<void> {
+    const { scope, condition, overrides } = fields;
+    if (!isTheirs(whose.scope, scope)) throw ruleErrors.out_of_reach();
+    if (scope.deviceId !== undefined) {
+      const { deviceId } = scope;
+      if (!(await store.lockDevice(tx, whose.organisationId, deviceId))) throw deviceErrors.not_found({ deviceId });
+      const metric = metricOf(condition);
+      const units = metric === undefined ? [] : await store.selectUnits(tx, deviceId, metric);
+      const strange = units.find((unit) => !fitsUnit(condition, unit));
+      if (strange !== undefined) throw ruleErrors.unit_mismatch({ metric, unit: strange });
+    }
+    const siteIds = [...(scope.siteId === undefined ? [] : [scope.siteId]), ...overrides.map(({ siteId }) => siteId)];
+    const groupIds = scope.groupId === undefined ? [] : [scope.groupId];
+    if (siteIds.length + groupIds.length > 0) {
+      const there = await store.selectPlaces(tx, whose.organisationId, { siteIds, groupIds });
+      const missing = [...siteIds, ...groupIds].filter((one) => !there.has(one));
+      if (missing.length > 0) throw ruleErrors.unknown_place({ ids: missing });
+    }
+    const members = membersOf(condition);
+    if (members.length === 0) return;
+    const found = await store.selectMembers(tx, whose.organisationId, members);
+    const unknown = members.filter((one) => one !== id && !found.known.has(one));
+    if (unknown.length > 0) throw ruleErrors.unknown_member({ ids: unknown });
+    if (hasCycle(id, condition, found.members)) throw ruleErrors.cycle();
+  }
+
+  async function change(
+    whose: Whose,
+    ruleId: AlarmRuleId,
+    what: "changed" | "rolled_back",
+    fieldsOf: (tx: Transaction, before: AlarmRule) => Promise<RuleFields>,
+  ): Promise<AlarmRule> {
+    const by = nameOf(whose);
+    const rule = await db.within(whose).transaction(async (tx) => {
+      const before = await store.lockRule(tx, { organisationId: whose.organisationId, ruleId, own: ownPlaces(whose.scope) });
+      if (before === undefined) throw ruleErrors.not_found({ ruleId });
+      if (!isTheirs(whose.scope, before.scope)) throw ruleErrors.out_of_reach();
+      const fields = await fieldsOf(tx, before);
+      checkRule(fields);
+      await checkNamed(tx, whose, ruleId, fields);
+      const after = await store.updateRule(tx, ruleId, fields, by);
+      await endWhatIsNot(tx, { before, after }, by);
+      await record(tx, whose, what, { before, after });
+      return after;
+    });
+    await loader.reload(ruleId);
+    return rule;
+  }
+
+  /** Ends the open alarms that a rule, as it is now, would not make any more; of the others the newest value decides. */
+  async function endWhatIsNot(tx: Transaction, { before, after }: { before: AlarmRule; after: AlarmRule }, by: string): Promise<void> {
+    const isSame = before.condition.kind === after.condition.kind && metricOf(before.condition) === metricOf(after.condition);
+    await alarms.endOfRule(tx, after.id, {
+      detail: after.enabled ? "limit removed" : "rule switched off",
+      by,
+      which: ({ kind, deviceId }) => {
+        const device = deviceId === undefined ? undefined : placeOf(deviceId);
+        if (!isSame || deviceId === undefined || device === undefined) return true;
+        const effective = ruleAt(after, device.siteId);
+        const isStillAbout = isAbout({ organisationId: device.organisationId, fields: after }, deviceId, device);
+        return !isStillAbout || effective === undefined || !kindsOf(effective.condition).includes(kind);
+      },
+    });
+  }
+
+  /** Ends the alarms about a device of rules that are not about it any more. */
+  async function endElsewhere(deviceId: string): Promise<void> {
+    const device = placeOf(deviceId);
+    if (device === undefined) return;
+    for (const rule of rules.all()) {
+      const open = kindsOf(rule.fields.condition).filter((kind) => book.isHolding(rule.id, deviceId, kind));
+      if (open.length === 0 || (isAbout(rule, deviceId, device) && ruleAt(rule.fields, device.siteId) !== undefined)) continue;
+      await db.transaction(async (tx) =>
+        alarms.endOfRule(tx, rule.id, {
+          detail: "the rule is not about this device any more",
+          by: "roost",
+          which: (alarm) => alarm.deviceId === deviceId,
+        }),
+      );
+      for (const kind of open) book.noteOpen(rule.id, deviceId, kind, false);
+    }
+  }
+
+  async function moved(deviceId: string): Promise<void> {
+    await endElsewhere(deviceId).catch((error: unknown) =>
+      log.warn({ err: error, deviceId }, "alarms of rules about another place could not be ended"),
+    );
+    await loader.moved(deviceId);
+  }
+
+  function placeGone(placeId: string): void {
+    for (const { id, fields } of rules.all())
+      if (fields.scope.siteId === placeId || fields.scope.groupId === placeId) void loader.reload(id);
+    for (const deviceId of book.deviceIds()) void moved(deviceId);
   }
 
   return {
     /** The live watch of a metric; it costs next to nothing while no rule is there. Kept by ingest for as long as the device lives. */
-    watchFor: (deviceId: string, metric: string): Watch => book.watchOf(deviceId, metric),
+    watchFor(deviceId: string, metric: string): Watch {
+      const known = book.find(deviceId, metric);
+      if (known !== undefined) return known;
+      const watch = book.watchOf(deviceId, metric);
+      silence.align(deviceId);
+      return watch;
+    },
 
     /** Writes what watches found. Never rejects: while the database is away it is kept and tried again. */
     settle: settlement.settle,
 
     /**
-     * Loads all rules, compares each with the open alarms and the newest stored value, and writes what follows. Where reading stored values takes
-     * longer than 2 s it goes on behind; until it is done, or for 15 s, those rules judge nothing but keep the newest value they hear.
+     * Loads all rules, compares each with the open alarms and what is stored, and writes what follows; from then on time passes for it. Where
+     * reading stored values takes longer than 2 s it goes on behind; until it is done, or for 15 s, those rules judge nothing but keep the newest
+     * value they hear.
      *
      * @throws {AppError} `http.unavailable` while the database is away.
      */
-    catchUp: loader.loadAll,
+    async catchUp(): Promise<void> {
+      await loader.loadAll();
+      loader.start();
+      settlement.start();
+      silence.start();
+    },
+
+    /** Does now what time made due: of metrics that fell silent. */
+    tick: silence.tick,
 
     /** Hears every fact, in memory: what other servers changed takes effect here. */
     observe(fact: Fact): void {
@@ -98,15 +234,23 @@ export function createRules({ db, audit, alarms, log, latestValues }: RuleDeps) 
         case "alarm.repeated":
         case "alarm.quiet":
         case "alarm.cleared": {
-          const { ruleId, kind, holds, origin: writer } = fact.data;
+          const { ruleId, deviceId, kind, holds, origin: writer } = fact.data;
           if (writer === alarms.origin) break;
-          if (typeof ruleId === "string" && (kind === "above" || kind === "below")) book.noteOpen(ruleId, kind, holds === true);
+          if (typeof ruleId !== "string" || typeof deviceId !== "string" || typeof kind !== "string") break;
+          book.noteOpen(ruleId, deviceId, kind, holds === true);
+          if (kind === "no_data") silence.noteOpen(ruleId, deviceId, holds === true);
           break;
         }
         case "device.removed":
+          silence.forget(fact.nounId);
           book.forget(fact.nounId);
           break;
+        case "site.removed":
+        case "device_group.removed":
+          placeGone(fact.nounId);
+          break;
         default:
+          if (movedFacts.has(fact.type)) void moved(fact.nounId);
       }
     },
 
@@ -114,78 +258,111 @@ export function createRules({ db, audit, alarms, log, latestValues }: RuleDeps) 
       const items = await store.selectRules(db.within(whose), {
         organisationId: whose.organisationId,
         deviceId: query.deviceId,
-        after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["text", "text", "uuid"]),
+        own: ownPlaces(whose.scope),
+        after: query.cursor === undefined ? undefined : readCursor(query.cursor, ["uuid"])[0],
         limit: query.limit + 1,
       });
-      return pageOf(items, query.limit, (last) => [last.deviceId, last.metric, last.id]);
+      return pageOf(
+        items.map((rule) => seenRule(whose.scope, rule)),
+        query.limit,
+        (last) => [last.id],
+      );
+    },
+
+    /** @throws {AppError} `rules.not_found` */
+    async get(whose: Within, ruleId: string): Promise<AlarmRule> {
+      const rule = await store.findRule(db.within(whose), { organisationId: whose.organisationId, ruleId, own: ownPlaces(whose.scope) });
+      if (rule === undefined) throw ruleErrors.not_found({ ruleId });
+      return seenRule(whose.scope, rule);
     },
 
     /**
-     * Adds a rule; it is in force here when this returns, and compared with the newest stored value.
+     * Adds a rule; it is in force here when this returns, and compared with what is stored.
      *
-     * @throws {AppError} `rules.without_limit`, `rules.too_many`, `devices.not_found`
+     * @throws {AppError} one of the errors of `addAlarmRule`
      */
-    async add(whose: Whose, fields: Omit<AlarmRule, "id">): Promise<AlarmRule> {
-      checkLimits(fields);
-      const rule: AlarmRule = { ...fields, id: newId() as AlarmRuleId };
-      await db.within(whose).transaction(async (tx) => {
-        if (!(await store.lockDevice(tx, whose.organisationId, rule.deviceId))) throw deviceErrors.not_found({ deviceId: rule.deviceId });
-        if ((await store.countRules(tx, rule.deviceId, rule.metric)) >= rulesPerMetric)
-          throw ruleErrors.too_many({ limit: rulesPerMetric });
-        await store.insertRule(tx, whose.organisationId, rule);
-        await tellRule(tx, whose.organisationId, rule);
-        await record(tx, whose, "alarm_rule.added", rule.id, { after: rule });
+    async add(whose: Whose, fields: RuleFields): Promise<AlarmRule> {
+      checkRule(fields);
+      const id = newId();
+      const rule = await db.within(whose).transaction(async (tx) => {
+        await checkNamed(tx, whose, id, fields);
+        const { deviceId } = fields.scope;
+        const count = await store.countRules(tx, { organisationId: whose.organisationId, deviceId, metric: metricOf(fields.condition) });
+        if (count.here >= rulesPerMetric) throw ruleErrors.too_many({ limit: rulesPerMetric });
+        if (count.all >= rulesPerOrganisation) throw ruleErrors.too_many({ limit: rulesPerOrganisation });
+        const added = await store.insertRule(tx, whose.organisationId, id, fields, nameOf(whose));
+        await record(tx, whose, "added", { after: added });
+        return added;
       });
       await loader.reload(rule.id);
       return rule;
     },
 
     /**
-     * Replaces a rule's limits. Switched off, or without the limit it had, its open alarm is cleared; else the newest value decides.
+     * Replaces a rule. Switched off, or without the limit it had, its open alarms are cleared; else the newest value decides.
      *
-     * @throws {AppError} `rules.not_found`, `rules.without_limit`
+     * @throws {AppError} one of the errors of `changeAlarmRule`; the old rule stays in force.
      */
-    async change(whose: Whose, ruleId: AlarmRuleId, fields: RuleFields, by: string): Promise<AlarmRule> {
-      checkLimits(fields);
-      const rule = await db.within(whose).transaction(async (tx) => {
-        const before = await store.lockRule(tx, whose.organisationId, ruleId);
-        if (before === undefined) throw ruleErrors.not_found({ ruleId });
-        const after: AlarmRule = { ...fields, id: before.id, deviceId: before.deviceId, metric: before.metric };
-        await store.updateRule(tx, after);
-        const gone = (["above", "below"] as const).filter((side) => !after.enabled || after[side] === undefined);
-        const detail = after.enabled ? "limit removed" : "rule switched off";
-        await alarms.endOfRule(tx, ruleId, { detail, by, which: ({ kind }) => gone.some((side) => side === kind) });
-        await tellRule(tx, whose.organisationId, after);
-        await record(tx, whose, "alarm_rule.changed", ruleId, { before, after });
-        return after;
+    change: (whose: Whose, ruleId: AlarmRuleId, fields: RuleFields): Promise<AlarmRule> =>
+      change(whose, ruleId, "changed", async () => fields),
+
+    /** Makes a rule what it was, as a new version. @throws {AppError} one of the errors of `rollBackAlarmRule` */
+    rollBack: (whose: Whose, ruleId: AlarmRuleId, version: number): Promise<AlarmRule> =>
+      change(whose, ruleId, "rolled_back", async (tx) => {
+        const kept = await versions.findVersion(tx, ruleId, version);
+        if (kept === undefined) throw ruleErrors.no_such_version({ version });
+        return kept.fields;
+      }),
+
+    /** What a rule was, newest first. @throws {AppError} `rules.not_found` */
+    async versions(whose: Within, ruleId: string, query: Page): Promise<{ items: RuleVersion[]; next?: string }> {
+      const rule = await this.get(whose, ruleId);
+      const before = query.cursor === undefined ? rule.version + 1 : Number(readCursor(query.cursor, ["text"])[0]);
+      const found = await versions.selectVersions(db.within(whose), ruleId, Number.isFinite(before) ? before : 0, query.limit + 1);
+      const all = found.map(({ fields, ...kept }, index): RuleVersion => {
+        const older = found[index + 1];
+        const seen = (one: RuleFields) => settingsOf(seenRule(whose.scope, { ...rule, ...one }));
+        return { ...kept, rule: seen(fields), changes: older === undefined ? [] : differences(seen(older.fields), seen(fields)) };
       });
-      await loader.reload(ruleId);
-      return rule;
+      return pageOf(all, query.limit, (last) => [String(last.version)]);
     },
 
     /**
-     * Removes a rule; its open alarm is cleared.
+     * Removes a rule; its open alarms are cleared.
      *
-     * @throws {AppError} `rules.not_found`
+     * @throws {AppError} `rules.not_found`, `rules.in_use`, `rules.out_of_reach`
      */
-    async remove(whose: Whose, ruleId: AlarmRuleId, by: string): Promise<void> {
-      await db.within(whose).transaction(async (tx) => {
-        const rule = await store.lockRule(tx, whose.organisationId, ruleId);
+    async remove(whose: Whose, ruleId: AlarmRuleId): Promise<void> {
+      const before = await db.within(whose).transaction(async (tx) => {
+        const rule = await store.lockRule(tx, { organisationId: whose.organisationId, ruleId, own: ownPlaces(whose.scope) });
         if (rule === undefined) throw ruleErrors.not_found({ ruleId });
-        await alarms.endOfRule(tx, ruleId, { detail: "rule removed", by });
+        if (!isTheirs(whose.scope, rule.scope)) throw ruleErrors.out_of_reach();
+        const { members } = await store.selectMembers(tx, whose.organisationId, []);
+        const users = [...members].filter(([, ids]) => ids.includes(ruleId)).map(([id]) => id);
+        if (users.length > 0) throw ruleErrors.in_use({ ruleIds: users });
+        await alarms.endOfRule(tx, ruleId, { detail: "rule removed", by: nameOf(whose) });
         await store.deleteRule(tx, ruleId);
-        await tellRule(tx, whose.organisationId, rule);
-        await record(tx, whose, "alarm_rule.removed", ruleId, { before: rule });
+        await record(tx, whose, "removed", { before: rule });
+        return rule;
       });
-      await loader.reload(ruleId);
+      await loader.reload(before.id);
     },
 
-    /** Writes what is pending and stops trying; what cannot be written now is found again by `catchUp` at the next start. */
+    /** Writes what is pending and how far timers are, and stops; what cannot be written now is found again by `catchUp` at the next start. */
     async close(): Promise<void> {
       loader.close();
-      await settlement.close();
+      silence.stop();
+      const lasting: Watched[] = [];
+      for (const watch of book.all())
+        for (const one of [...watch.limits, ...watch.others]) if (one.judge.stay.inARow > 0 && one.judge.stay.lasts) lasting.push(one);
+      await settlement.close(lasting);
     },
   };
 }
 
 export type Rules = ReturnType<typeof createRules>;
+
+/** What people set of a rule. */
+function settingsOf({ id: _id, version: _version, changedAt: _at, changedBy: _by, ...fields }: AlarmRule): RuleFields {
+  return fields;
+}

@@ -1,23 +1,39 @@
-import type { Db } from "../../platform/db.ts";
+import type { AlarmKind } from "@roost/contract/alarms";
+
+import type { Db, Transaction } from "../../platform/db.ts";
 import { isDatabaseAway } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Alarms, Signal } from "../alarms/alarms.ts";
-import { holdRules } from "./rule-store.ts";
-import type { HeldRule } from "./rule-store.ts";
-import type { Transition } from "./watch.ts";
+import { figure, fillTemplate } from "./alarm-words.ts";
+import { dropStays, saveStays } from "./memory-store.ts";
+import type { KeptStay } from "./memory-store.ts";
+import { holdRules, selectNames } from "./rule-store.ts";
+import type { Transition, Watched } from "./watch.ts";
 
 const retryMs = 1_000;
 const batchSize = 500;
+/** Stays that begin and end are written together this often: jitter at a limit is not a write for every value. */
+const memoryDelayMs = 1_000;
+
+export interface SettlementDeps {
+  readonly db: Db;
+  readonly pending: Transition[];
+  readonly turned: Set<Watched>;
+  readonly alarms: Pick<Alarms, "take">;
+  readonly unitOf: (deviceId: string, metric: string) => string | undefined;
+  readonly log: Log;
+}
 
 /**
  * Writes transitions, and runs everything else that must not run beside such a write, one after another.
  *
  * A transition leaves `pending` when its transaction has committed and not before; while the database is away it is tried again.
  */
-export function createSettlement({ db, pending, alarms, log }: { db: Db; pending: Transition[]; alarms: Pick<Alarms, "take">; log: Log }) {
+export function createSettlement({ db, pending, turned, alarms, unitOf, log }: SettlementDeps) {
   let lane: Promise<unknown> = Promise.resolve();
   let flushing: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
+  let memoryTimer: NodeJS.Timeout | undefined;
   let closed = false;
 
   function inLane<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -30,13 +46,14 @@ export function createSettlement({ db, pending, alarms, log }: { db: Db; pending
     await db.transaction(async (tx) => {
       const rest = batch.filter(({ source }) => !source.retired);
       // A rule that was removed or switched off meanwhile raises nothing: its removal and this wait for each other.
-      const rules = await holdRules(tx, [...new Set(rest.map(({ ruleId }) => ruleId))]);
+      const held = await holdRules(tx, [...new Set(rest.map(({ rule }) => rule.id))]);
       await alarms.take(
         tx,
-        rest.flatMap((one): Signal[] => {
-          const rule = rules.get(one.ruleId);
-          return rule === undefined ? [] : [signalOf(one, rule)];
-        }),
+        await wordSignals(
+          tx,
+          rest.filter(({ rule }) => held.has(rule.id)),
+          unitOf,
+        ),
       );
     });
   }
@@ -64,7 +81,7 @@ export function createSettlement({ db, pending, alarms, log }: { db: Db; pending
 
   function giveUp(one: Transition, error: unknown): void {
     if (isDatabaseAway(error)) throw error;
-    log.error({ err: error, ruleId: one.ruleId, kind: one.kind, value: one.value }, "an alarm's transition could not be written");
+    log.error({ err: error, ruleId: one.rule.id, what: one.what, value: one.value }, "an alarm's transition could not be written");
   }
 
   function later(): void {
@@ -92,37 +109,108 @@ export function createSettlement({ db, pending, alarms, log }: { db: Db; pending
     return flushing;
   }
 
+  /** Writes which stays began, went on or ended: of those that turned, or of others too. */
+  async function remember(also: Iterable<Watched> = []): Promise<void> {
+    const those = new Set([...turned, ...also]);
+    turned.clear();
+    if (those.size === 0) return;
+    const all = [...those].map(({ rule, watch, judge }): KeptStay => {
+      const { outsideSinceUs, inARow } = judge.stay;
+      return {
+        ruleId: rule.id,
+        version: rule.version,
+        deviceId: watch.deviceId,
+        kind: judge.kind,
+        outsideSinceUs,
+        inARow,
+        judgedUs: watch.lastUs,
+      };
+    });
+    try {
+      for (let at = 0; at < all.length; at += 5_000) {
+        const some = all.slice(at, at + 5_000);
+        await saveStays(
+          db,
+          some.filter(({ inARow }) => inARow > 0),
+        );
+        await dropStays(
+          db,
+          some.filter(({ inARow }) => inARow === 0),
+        );
+      }
+    } catch (error) {
+      log.warn({ err: error }, "timers of rules could not be written; trying again");
+      for (const one of those) if (!one.retired) turned.add(one);
+    }
+  }
+
   return {
     inLane,
     flush,
     settle,
     later,
-    async close(): Promise<void> {
+    remember,
+    start(): void {
+      memoryTimer ??= setInterval(() => void inLane(() => remember()), memoryDelayMs);
+      memoryTimer.unref();
+    },
+    async close(also: Iterable<Watched>): Promise<void> {
       closed = true;
       clearTimeout(retry);
+      clearInterval(memoryTimer);
       await settle();
+      await inLane(() => remember(also));
     },
   };
 }
 
 export type Settlement = ReturnType<typeof createSettlement>;
 
-function signalOf({ signalId, kind, direction, threshold, value, measuredAtUs, ruleId }: Transition, rule: HeldRule): Signal {
-  const measuredAtMs = Math.floor(measuredAtUs / 1_000);
-  return {
-    id: signalId,
-    what: kind,
-    organisationId: rule.organisationId,
-    source: rule.deviceId,
-    deviceId: rule.deviceId,
-    type: `rule:${ruleId}:${direction}`,
-    kind: direction,
-    // A value may be older than the rule that it breaks.
-    at: new Date(Math.max(measuredAtMs, rule.changedAt.getTime())),
-    severity: rule.severity,
-    metric: rule.metric,
-    threshold,
-    value,
-    ruleId,
-  };
+/** Kinds of which the figures alone say too little: they carry the rule's name. */
+const named = new Set<AlarmKind>(["composite", "event", "anomaly", "state"]);
+
+/** The signals that transitions are, in the rules' words. */
+async function wordSignals(tx: Transaction, transitions: readonly Transition[], unitOf: SettlementDeps["unitOf"]): Promise<Signal[]> {
+  const worded = transitions.filter(({ rule: { fields } }) => fields.title !== undefined || fields.text !== undefined);
+  const names =
+    worded.length === 0
+      ? new Map<string, { device: string; site: string }>()
+      : await selectNames(
+          tx,
+          worded.map(({ deviceId }) => deviceId),
+        );
+  return transitions.map((one): Signal => {
+    const { rule, deviceId, kind, metric, value, threshold, words } = one;
+    const { title, text, probableCause, name } = rule.fields;
+    const places = {
+      device: names.get(deviceId)?.device ?? deviceId,
+      site: names.get(deviceId)?.site ?? "",
+      rule: name ?? "",
+      metric: metric ?? "",
+      value: figure(value),
+      limit: figure(threshold),
+      unit: metric === undefined ? "" : (unitOf(deviceId, metric) ?? "").replace(/^1$/, ""),
+    };
+    const headline = title === undefined ? (named.has(kind) ? name : undefined) : fillTemplate(title, places, 200);
+    const body = text === undefined ? words : fillTemplate(text, places, 2_000);
+    return {
+      id: one.signalId,
+      what: one.what,
+      organisationId: rule.organisationId,
+      source: deviceId,
+      deviceId,
+      type: `rule:${rule.id}:${kind}`,
+      kind,
+      // A value may be older than the rule that it breaks.
+      at: new Date(Math.max(Math.floor(one.atUs / 1_000), rule.changedAt.getTime())),
+      severity: one.severity,
+      metric,
+      threshold,
+      value,
+      title: headline,
+      text: body,
+      probableCause,
+      ruleId: rule.id,
+    };
+  });
 }

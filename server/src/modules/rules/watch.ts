@@ -1,9 +1,16 @@
+import type { AlarmKind, Severity } from "@roost/contract/alarms";
+import { metricOf } from "@roost/contract/rule-conditions";
+import { ruleAt } from "@roost/contract/rules";
+
 import { newId } from "../../platform/id.ts";
-import { freshMemory, judge } from "./rule.ts";
-import type { Direction, Limit, Memory } from "./rule.ts";
+import { judgesOf } from "./judge.ts";
+import type { Judge } from "./judge.ts";
+import { LimitJudge } from "./limit.ts";
+import type { RuleBook } from "./rule-book.ts";
+import type { LiveRule, PlacedDevice } from "./rule.ts";
 
 /**
- * The live holder of all rules of one metric of one device. Ingest keeps it and asks it for every new value; rules that
+ * The live holder of all rules about one metric of one device. Ingest keeps it and asks it for every new value; rules that
  * come, change and go later do so in the same object.
  */
 export interface Watch {
@@ -18,80 +25,32 @@ export interface Watch {
 
 /** An alarm is to be raised or cleared; waits for its transaction. */
 export interface Transition {
-  readonly kind: "raise" | "clear";
+  readonly what: "raise" | "clear";
   /** Made here, so that a retry after a lost answer turns nothing twice. */
   readonly signalId: string;
-  readonly ruleId: string;
-  readonly direction: Direction;
-  readonly threshold: number;
-  readonly value: number;
-  readonly measuredAtUs: number;
-  /** The limit that saw it; a limit that was replaced since has no say any more. */
-  readonly source: WatchedLimit;
-}
-
-/** One side of one rule, watched. */
-export interface WatchedLimit {
-  readonly ruleId: string;
-  readonly limit: Limit;
-  readonly memory: Memory;
-  retired: boolean;
-}
-
-const none: readonly WatchedLimit[] = [];
-
-class MetricWatch implements Watch {
+  readonly rule: LiveRule;
   readonly deviceId: string;
-  readonly metric: string;
-  limits: readonly WatchedLimit[] = none;
-  lastUs = Number.NEGATIVE_INFINITY;
-  lastValue = Number.NaN;
-  /** What is stored was looked at: `last` is the newest there is. */
-  compared = false;
-  /**
-   * Rules wait for that look. Until then a value that comes late, or again, could be taken for the newest one; only the newest heard is kept.
-   */
-  held = false;
-  readonly #pending: Transition[];
+  readonly kind: AlarmKind;
+  readonly severity: Severity;
+  readonly metric?: string | undefined;
+  readonly threshold?: number | undefined;
+  readonly value?: number | undefined;
+  /** When it became true, epoch microseconds. */
+  readonly atUs: number;
+  readonly words?: string | undefined;
+  /** What saw it; what was replaced since has no say any more. */
+  readonly source: { readonly retired: boolean };
+}
 
-  constructor(deviceId: string, metric: string, pending: Transition[]) {
-    this.deviceId = deviceId;
-    this.metric = metric;
-    this.#pending = pending;
-  }
-
-  observe(value: number, measuredAtUs: number): boolean {
-    if (!(measuredAtUs > this.lastUs)) return false;
-    this.lastUs = measuredAtUs;
-    this.lastValue = value;
-    return this.held ? false : this.judgeLast(this.limits);
-  }
-
-  /** Judges the newest value known; the same one twice changes nothing. */
-  judgeLast(limits: readonly WatchedLimit[]): boolean {
-    if (this.lastUs === Number.NEGATIVE_INFINITY) return false;
-    let changed = false;
-    for (let index = 0; index < limits.length; index += 1) {
-      if (this.#judgeOne(limits[index] as WatchedLimit)) changed = true;
-    }
-    return changed;
-  }
-
-  #judgeOne(source: WatchedLimit): boolean {
-    const verdict = judge(source.limit, source.memory, this.lastValue, this.lastUs);
-    if (verdict === "nothing") return false;
-    this.#pending.push({
-      kind: verdict,
-      signalId: newId(),
-      ruleId: source.ruleId,
-      direction: source.limit.direction,
-      threshold: source.limit.threshold,
-      value: this.lastValue,
-      measuredAtUs: this.lastUs,
-      source,
-    });
-    return true;
-  }
+/** A judge of one rule over one metric of one device. */
+export interface Watched<J extends Judge = Judge> {
+  readonly rule: LiveRule;
+  /** Where the device stood when the rule was worked out for it: an exception may hold there. */
+  readonly siteId: string | undefined;
+  readonly severity: Severity;
+  readonly judge: J;
+  readonly watch: MetricWatch;
+  retired: boolean;
 }
 
 /** What a stored value says, for rules that come later than their values. */
@@ -100,15 +59,248 @@ export interface KnownValue {
   readonly measuredAtUs: number;
 }
 
+/** A stay outside that a process before this one noted. */
+export interface KnownStay {
+  readonly outsideSinceUs: number;
+  readonly inARow: number;
+  readonly judgedUs: number;
+}
+
+export function holdingKey(ruleId: string, deviceId: string, kind: string): string {
+  return `${ruleId} ${deviceId} ${kind}`;
+}
+
+/** What all watches of the process have in common. */
+interface Shared {
+  readonly pending: Transition[];
+  /** Judges whose stay outside began or ended: what is kept of them in the database is another now. */
+  readonly turned: Set<Watched>;
+  readonly holding: Set<string>;
+}
+
+export class MetricWatch implements Watch {
+  readonly deviceId: string;
+  readonly metric: string;
+  /** Comparisons with a limit, apart from the others: one loop over things of one shape. */
+  limits: readonly Watched<LimitJudge>[] = [];
+  others: readonly Watched[] = [];
+  lastUs = Number.NEGATIVE_INFINITY;
+  lastValue = Number.NaN;
+  /** What is stored was looked at: `last` is the newest there is. */
+  compared = false;
+  /**
+   * Rules wait for that look. Until then a value that comes late, or again, could be taken for the newest one; only the newest heard is kept.
+   */
+  held = false;
+  /** The newest value that judges heard; the same one again would be counted twice. */
+  judgedUs = Number.NEGATIVE_INFINITY;
+  /** Judges that wait for what is stored. */
+  fresh: readonly Watched[] = [];
+  readonly #shared: Shared;
+
+  constructor(deviceId: string, metric: string, shared: Shared) {
+    this.deviceId = deviceId;
+    this.metric = metric;
+    this.#shared = shared;
+  }
+
+  observe(value: number, measuredAtUs: number): boolean {
+    if (!(measuredAtUs > this.lastUs)) return false;
+    this.lastUs = measuredAtUs;
+    this.lastValue = value;
+    return this.held ? false : this.judgeLast();
+  }
+
+  /** Judges the newest value known. */
+  judgeLast(): boolean {
+    this.judgedUs = this.lastUs;
+    const { limits, others } = this;
+    let changed = false;
+    for (let index = 0; index < limits.length; index += 1) {
+      const one = limits[index] as Watched<LimitJudge>;
+      const verdict = one.judge.observe(this.lastValue, this.lastUs);
+      if (verdict !== "nothing") changed = this.#tell(one, verdict);
+      else if (one.judge.stay.turned) this.#note(one);
+    }
+    for (let index = 0; index < others.length; index += 1) {
+      if (this.#judgeOne(others[index] as Watched)) changed = true;
+    }
+    return changed;
+  }
+
+  #judgeOne(one: Watched): boolean {
+    const verdict = one.judge.observe(this.lastValue, this.lastUs);
+    if (verdict !== "nothing") return this.#tell(one, verdict);
+    if (one.judge.stay.turned) this.#note(one);
+    return false;
+  }
+
+  /**
+   * Takes in judges that are new: those for which the newest value is all there is to know hear it at once, where that is certain; else they
+   * wait for {@link compare}.
+   *
+   * @returns Whether some wait.
+   */
+  admit(fresh: readonly Watched[]): boolean {
+    const waits = fresh.filter(({ judge }) => !this.compared || judge.lookbackUs(this.lastValue) > 0 || judge.kind === "anomaly");
+    this.fresh = [...this.fresh.filter((one) => !one.retired), ...waits];
+    if (this.compared && this.lastUs > Number.NEGATIVE_INFINITY) for (const one of fresh) if (!waits.includes(one)) this.#judgeOne(one);
+    if (waits.length > 0) this.held = true;
+    return waits.length > 0;
+  }
+
+  /** Notes the newest stored value, or that there is none. @returns From when on waiting judges have to know what is stored, if at all. */
+  learn(latest: KnownValue | undefined, stayOf: (one: Watched) => KnownStay | undefined): number | undefined {
+    if (latest !== undefined && latest.measuredAtUs > this.lastUs) {
+      this.lastUs = latest.measuredAtUs;
+      this.lastValue = latest.value;
+    }
+    if (this.lastUs === Number.NEGATIVE_INFINITY) return undefined;
+    const froms = this.fresh.flatMap((one) => {
+      const back = one.judge.lookbackUs(this.lastValue);
+      const stay = stayOf(one);
+      // What was kept when a process stopped is the whole truth up to there.
+      return back > 0 ? [stay === undefined ? this.lastUs - back : stay.judgedUs + 1] : [];
+    });
+    return froms.length === 0 ? undefined : Math.min(...froms);
+  }
+
+  /**
+   * Ends the wait: what is new hears what is stored, as if it had been there, and says how things are at the end, nothing of what came and went
+   * before; then all hear the newest value.
+   */
+  compare(samples: readonly KnownValue[], stayOf: (one: Watched) => KnownStay | undefined): void {
+    const fresh = this.fresh.filter((one) => !one.retired);
+    const isNewer = this.lastUs > this.judgedUs;
+    this.fresh = [];
+    this.compared = true;
+    this.held = false;
+    if (this.lastUs === Number.NEGATIVE_INFINITY) return;
+    for (const one of fresh) {
+      const stay = stayOf(one);
+      if (stay !== undefined) one.judge.stay.restore(stay);
+      this.#replay(one, samples, stay?.judgedUs ?? Number.NEGATIVE_INFINITY);
+    }
+    if (!isNewer) return;
+    this.judgedUs = this.lastUs;
+    for (const one of [...this.limits, ...this.others]) if (!fresh.includes(one)) this.#judgeOne(one);
+  }
+
+  /** Waits no longer for what is stored: judges what was heard. */
+  release(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.fresh = [];
+    if (this.lastUs > this.judgedUs) this.judgeLast();
+  }
+
+  #replay(one: Watched, samples: readonly KnownValue[], afterUs: number): void {
+    const before = one.judge.stay.open;
+    let told: { verdict: "raise" | "clear"; sample: KnownValue; words: string | undefined } | undefined;
+    let heardUs = afterUs;
+    const hear = (sample: KnownValue): void => {
+      const verdict = one.judge.observe(sample.value, sample.measuredAtUs);
+      heardUs = sample.measuredAtUs;
+      if (verdict !== "nothing") told = { verdict, sample, words: one.judge.words() };
+    };
+    const back = one.judge.lookbackUs(this.lastValue);
+    for (const sample of back > 0 ? samples : []) if (sample.measuredAtUs > heardUs && sample.measuredAtUs < this.lastUs) hear(sample);
+    if (this.lastUs > heardUs) hear({ value: this.lastValue, measuredAtUs: this.lastUs });
+    this.judgedUs = this.lastUs;
+    if (told !== undefined && one.judge.stay.open !== before) this.#tell(one, told.verdict, told);
+    else if (one.judge.stay.turned) this.#note(one);
+  }
+
+  #note(one: Watched): void {
+    one.judge.stay.turned = false;
+    if (one.judge.stay.lasts) this.#shared.turned.add(one);
+  }
+
+  #tell(one: Watched, what: "raise" | "clear", told?: { readonly sample: KnownValue; readonly words: string | undefined }): true {
+    this.#note(one);
+    const key = holdingKey(one.rule.id, this.deviceId, one.judge.kind);
+    if (what === "raise") this.#shared.holding.add(key);
+    else this.#shared.holding.delete(key);
+    this.#shared.pending.push({
+      what,
+      signalId: newId(),
+      rule: one.rule,
+      deviceId: this.deviceId,
+      kind: one.judge.kind,
+      severity: one.severity,
+      metric: this.metric,
+      threshold: one.judge.threshold,
+      value: told?.sample.value ?? this.lastValue,
+      atUs: told?.sample.measuredAtUs ?? this.lastUs,
+      words: what === "raise" ? (told === undefined ? one.judge.words() : told.words) : undefined,
+      source: one,
+    });
+    return true;
+  }
+}
+
+export interface WatchDeps {
+  readonly rules: RuleBook;
+  /** From memory; `undefined` where there is no such device. */
+  readonly placeOf: (deviceId: string) => PlacedDevice | undefined;
+  /** Of a metric, from memory; `undefined` where it is not known yet. */
+  readonly unitOf: (deviceId: string, metric: string) => string | undefined;
+}
+
 /**
  * All watches of the process, and the transitions they have found but nobody has written yet.
  *
  * `pending` needs no bound of its own: values are judged on their way to the database, and ingest stops taking values while it is away.
  */
-export function createWatchBook() {
-  const pending: Transition[] = [];
+export function createWatchBook({ rules, placeOf, unitOf }: WatchDeps) {
+  const shared: Shared = { pending: [], turned: new Set(), holding: new Set() };
   const devices = new Map<string, Map<string, MetricWatch>>();
-  const rules = new Map<string, { readonly watch: MetricWatch; readonly limits: readonly WatchedLimit[] }>();
+  /** By rule and device: what other servers wrote is found here. */
+  const attached = new Map<string, Map<string, Set<Watched>>>();
+
+  function retire(one: Watched): void {
+    one.retired = true;
+    shared.turned.delete(one);
+    const { watch, rule } = one;
+    watch.limits = watch.limits.filter((other) => other !== one);
+    watch.others = watch.others.filter((other) => other !== one);
+    const there = attached.get(rule.id)?.get(watch.deviceId);
+    there?.delete(one);
+    if (there?.size === 0) attached.get(rule.id)?.delete(watch.deviceId);
+    if (attached.get(rule.id)?.size === 0) attached.delete(rule.id);
+  }
+
+  function attach(watch: MetricWatch, rule: LiveRule, siteId: string | undefined): Watched[] {
+    const effective = ruleAt(rule.fields, siteId);
+    if (effective === undefined) return [];
+    const { condition, severity } = effective;
+    const unit = unitOf(watch.deviceId, watch.metric);
+    // What the limits come to is known with the metric's unit, when what is stored has been looked at.
+    if (unit === undefined && "unit" in condition && condition.unit !== undefined) return [];
+    const isOpen = (kind: AlarmKind) => shared.holding.has(holdingKey(rule.id, watch.deviceId, kind));
+    return (judgesOf(condition, unit ?? "1", isOpen) ?? []).map((judge) => {
+      const one: Watched = { rule, siteId, severity, judge, watch, retired: false };
+      if (judge instanceof LimitJudge) watch.limits = [...watch.limits, one as Watched<LimitJudge>];
+      else watch.others = [...watch.others, one];
+      const byDevice = attached.get(rule.id) ?? new Map<string, Set<Watched>>();
+      attached.set(rule.id, byDevice);
+      byDevice.set(watch.deviceId, (byDevice.get(watch.deviceId) ?? new Set()).add(one));
+      return one;
+    });
+  }
+
+  /** Brings a watch in line with the rules there are about it. @returns Those that are new. */
+  function align(watch: MetricWatch): Watched[] {
+    const device = placeOf(watch.deviceId);
+    const wanted =
+      device === undefined ? [] : rules.about(watch.deviceId, device).filter(({ fields }) => metricOf(fields.condition) === watch.metric);
+    const kept = new Set<LiveRule>();
+    for (const one of [...watch.limits, ...watch.others]) {
+      if (wanted.includes(one.rule) && one.siteId === device?.siteId) kept.add(one.rule);
+      else retire(one);
+    }
+    return wanted.flatMap((rule) => (kept.has(rule) ? [] : attach(watch, rule, device?.siteId)));
+  }
 
   function watchOf(deviceId: string, metric: string): MetricWatch {
     let metrics = devices.get(deviceId);
@@ -118,87 +310,62 @@ export function createWatchBook() {
     }
     let watch = metrics.get(metric);
     if (watch === undefined) {
-      watch = new MetricWatch(deviceId, metric, pending);
+      watch = new MetricWatch(deviceId, metric, shared);
       metrics.set(metric, watch);
+      // Whoever is new here is heard from now on; where something is stored already, the loader has asked for it before.
+      align(watch);
     }
     return watch;
   }
 
-  function retire(ruleId: string): void {
-    const known = rules.get(ruleId);
-    if (known === undefined) return;
-    rules.delete(ruleId);
-    for (const one of known.limits) one.retired = true;
-    known.watch.limits = known.watch.limits.filter((one) => !one.retired);
-  }
-
   return {
-    pending,
+    pending: shared.pending,
+    turned: shared.turned,
     watchOf,
-    retire,
-
-    /**
-     * Puts a rule in force, in place of what it was. Where the metric was compared with what is stored, the newest value is judged at once;
-     * else the rule waits for {@link compare}.
-     *
-     * @param open - The directions whose alarm is open in the database.
-     */
-    apply(
-      rule: { readonly id: string; readonly deviceId: string; readonly metric: string; readonly limits: readonly Limit[] },
-      open: ReadonlySet<Direction>,
-    ): void {
-      retire(rule.id);
-      const watch = watchOf(rule.deviceId, rule.metric);
-      const limits = rule.limits.map((limit): WatchedLimit => ({
-        ruleId: rule.id,
-        limit,
-        memory: freshMemory(open.has(limit.direction)),
-        retired: false,
-      }));
-      rules.set(rule.id, { watch, limits });
-      watch.limits = [...watch.limits, ...limits];
-      if (watch.compared) watch.judgeLast(limits);
-      else watch.held = true;
+    align,
+    find: (deviceId: string, metric: string): MetricWatch | undefined => devices.get(deviceId)?.get(metric),
+    ofDevice: (deviceId: string): Iterable<MetricWatch> => devices.get(deviceId)?.values() ?? [],
+    deviceIds: (): string[] => [...devices.keys()],
+    *all(): Iterable<MetricWatch> {
+      for (const metrics of devices.values()) yield* metrics.values();
     },
 
-    /** Takes in the newest stored value, or that there is none, and judges the newest of all. */
-    compare(deviceId: string, metric: string, latest: KnownValue | undefined): void {
-      const watch = devices.get(deviceId)?.get(metric);
-      if (watch === undefined) return;
-      if (latest !== undefined && latest.measuredAtUs > watch.lastUs) {
-        watch.lastUs = latest.measuredAtUs;
-        watch.lastValue = latest.value;
+    isHolding: (ruleId: string, deviceId: string, kind: string): boolean => shared.holding.has(holdingKey(ruleId, deviceId, kind)),
+
+    /** Which alarms of a rule hold in the database, in place of what was known. */
+    setHoldingOf(ruleId: string, keys: readonly string[]): void {
+      for (const key of shared.holding) if (key.startsWith(`${ruleId} `)) shared.holding.delete(key);
+      for (const key of keys) shared.holding.add(key);
+    },
+
+    /** The same of all rules, at the start. */
+    setHolding(keys: Iterable<string>): void {
+      shared.holding.clear();
+      for (const key of keys) shared.holding.add(key);
+    },
+
+    /** Notes what stands in the database: an alarm holds, or not any more. */
+    noteOpen(ruleId: string, deviceId: string, kind: string, open: boolean): void {
+      const key = holdingKey(ruleId, deviceId, kind);
+      if (open) shared.holding.add(key);
+      else shared.holding.delete(key);
+      for (const { judge } of attached.get(ruleId)?.get(deviceId) ?? []) {
+        if (judge.kind !== kind || judge.stay.open === open) continue;
+        judge.stay.open = open;
+        judge.stay.end();
       }
-      watch.compared = true;
-      watch.held = false;
-      watch.judgeLast(watch.limits);
     },
 
-    /** Waits no longer for what is stored: judges what was heard. */
-    release(deviceId: string, metric: string): void {
-      const watch = devices.get(deviceId)?.get(metric);
-      if (watch?.held !== true) return;
-      watch.held = false;
-      watch.judgeLast(watch.limits);
-    },
-
-    /** Notes what another server wrote: its alarm is open, or not any more. */
-    noteOpen(ruleId: string, direction: Direction, open: boolean): void {
-      const one = rules.get(ruleId)?.limits.find(({ limit }) => limit.direction === direction);
-      if (one === undefined) return;
-      one.memory.open = open;
-      one.memory.outsideSinceUs = Number.NaN;
+    /** Takes the judges of a rule off everything. */
+    retire(ruleId: string): void {
+      for (const there of attached.get(ruleId)?.values() ?? []) for (const one of there) retire(one);
     },
 
     /** Lets go of a removed device; what ingest still holds of it has no rules any more. */
     forget(deviceId: string): void {
-      const metrics = devices.get(deviceId);
-      if (metrics === undefined) return;
+      for (const watch of devices.get(deviceId)?.values() ?? []) for (const one of [...watch.limits, ...watch.others]) retire(one);
       devices.delete(deviceId);
-      for (const watch of metrics.values()) for (const { ruleId } of watch.limits) retire(ruleId);
     },
-
-    ruleIds: (): string[] => [...rules.keys()],
   };
 }
 

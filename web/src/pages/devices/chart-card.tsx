@@ -20,10 +20,12 @@ interface ChartCardProps extends Pick<ChartProps, "from" | "to" | "timeZone" | "
   /** What the metric means, where a kit says it. */
   readonly about: string | undefined;
   readonly rules: readonly AlarmRule[];
+  /** Where the device stands: rules have exceptions for sites. */
+  readonly siteId?: string | undefined;
 }
 
 /** A metric's chart with its readout above and its figures as a table below. It asks for its points when it comes into sight. */
-export function ChartCard({ deviceId, series, view, about, rules, ...chart }: ChartCardProps) {
+export function ChartCard({ deviceId, series, view, about, rules, siteId, ...chart }: ChartCardProps) {
   const { metric, kind } = series;
   const card = useRef<HTMLElement>(null);
   const seen = useSeen(card);
@@ -34,7 +36,10 @@ export function ChartCard({ deviceId, series, view, about, rules, ...chart }: Ch
     // The live stream brings what is new; asking again now and then brings what came late.
     refetchInterval: view.still === undefined ? Math.max(30_000, ranges[view.range] / 120) : false,
   });
-  const limits = useMemo(() => limitsOf(rules, metric), [rules, metric]);
+  const limits = useMemo(
+    () => limitsOf(rules, metric, { unit: series.unit, ...(siteId === undefined ? {} : { siteId }) }),
+    [rules, metric, series.unit, siteId],
+  );
   const points = query.data?.metric === metric ? query.data : undefined;
   return (
     <section ref={card} className={styles.card} aria-label={formatMetric(metric)}>

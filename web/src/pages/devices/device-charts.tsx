@@ -47,13 +47,20 @@ export function DeviceCharts() {
           </Link>
         </Empty>
       ) : (
-        <Charts deviceId={deviceId} kind={device.data?.kind ?? "generic"} series={chosen} />
+        <Charts deviceId={deviceId} kind={device.data?.kind ?? "generic"} siteId={device.data?.siteId} series={chosen} />
       )}
     </>
   );
 }
 
-function Charts({ deviceId, kind, series }: { readonly deviceId: string; readonly kind: string; readonly series: readonly Series[] }) {
+interface ChartsProps {
+  readonly deviceId: string;
+  readonly kind: string;
+  readonly siteId: string | undefined;
+  readonly series: readonly Series[];
+}
+
+function Charts({ deviceId, kind, siteId, series }: ChartsProps) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const view = useMemo(() => viewOf({ range: search.range, from: search.from, to: search.to }), [search.range, search.from, search.to]);
@@ -105,6 +112,7 @@ function Charts({ deviceId, kind, series }: { readonly deviceId: string; readonl
             to={to}
             timeZone={timeZone}
             rules={rules.data?.items ?? []}
+            siteId={siteId}
             height={series.length === 1 ? 340 : 190}
             onZoom={onZoom}
             onStep={step}

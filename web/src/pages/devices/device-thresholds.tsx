@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
+import { metricOf } from "@roost/contract/rule-conditions";
 import { type AlarmRule, changeAlarmRule, removeAlarmRule } from "@roost/contract/rules";
 import type { Series } from "@roost/contract/telemetry";
-import type { Unit } from "@roost/contract/units";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
@@ -9,10 +9,11 @@ import { useState } from "react";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault, readFault } from "../../parts/fault.tsx";
-import { formatMetric, formatSpan, formatValue } from "../../parts/format.ts";
+import { formatMetric } from "../../parts/format.ts";
 import { PlusIcon } from "../../parts/icons.tsx";
 import { SeverityMark } from "../../parts/marks.tsx";
 import { Section } from "../../parts/page.tsx";
+import { describeCondition, describeRule, describeScope, settingsOf } from "../../parts/rule-words.ts";
 import { RowsWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { RuleForm } from "./rule-form.tsx";
@@ -69,17 +70,6 @@ export function DeviceThresholds() {
   );
 }
 
-/** A rule in one sentence: `above 35 °C for 10 min, clears 1 °C inside`. */
-export function describeRule(rule: Pick<AlarmRule, "above" | "below" | "forSeconds" | "hysteresis">, unit: Unit): string {
-  const limits = [
-    rule.above === undefined ? "" : `above ${formatValue(rule.above, unit)}`,
-    rule.below === undefined ? "" : `below ${formatValue(rule.below, unit)}`,
-  ];
-  const span = rule.forSeconds === 0 ? "" : ` for ${formatSpan(rule.forSeconds * 1_000)}`;
-  const inside = rule.hysteresis === 0 ? "" : `, clears ${formatValue(rule.hysteresis, unit)} inside`;
-  return `${limits.filter((limit) => limit !== "").join(" or ")}${span}${inside}`;
-}
-
 function RuleRow({
   rule,
   series,
@@ -94,29 +84,25 @@ function RuleRow({
   const [open, setOpen] = useState<"change" | "remove">();
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["alarm-rules"] });
   const remove = useMutation({ mutationFn: () => call(removeAlarmRule, { params: { ruleId: rule.id } }), onSuccess: refresh });
-  const { above, below, hysteresis, forSeconds, severity, enabled } = rule;
+  const { severity, enabled, condition, scope } = rule;
+  const isOwn = scope.deviceId !== undefined;
   const toggle = useMutation({
     mutationFn: () =>
       call(changeAlarmRule, {
         params: { ruleId: rule.id },
-        body: {
-          ...(above === undefined ? {} : { above }),
-          ...(below === undefined ? {} : { below }),
-          hysteresis,
-          forSeconds,
-          severity,
-          enabled: !enabled,
-        },
+        body: { ...settingsOf(rule), enabled: !enabled },
       }),
     onSuccess: refresh,
   });
-  const unit = series.find((one) => one.metric === rule.metric)?.unit ?? "1";
-  const sentence = `${formatMetric(rule.metric)} ${describeRule(rule, unit)}`;
+  const metric = metricOf(condition);
+  const unit = series.find((one) => one.metric === metric)?.unit ?? "1";
+  const sentence = describeRule(condition, unit);
   return (
     <li className={styles.rule} data-off={!enabled || undefined}>
       <SeverityMark severity={severity} quiet={!enabled} />
       <span className={styles.what}>
-        <strong title={rule.metric}>{formatMetric(rule.metric)}</strong> {describeRule(rule, unit)}
+        {metric !== undefined && <strong title={metric}>{formatMetric(metric)}</strong>} {describeCondition(condition, unit)}
+        {!isOwn && <span className="quiet"> · {describeScope(scope)}</span>}
         {!enabled && <span className="quiet"> · switched off</span>}
         {toggle.isError && (
           <span role="alert" className={styles.failed}>
@@ -124,7 +110,7 @@ function RuleRow({
           </span>
         )}
       </span>
-      {mayChange && (
+      {mayChange && isOwn && (
         <div className={styles.acts}>
           <Button
             variant="subtle"
@@ -135,20 +121,24 @@ function RuleRow({
           >
             Switch {enabled ? "off" : "on"}
           </Button>
-          <Button variant="subtle" color="gray" onClick={() => setOpen("change")} aria-label={`Change: ${sentence}`}>
-            Change
-          </Button>
+          {condition.kind === "threshold" && (
+            <Button variant="subtle" color="gray" onClick={() => setOpen("change")} aria-label={`Change: ${sentence}`}>
+              Change
+            </Button>
+          )}
           <Button variant="subtle" color="red" onClick={() => setOpen("remove")} aria-label={`Remove: ${sentence}`}>
             Remove
           </Button>
         </div>
       )}
-      {open === "change" && <RuleForm deviceId={rule.deviceId} rule={rule} series={series} onClose={() => setOpen(undefined)} />}
+      {open === "change" && scope.deviceId !== undefined && (
+        <RuleForm deviceId={scope.deviceId} rule={rule} series={series} onClose={() => setOpen(undefined)} />
+      )}
       {open === "remove" && (
         <Confirm
           title="Remove this threshold?"
           verb="Remove threshold"
-          name={rule.metric}
+          name={metric ?? condition.kind}
           busy={remove.isPending}
           error={remove.error}
           onConfirm={() => remove.mutate()}

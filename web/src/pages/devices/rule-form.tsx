@@ -1,7 +1,7 @@
 import { Button, Select, Switch, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { severities, type Severity } from "@roost/contract/alarms";
-import { type AlarmRule, addAlarmRule, changeAlarmRule } from "@roost/contract/rules";
+import { addAlarmRule, type AlarmRule, changeAlarmRule } from "@roost/contract/rules";
 import type { Series } from "@roost/contract/telemetry";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
@@ -9,6 +9,7 @@ import { Dialog, FormEnd } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { formatMetric, formatValue } from "../../parts/format.ts";
 import { severityWords } from "../../parts/marks.tsx";
+import { settingsOf } from "../../parts/rule-words.ts";
 import { useApi } from "../../roost.tsx";
 import { checkRule, type RuleTexts, ruleTexts } from "./rule-texts.ts";
 
@@ -37,17 +38,31 @@ const times = [
 export function RuleForm({ deviceId, rule, metric, series, onClose }: RuleFormProps) {
   const { call } = useApi();
   const queryClient = useQueryClient();
+  const threshold = rule?.condition.kind === "threshold" ? rule.condition : undefined;
   const form = useForm<RuleTexts>({
-    initialValues: ruleTexts(rule, metric ?? series[0]?.metric ?? ""),
+    initialValues: ruleTexts(
+      rule === undefined || threshold === undefined ? undefined : { ...rule, condition: threshold },
+      metric ?? series[0]?.metric ?? "",
+    ),
     validate: (values) => checkRule(values).faults,
   });
   const one = series.find((candidate) => candidate.metric === form.values.metric);
-  const unit = one === undefined || one.unit === "1" ? "" : ` (${one.unit})`;
+  const measured = threshold?.unit ?? one?.unit ?? "1";
+  const unit = measured === "1" ? "" : ` (${measured})`;
   const save = useMutation({
     mutationFn: async (values: RuleTexts) => {
       const { limits } = checkRule(values);
-      if (rule === undefined) await call(addAlarmRule, { body: { deviceId, metric: values.metric, ...limits } });
-      else await call(changeAlarmRule, { params: { ruleId: rule.id }, body: limits });
+      const { severity, enabled } = values;
+      if (rule === undefined) {
+        const condition = { kind: "threshold" as const, metric: values.metric, ...limits };
+        await call(addAlarmRule, { body: { scope: { deviceId }, condition, severity, enabled } });
+      } else {
+        const { above: _above, below: _below, ...rest } = threshold ?? { kind: "threshold" as const, metric: values.metric };
+        await call(changeAlarmRule, {
+          params: { ruleId: rule.id },
+          body: { ...settingsOf(rule), condition: { ...rest, ...limits }, severity, enabled },
+        });
+      }
     },
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["alarm-rules"] });

@@ -21,10 +21,9 @@ it("sends only the limits that are there, and keeps those of a rule that is chan
     above: 35,
     hysteresis: 0,
     forSeconds: 600,
-    severity: "warning",
-    enabled: true,
   });
-  const rule = { metric: "x", above: 1.5, below: -2, hysteresis: 0.1, forSeconds: 60, severity: "critical", enabled: false } as const;
-  const { metric: _, ...limits } = rule;
-  expect(checkRule(ruleTexts(rule as never, "y")).limits).toEqual(limits);
+  const limits = { above: 1.5, below: -2, hysteresis: 0.1, forSeconds: 60 };
+  const rule = { condition: { kind: "threshold", metric: "x", count: 1, ...limits }, severity: "critical", enabled: false } as const;
+  expect(ruleTexts(rule, "y")).toMatchObject({ metric: "x", severity: "critical", enabled: false });
+  expect(checkRule(ruleTexts(rule, "y")).limits).toEqual(limits);
 });

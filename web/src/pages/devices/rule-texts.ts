@@ -1,5 +1,6 @@
 import type { Severity } from "@roost/contract/alarms";
-import { type AlarmRule, ruleErrors } from "@roost/contract/rules";
+import type { ConditionOf } from "@roost/contract/rule-conditions";
+import { ruleErrors } from "@roost/contract/rules";
 
 /** A rule as it is typed: figures are texts, so that a half-written one is not torn away. */
 export interface RuleTexts {
@@ -17,17 +18,20 @@ interface Limits {
   readonly below?: number;
   readonly hysteresis: number;
   readonly forSeconds: number;
-  readonly severity: Severity;
-  readonly enabled: boolean;
 }
 
-export function ruleTexts(rule: AlarmRule | undefined, metric: string): RuleTexts {
+/** A threshold as it is typed; of a new one, with the metric it begins with. */
+export function ruleTexts(
+  rule: { readonly condition: ConditionOf<"threshold">; readonly severity: Severity; readonly enabled: boolean } | undefined,
+  metric: string,
+): RuleTexts {
+  const condition = rule?.condition;
   return {
-    metric: rule?.metric ?? metric,
-    above: rule?.above === undefined ? "" : String(rule.above),
-    below: rule?.below === undefined ? "" : String(rule.below),
-    hysteresis: rule === undefined || rule.hysteresis === 0 ? "" : String(rule.hysteresis),
-    forSeconds: String(rule?.forSeconds ?? 0),
+    metric: condition?.metric ?? metric,
+    above: condition?.above === undefined ? "" : String(condition.above),
+    below: condition?.below === undefined ? "" : String(condition.below),
+    hysteresis: condition === undefined || condition.hysteresis === 0 ? "" : String(condition.hysteresis),
+    forSeconds: String(condition?.forSeconds ?? 0),
     severity: rule?.severity ?? "warning",
     enabled: rule?.enabled ?? true,
   };
@@ -59,8 +63,6 @@ export function checkRule(texts: RuleTexts): { faults: Partial<Record<keyof Rule
       ...(below === undefined ? {} : { below }),
       hysteresis: hysteresis ?? 0,
       forSeconds: Number(texts.forSeconds),
-      severity: texts.severity,
-      enabled: texts.enabled,
     },
   };
 }
