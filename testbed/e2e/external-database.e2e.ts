@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { connect } from "../src/device.ts";
 import { addClaimedDevice, setUpAdministrator } from "../src/people.ts";
+import { scratchFolder } from "../src/scratch.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import { readBySql } from "../src/stored-rows.ts";
 import { until } from "../src/waiting.ts";
@@ -16,7 +17,10 @@ const program = fileURLToPath(new URL("../../server/src/platform/postgres-throwa
 
 /** A PostgreSQL that is not Roost's own: durable, in a process of its own. */
 async function startForeignPostgres(): Promise<{ host: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, [program, "--durable"], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [program, "--durable"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TMPDIR: scratchFolder() },
+  });
   const first = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).once("line", resolve);
     child.once("exit", (code) => reject(new Error(`PostgreSQL did not start (exit ${code}).`)));

@@ -18,6 +18,7 @@ import { startCatcher } from "../src/catchers.ts";
 import { claim, claimBody, connect } from "../src/device.ts";
 import { addClaimedDevice, callerWith, setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
+import { scratchFolder } from "../src/scratch.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { startVault } from "../src/vault.ts";
@@ -90,7 +91,10 @@ async function freePort(): Promise<number> {
 
 /** A PostgreSQL that is not Roost's own, in a process of its own. */
 async function startForeignPostgres(): Promise<{ host: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, [throwaway, "--durable"], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [throwaway, "--durable"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TMPDIR: scratchFolder() },
+  });
   const line = await new Promise<string>((resolve) => child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())));
   return {
     host: (JSON.parse(line) as { host: string }).host,
