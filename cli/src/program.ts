@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { addCommonOptions } from "./command.ts";
 import { addAlarmCommands } from "./commands/alarms.ts";
 import { addAuditCommands } from "./commands/audit.ts";
+import { addConfigurationCommands } from "./commands/configuration.ts";
 import { addDeadManCommands } from "./commands/dead-man.ts";
 import { addDeviceCommands } from "./commands/devices.ts";
 import { addFlagCommands } from "./commands/flags.ts";
@@ -62,6 +63,7 @@ function createProgram(terminal: Terminal): Command {
   addTelemetryCommands(program, terminal);
   addAlarmCommands(program, terminal);
   addWindowCommands(program, terminal);
+  addConfigurationCommands(program, terminal);
   addNotificationCommands(program, terminal);
   addDeadManCommands(program, terminal);
   addRejectCommands(program, terminal);
