@@ -38,14 +38,20 @@ export function DeadManSection({ mayChange }: { readonly mayChange: boolean }) {
       title="Dead-man switch"
       about="A watcher outside hears from Roost as long as readings really pass through it and notices arrive. When it hears nothing, it tells you: Roost cannot report that it does not run."
       actions={
-        mayChange && query.data !== undefined && found === undefined && <Button onClick={() => setAsked("set")}>Set a watcher</Button>
+        mayChange &&
+        query.data !== undefined &&
+        found === undefined && (
+          <Button variant="default" onClick={() => setAsked("set")}>
+            Set a watcher
+          </Button>
+        )
       }
     >
       {query.data === undefined && !query.isError && <RowsWaiting label="dead-man switch" rows={1} />}
       {query.data === undefined && query.isError && <Fault error={query.error} onRetry={() => void query.refetch()} />}
       {silentSince !== undefined && (
         <p className={styles.failing} role="alert">
-          ✕ No notice arrives anywhere since <Age at={silentSince} />. See what the deliveries below say.
+          ✕ No notice arrives anywhere. It began <Age at={silentSince} />. See what the deliveries below say.
         </p>
       )}
       {query.data !== undefined && found === undefined && (

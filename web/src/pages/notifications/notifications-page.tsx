@@ -69,7 +69,9 @@ export function NotificationsPage() {
           <p className="quiet">You have none yet. This browser, or the app it installs, can be the first.</p>
         )}
         <Rows items={own.data?.items ?? []} mayChange />
-        <ThisBrowser />
+        <div className={styles.browser}>
+          <ThisBrowser />
+        </div>
       </Section>
       <DeadManSection mayChange={may} />
       <Section

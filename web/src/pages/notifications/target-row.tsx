@@ -114,12 +114,11 @@ function Health({ target: { breaker, failingSince } }: { readonly target: Notifi
   if (breaker.state === "closed" && failingSince === undefined) return null;
   return (
     <span className={styles.failing}>
-      ✕{" "}
-      {failingSince === undefined ? (
-        "Failing"
-      ) : (
+      ✕ Notices do not arrive.
+      {failingSince !== undefined && (
         <>
-          Nothing arrives since <Age at={failingSince} />.
+          {" "}
+          It began <Age at={failingSince} />.
         </>
       )}
       {breaker.state === "open" && breaker.probeAt !== undefined && (
