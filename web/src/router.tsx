@@ -6,6 +6,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
 import { z } from "zod";
 
+import { consoleSearch } from "./pages/alarms/console-search.ts";
 import { FleetPage } from "./pages/fleet/fleet-page.tsx";
 import { NotFound, PageBroke } from "./parts/not-found.tsx";
 import { Shell } from "./parts/shell.tsx";
@@ -153,7 +154,7 @@ const deviceSettingsRoute = createRoute({
 const alarmsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/alarms",
-  validateSearch: z.object({ ...alarmFilter, device: text(64) }),
+  validateSearch: consoleSearch,
   component: lazyRouteComponent(() => import("./pages/alarms/alarm-list-page.tsx"), "AlarmListPage"),
 });
 
@@ -186,6 +187,36 @@ const notificationsRoute = createRoute({
   path: "/notifications",
   validateSearch: z.object({ target: text(64), state: z.enum(["waiting", "delivered", "failed"]).optional().catch(undefined) }),
   component: lazyRouteComponent(() => import("./pages/notifications/notifications-page.tsx"), "NotificationsPage"),
+});
+
+const routesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/routes",
+  component: lazyRouteComponent(() => import("./pages/routing/routes-page.tsx"), "RoutesPage"),
+});
+
+const onCallRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/on-call",
+  component: lazyRouteComponent(() => import("./pages/on-call/on-call-page.tsx"), "OnCallPage"),
+});
+
+const myNotificationsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/my-notifications",
+  component: lazyRouteComponent(() => import("./pages/my-notifications/my-notifications-page.tsx"), "MyNotificationsPage"),
+});
+
+const confirmSubscriptionRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/subscription/confirm",
+  component: lazyRouteComponent(() => import("./pages/my-notifications/subscription-page.tsx"), "ConfirmSubscriptionPage"),
+});
+
+const endSubscriptionRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/subscription/end",
+  component: lazyRouteComponent(() => import("./pages/my-notifications/subscription-page.tsx"), "EndSubscriptionPage"),
 });
 
 const tokensRoute = createRoute({
@@ -312,6 +343,8 @@ const routeTree = rootRoute.addChildren([
   forgotPasswordRoute,
   resetPasswordRoute,
   joinRoute,
+  confirmSubscriptionRoute,
+  endSubscriptionRoute,
   signedInRoute.addChildren([
     fleetRoute,
     addDeviceRoute,
@@ -321,6 +354,9 @@ const routeTree = rootRoute.addChildren([
     windowsRoute,
     rejectsRoute,
     notificationsRoute,
+    routesRoute,
+    onCallRoute,
+    myNotificationsRoute,
     tokensRoute,
     securityRoute,
     peopleRoute,

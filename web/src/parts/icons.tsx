@@ -183,3 +183,17 @@ export const AuditIcon = (props: IconProps) => (
     <path d="M5 2.8h7.5L16 6.3v10.9H5zM12.2 3v3.6h3.6M8 10h5M8 13h5" />
   </Icon>
 );
+
+export const OnCallIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="10" cy="10" r="7" />
+    <path d="M10 6v4l2.6 2.6" />
+  </Icon>
+);
+
+export const RouteIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3 5.5h4.5l5 9H17M12.5 5.5H17M3 14.5h4.5l1-1.8" />
+    <path d="m15 3.5 2 2-2 2M15 12.5l2 2-2 2" />
+  </Icon>
+);

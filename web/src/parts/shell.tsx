@@ -15,12 +15,14 @@ import {
   FleetIcon,
   KeyIcon,
   MoreIcon,
+  OnCallIcon,
   OrganisationIcon,
   PeopleIcon,
   PersonIcon,
   PlatformIcon,
   PlusIcon,
   RefusedIcon,
+  RouteIcon,
   SendIcon,
   SiteIcon,
   StatusIcon,
@@ -47,6 +49,8 @@ const mainPlaces: readonly Place[] = [
   { to: "/notifications", word: "Notifications", icon: <SendIcon /> },
 ];
 const morePlaces: readonly Place[] = [
+  { to: "/on-call", word: "On call", icon: <OnCallIcon />, needs: "notifications:read" },
+  { to: "/routes", word: "Routes", icon: <RouteIcon />, needs: "notifications:read" },
   { to: "/windows", word: "Maintenance", icon: <WindowIcon />, needs: "alarms:read" },
   { to: "/sites", word: "Sites", icon: <SiteIcon />, needs: "devices:read" },
   { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
@@ -255,6 +259,9 @@ function UserMenu() {
           </Menu.Item>
         ))}
         <Menu.Divider />
+        <Menu.Item component={Link} to="/my-notifications" className={styles.menuItem}>
+          My notifications
+        </Menu.Item>
         <Menu.Item component={Link} to="/security" className={styles.menuItem}>
           Your sign-in
         </Menu.Item>
