@@ -186,6 +186,7 @@ export interface TelemetryQuestion {
 const staleBy: Readonly<Record<string, readonly string[]>> = {
   device: ["devices", "status"],
   alarm: ["alarms", "devices", "status"],
+  incident: ["alarms"],
   window: ["windows", "alarms"],
   alarm_rule: ["alarm-rules", "alarms"],
   delivery: ["deliveries", "alarms"],
