@@ -55,7 +55,7 @@ import { createCanary } from "./modules/readiness/canary.ts";
 import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
 import { createReadiness } from "./modules/readiness/readiness.ts";
 import { mountRules } from "./modules/rules/rule-routes.ts";
-import { createRules } from "./modules/rules/rules.ts";
+import { createRules, offlineRules } from "./modules/rules/rules.ts";
 import { mountSecrets } from "./modules/secrets/secret-routes.ts";
 import { createSecrets } from "./modules/secrets/secrets.ts";
 import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
@@ -210,7 +210,15 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const windows = createWindows({ db, audit, findDevice: devices.find, clock, log });
   ends.push(() => windows.close());
   await windows.start();
-  const alarms = createAlarms({ db, audit, clock, log, coverOf: windows.coverOf, keepersOf: alarmKeepers(organisations, devices) });
+  const alarms = createAlarms({
+    db,
+    audit,
+    clock,
+    log,
+    coverOf: windows.coverOf,
+    keepersOf: alarmKeepers(organisations, devices),
+    offlineRuleOf: offlineRules({ placeOf: devices.find }),
+  });
   ends.push(() => alarms.close());
   const muting = createWindowMuting({ db, windows, alarms, devices, log });
   ends.push(() => muting.close());
@@ -270,7 +278,14 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const facts = createFactHub({ tellsOf });
   const dispatch = await createDispatch({
     db,
-    handlers: [...devices.handlers, ...transfers.handlers, ...alarms.handlers, ...muting.handlers, ...notifications.handlers],
+    handlers: [
+      ...devices.handlers,
+      ...transfers.handlers,
+      ...alarms.handlers,
+      ...rules.handlers,
+      ...muting.handlers,
+      ...notifications.handlers,
+    ],
     observe: async (fact) => {
       // Whom a fact may be told to is a matter of where its device stands now.
       await devices.learn(fact);

@@ -24,6 +24,7 @@ import type { Finding } from "./alarm.ts";
 import { createIncidents } from "./incidents.ts";
 import type { World } from "./life.ts";
 import { offlineHandler } from "./offline.ts";
+import type { OfflineRuleOf } from "./offline.ts";
 import { createSweep } from "./sweep.ts";
 import { createTaking } from "./taking.ts";
 
@@ -37,6 +38,8 @@ export interface AlarmDeps {
   readonly log: Log;
   /** The maintenance window that covers an alarm now. */
   readonly coverOf?: World["coverOf"];
+  /** How bad it is that a device is offline. */
+  readonly offlineRuleOf?: OfflineRuleOf;
   /** Members who may look after alarms. */
   readonly keepersOf?: ActDeps["keepersOf"];
 }
@@ -51,7 +54,7 @@ export interface RaisedWhere {
 }
 
 /** Keeps the alarms: what is wrong, since when, who looks after it, and who is not to be told for now. */
-export function createAlarms({ db, audit, clock, log, coverOf = () => undefined, keepersOf = async () => [] }: AlarmDeps) {
+export function createAlarms({ db, audit, clock, log, coverOf = () => undefined, keepersOf = async () => [], offlineRuleOf }: AlarmDeps) {
   const origin = newId();
   const taking = createTaking({ clock, origin, coverOf });
   const sweep = createSweep({ db, taking, clock, log });
@@ -75,7 +78,7 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined,
     review: taking.review,
 
     /** Handlers of facts, for the dispatcher. */
-    handlers: [offlineHandler({ db, taking })] satisfies FactHandler[],
+    handlers: [offlineHandler({ db, taking, ruleOf: offlineRuleOf })] satisfies FactHandler[],
 
     start: sweep.start,
 

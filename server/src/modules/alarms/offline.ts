@@ -1,16 +1,37 @@
-import type { Db } from "../../platform/db.ts";
+import type { Severity } from "@roost/contract/alarms";
+
+import type { Db, Transaction } from "../../platform/db.ts";
 import type { FactHandler } from "../../platform/events.ts";
 import type { Taking } from "./taking.ts";
 
+/** What a rule says of a device that is offline. */
+export type OfflineRuleOf = (
+  tx: Transaction,
+  organisationId: string,
+  deviceId: string,
+) => Promise<{ readonly severity: Severity; readonly ruleId?: string; readonly probableCause?: string | undefined } | undefined>;
+
 /** Raises `offline` when a device falls silent and clears it when it is heard again. The same fact twice does so once. */
-export function offlineHandler({ db, taking }: { db: Db; taking: Pick<Taking, "take"> }): FactHandler {
+export function offlineHandler({
+  db,
+  taking,
+  ruleOf = async () => undefined,
+}: {
+  db: Db;
+  taking: Pick<Taking, "take">;
+  /** Absent, or without a rule: it is a warning. */
+  ruleOf?: OfflineRuleOf | undefined;
+}): FactHandler {
   return {
     name: "alarms.offline",
     types: ["device.offline", "device.online"],
     async handle({ id, type, organisationId, nounId: deviceId, at }) {
       const what = type === "device.offline" ? "raise" : "clear";
       const key = { source: deviceId, type: "offline", deviceId, organisationId };
-      await db.transaction(async (tx) => taking.take(tx, [{ id, what, ...key, kind: "offline", severity: "warning", at }]));
+      await db.transaction(async (tx) => {
+        const rule = what === "raise" ? await ruleOf(tx, organisationId, deviceId) : undefined;
+        await taking.take(tx, [{ id, what, ...key, kind: "offline", severity: "warning", ...rule, at }]);
+      });
     },
   };
 }

@@ -46,7 +46,7 @@ export interface IngestDeps {
     "forgetDevice" | "knownSeries" | "loadSeries" | "seriesOf" | "ensureSeries" | "recordCommitted" | "watchedDevices" | "isWatched"
   >;
   readonly samples: SampleWriter;
-  readonly rules: Pick<Rules, "watchFor" | "settle">;
+  readonly rules: Pick<Rules, "watchFor" | "settle" | "noteEvents">;
   readonly gate: IntakeGate;
   readonly clock: Clock;
   readonly log: Log;
@@ -295,7 +295,7 @@ export function createIngest({ db, devices, telemetry, samples, rules, gate, clo
     await takeWaiting(batch);
     const committed = await samples.commit(
       batch.rows,
-      batch.hasFacts ? (tx, careful) => writeFacts(tx, batch, { devices, careful, leftOut }) : undefined,
+      batch.hasFacts ? (tx, careful) => writeFacts(tx, batch, { devices, rules, careful, leftOut }) : undefined,
     );
     settle(batch, committed);
   }

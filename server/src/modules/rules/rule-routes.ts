@@ -1,11 +1,13 @@
 import {
   addAlarmRule,
   changeAlarmRule,
+  explainRules,
   getAlarmRule,
   listAlarmRules,
   listAlarmRuleVersions,
   removeAlarmRule,
   rollBackAlarmRule,
+  testAlarmRule,
 } from "@roost/contract/rules";
 
 import type { Mount } from "../../platform/http/mount.ts";
@@ -20,4 +22,6 @@ export function mountRules(mount: Mount, rules: Rules): void {
   mount(removeAlarmRule, async ({ params, caller }) => rules.remove(caller, params.ruleId));
   mount(listAlarmRuleVersions, async ({ params, query, caller }) => rules.versions(caller, params.ruleId, query));
   mount(rollBackAlarmRule, async ({ params, body, caller }) => rules.rollBack(caller, params.ruleId, body.version));
+  mount(testAlarmRule, async ({ body, caller }) => rules.test(caller, body));
+  mount(explainRules, async ({ params, query, caller }) => rules.explain(caller, params.deviceId, query));
 }

@@ -223,3 +223,18 @@ export async function selectNames(tx: Queryable, deviceIds: readonly string[]): 
     select d.id, d.name as device, s.name as site from devices d left join sites s on s.id = d.site_id where d.id = any(${deviceIds}::text[])`);
   return new Map(rows.map(({ id, device, site }) => [id, { device, site: site ?? "" }]));
 }
+
+/** What is said of devices that are offline. */
+export async function selectOfflineRules(tx: Queryable, organisationId: string): Promise<LiveRule[]> {
+  const rows = await tx.query<RuleRow>(sql`
+    select ${ruleColumns} from alarm_rules r where r.organisation_id = ${organisationId} and r.condition ->> 'kind' = 'offline' and r.enabled`);
+  return rows.map(liveOf);
+}
+
+/** Composites that a rule is part of. */
+export async function selectComposites(db: Queryable, memberId: string): Promise<LiveRule[]> {
+  const rows = await db.query<RuleRow>(sql`
+    select ${ruleColumns} from alarm_rules r join alarm_rules m on m.id = ${memberId} and m.organisation_id = r.organisation_id
+    where r.condition ->> 'kind' = 'composite' and coalesce(r.condition -> 'all', r.condition -> 'any') ? ${memberId}`);
+  return rows.map(liveOf);
+}

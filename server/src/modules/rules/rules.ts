@@ -16,6 +16,7 @@ import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import type { Audit } from "../audit/audit.ts";
+import { createComposites } from "./composites.ts";
 import { kindsOf } from "./judge.ts";
 import { createRuleBook } from "./rule-book.ts";
 import { createRuleLoader } from "./rule-loader.ts";
@@ -25,10 +26,14 @@ import * as store from "./rule-store.ts";
 import { checkRule, differences, fitsUnit, hasCycle, isAbout, membersOf } from "./rule.ts";
 import { createSettlement } from "./settlement.ts";
 import { createSilence } from "./silence.ts";
+import { createTrials } from "./trials.ts";
 import * as versions from "./version-store.ts";
 import { createWatchBook } from "./watch.ts";
 import type { Watch, WatchDeps, Watched } from "./watch.ts";
+import { createWhy } from "./why.ts";
 
+export { offlineRules } from "./offline-rule.ts";
+export type { ToldEvent } from "./composites.ts";
 export type { StoredHistory } from "./rule-loader.ts";
 export type { Watch } from "./watch.ts";
 
@@ -62,6 +67,10 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
   const settlement = createSettlement({ db, pending: book.pending, turned: book.turned, alarms, unitOf, log });
   const silence = createSilence({ rules, book, placeOf, clock, settle: settlement.settle });
   const loader = createRuleLoader({ db, rules, book, silence, settlement, alarms, history, placeOf, log });
+
+  const composites = createComposites({ db, rules, isLoaded: () => loaded, alarms, placeOf, unitOf });
+
+  let loaded = false;
 
   const nameOf = (whose: Whose) => actorOf(whose).name;
 
@@ -143,7 +152,7 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
       await record(tx, whose, what, { before, after });
       return after;
     });
-    await loader.reload(ruleId);
+    await takeEffect(ruleId);
     return rule;
   }
 
@@ -194,7 +203,26 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
     for (const deviceId of book.deviceIds()) void moved(deviceId);
   }
 
+  /** A rule is in force here when this returns. */
+  async function takeEffect(ruleId: string): Promise<void> {
+    await loader.reload(ruleId);
+    const rule = rules.find(ruleId);
+    if (rule !== undefined) await composites.begin(rule);
+  }
+
   return {
+    /** Handlers of facts, for the dispatcher. */
+    handlers: composites.handlers,
+
+    /** For ingest, in the transaction that stores them: what devices told may be what a rule waits for. */
+    noteEvents: composites.noteEvents,
+
+    /** Tries a rule on what is stored. @throws {AppError} one of the errors of `testAlarmRule` */
+    test: createTrials({ db, history, placeOf, unitOf }).test,
+
+    /** Why there was an alarm about a device, or none. @throws {AppError} `devices.not_found` */
+    explain: createWhy({ db, history, clock, placeOf, unitOf }).explain,
+
     /** The live watch of a metric; it costs next to nothing while no rule is there. Kept by ingest for as long as the device lives. */
     watchFor(deviceId: string, metric: string): Watch {
       const known = book.find(deviceId, metric);
@@ -216,6 +244,7 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
      */
     async catchUp(): Promise<void> {
       await loader.loadAll();
+      loaded = true;
       loader.start();
       settlement.start();
       silence.start();
@@ -294,7 +323,7 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
         await record(tx, whose, "added", { after: added });
         return added;
       });
-      await loader.reload(rule.id);
+      await takeEffect(rule.id);
       return rule;
     },
 
