@@ -15,12 +15,14 @@ import { Fault, readFault } from "../../parts/fault.tsx";
 import { formatExact, formatPlural } from "../../parts/format.ts";
 import { AlarmStateMark, SeverityMark, severityWords } from "../../parts/marks.tsx";
 import { Page, Section } from "../../parts/page.tsx";
+import { SilenceButton } from "../../parts/silence.tsx";
 import { PageWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay, useSession } from "../../roost.tsx";
 import { DeliveryList } from "../notifications/delivery-list.tsx";
 import { AssignDialog, ClearDialog, CommentDialog, ResolveDialog, SnoozeDialog } from "./act-dialogs.tsx";
 import { AlarmChart } from "./alarm-chart.tsx";
 import { AlarmIncident } from "./alarm-incident.tsx";
+import { AlarmWhy } from "./alarm-why.tsx";
 import { History } from "./history.tsx";
 import { oneAlarm } from "./questions.ts";
 import { useAct, useAlarmCalls } from "./use-acts.ts";
@@ -78,6 +80,9 @@ function AlarmView({ alarm }: { readonly alarm: FullAlarm }) {
       <Section title="What happened">
         <History alarm={alarm} />
       </Section>
+      {alarm.deviceId !== undefined && alarm.ruleId !== undefined && (
+        <AlarmWhy alarm={alarm} deviceId={alarm.deviceId} ruleId={alarm.ruleId} />
+      )}
       {alarm.incidentId !== undefined && <AlarmIncident incidentId={alarm.incidentId} alarmId={alarm.id} />}
       <Section title="Who was told" about="Every notice about this alarm with each try and the answer of the other side.">
         <DeliveryList filter={{ alarmId: alarm.id }} />
@@ -121,6 +126,9 @@ function Acts({ alarm }: { readonly alarm: FullAlarm }) {
         <Button variant="default" onClick={() => act.mutate("unsnooze")} loading={act.isPending}>
           Take up again
         </Button>
+      )}
+      {isOpen && alarm.deviceId !== undefined && (
+        <SilenceButton deviceId={alarm.deviceId} deviceName={alarm.deviceName ?? alarm.deviceId} kind={alarm.kind} />
       )}
       <Menu position="bottom-end">
         <Menu.Target>
