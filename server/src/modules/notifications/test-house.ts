@@ -120,9 +120,11 @@ export async function createHouse({ clock = systemClock }: { clock?: Clock } = {
 
     /** An alarm of the device that begins or ends; a type of its own makes it another one. */
     async turn(what: "raise" | "clear", type = "test:above", severity: "warning" | "critical" = "warning"): Promise<void> {
+      // Of one metric, what follows within the hour is not told one by one.
+      const metric = type === "test:above" ? "temperature" : type.replaceAll(/[^a-z0-9]/g, "_");
       const of = { id: newId(), what, organisationId, source: device, deviceId: device, type, kind: "above", severity } as const;
       await db.transaction(async (tx) =>
-        alarms.take(tx, [{ ...of, metric: "temperature", threshold: 30, value: what === "raise" ? 35 : 20, at: new Date(clock.nowMs()) }]),
+        alarms.take(tx, [{ ...of, metric, threshold: 30, value: what === "raise" ? 35 : 20, at: new Date(clock.nowMs()) }]),
       );
       await dispatch?.settle();
     },
