@@ -12,10 +12,11 @@ import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";
-import { createRules } from "../rules/rules.ts";
+import type { Devices } from "../devices/devices.ts";
+import { createRules, offlineRules } from "../rules/rules.ts";
 import { unstoredReads } from "../rules/test-rule.ts";
 import { createSampleWriter, createTelemetry } from "../telemetry/telemetry.ts";
-import type { SampleWriter } from "../telemetry/telemetry.ts";
+import type { SampleWriter, Telemetry } from "../telemetry/telemetry.ts";
 import { createIngest } from "./ingest.ts";
 import type { Ingest, SendingDevice } from "./ingest.ts";
 
@@ -36,6 +37,8 @@ export interface TestIngestOptions {
   readonly closeAfterRows?: number;
   readonly gate?: IntakeGate;
   readonly level?: string;
+  /** What rules read of what is stored; absent: nothing. */
+  readonly ruleReads?: (devices: Devices, telemetry: Telemetry) => ReturnType<typeof unstoredReads>;
   /** Stands between ingest and the writer, to break what is real on purpose. */
   readonly between?: (samples: SampleWriter) => SampleWriter;
 }
@@ -46,6 +49,7 @@ export async function startIngest({
   clock = systemClock,
   level = "silent",
   gate,
+  ruleReads = (devices) => unstoredReads(devices.find),
   between = (one) => one,
   ...segments
 }: TestIngestOptions) {
@@ -67,6 +71,7 @@ export async function startIngest({
     db,
     clock,
     log,
+    offlineRuleOf: offlineRules({ placeOf: devices.find }),
   });
   const rules = createRules({
     audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
@@ -74,7 +79,7 @@ export async function startIngest({
     alarms,
     clock,
     log,
-    ...unstoredReads(devices.find),
+    ...ruleReads(devices, telemetry),
   });
   await rules.catchUp();
   const intake = gate ?? new IntakeGate({ highBytes: 32 << 20, lowBytes: 16 << 20 });

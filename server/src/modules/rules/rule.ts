@@ -116,7 +116,7 @@ export function differences(before: RuleFields, after: RuleFields): RuleDifferen
     return new Map<string, unknown>([...Object.entries(rest), ["scope", scope], ...all]);
   };
   const [from, to] = [flat(before), flat(after)];
-  return [...new Set([...from.keys(), ...to.keys()])].flatMap((field): RuleDifference[] => {
+  return [...new Set([...from.keys(), ...to.keys()])].sort().flatMap((field): RuleDifference[] => {
     const [was, is] = [from.get(field), to.get(field)];
     if (JSON.stringify(was) === JSON.stringify(is)) return [];
     return [{ field, ...(was === undefined ? {} : { from: was }), ...(is === undefined ? {} : { to: is }) }];

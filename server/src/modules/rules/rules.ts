@@ -377,6 +377,13 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
       await loader.reload(before.id);
     },
 
+    /** Ends at once, as a process that is killed does: nothing is written any more. */
+    abandon(): void {
+      loader.close();
+      silence.stop();
+      settlement.abandon();
+    },
+
     /** Writes what is pending and how far timers are, and stops; what cannot be written now is found again by `catchUp` at the next start. */
     async close(): Promise<void> {
       loader.close();

@@ -152,6 +152,11 @@ export function createSettlement({ db, pending, turned, alarms, unitOf, log }: S
       memoryTimer ??= setInterval(() => void inLane(() => remember()), memoryDelayMs);
       memoryTimer.unref();
     },
+    abandon(): void {
+      closed = true;
+      clearTimeout(retry);
+      clearInterval(memoryTimer);
+    },
     async close(also: Iterable<Watched>): Promise<void> {
       closed = true;
       clearTimeout(retry);

@@ -44,10 +44,10 @@ type Answer = Pick<RuleTrace, "reason" | "why"> & Partial<Pick<RuleTrace, "outsi
 export function createWhy({ db, history, clock, placeOf, unitOf }: WhyDeps) {
   async function judged(
     { condition, ruleId }: { condition: RuleCondition; ruleId: string },
-    { deviceId, at, then }: { deviceId: string; at: Date; then: readonly AlarmThen[] },
+    { deviceId, at, openThen }: { deviceId: string; at: Date; openThen: readonly AlarmThen[] },
   ): Promise<Answer> {
     const metric = metricOf(condition);
-    const own = then.filter((alarm) => alarm.ruleId === ruleId);
+    const own = openThen.filter((alarm) => alarm.ruleId === ruleId);
     if (metric === undefined || condition.kind === "no_data") return unjudged(condition, own, await lastHeard(deviceId, metric, at), at);
     const of = { deviceId, metric };
     await history.latest([of]);
@@ -93,9 +93,9 @@ export function createWhy({ db, history, clock, placeOf, unitOf }: WhyDeps) {
   async function trace(
     rule: AlarmRule,
     version: KeptVersion | undefined,
-    about: { whose: Within; deviceId: string; at: Date; then: readonly AlarmThen[] },
+    about: { whose: Within; deviceId: string; at: Date; openThen: readonly AlarmThen[] },
   ): Promise<RuleTrace> {
-    const { whose, deviceId, at, then } = about;
+    const { whose, deviceId, at, openThen } = about;
     const device = placeOf(deviceId);
     const base = { rule: seenRule(whose.scope, rule), overridden: false };
     if (version === undefined) return { ...base, reason: "not_yet", why: "The rule was not there yet." };
@@ -109,8 +109,8 @@ export function createWhy({ db, history, clock, placeOf, unitOf }: WhyDeps) {
       return { ...known, reason: "switched_off", why: `The rule was ${where}, since ${version.at.toISOString()} by ${version.by}.` };
     }
     const overridden = fields.overrides.some(({ siteId }) => siteId === device?.siteId);
-    const answer = await judged({ condition: effective.condition, ruleId: rule.id }, { deviceId, at, then });
-    const alarm = then.find((one) => one.ruleId === rule.id && kindsOf(effective.condition).includes(one.kind));
+    const answer = await judged({ condition: effective.condition, ruleId: rule.id }, { deviceId, at, openThen });
+    const alarm = openThen.find((one) => one.ruleId === rule.id && kindsOf(effective.condition).includes(one.kind));
     return { ...known, ...effective, overridden, ...answer, ...(alarm === undefined ? {} : { alarm: shownAlarm(alarm) }) };
   }
 
@@ -143,9 +143,9 @@ export function createWhy({ db, history, clock, placeOf, unitOf }: WhyDeps) {
         wanted.map(({ id }) => id),
         at,
       );
-      const then = await selectAlarmsAt(rows, deviceId, at);
+      const openThen = await selectAlarmsAt(rows, deviceId, at);
       const rules: RuleTrace[] = [];
-      for (const rule of wanted) rules.push(await trace(rule, versions.get(rule.id), { whose, deviceId, at, then }));
+      for (const rule of wanted) rules.push(await trace(rule, versions.get(rule.id), { whose, deviceId, at, openThen }));
       const values = query.metric === undefined ? [] : await valuesAround(history, { deviceId, metric: query.metric }, at, valuesEachSide);
       return {
         deviceId,
