@@ -30,7 +30,7 @@ export function ScheduleForm({ schedule, onClose }: { readonly schedule?: OnCall
   const [shift, setShift] = useState<OnCallShift>(schedule?.shift ?? "weekly");
   const [handOverDay, setDay] = useState(String(schedule?.handOverDay ?? 1));
   const [hours, setHours] = useState<number | string>(schedule?.shiftHours ?? 12);
-  const [startsOn, setStartsOn] = useState(schedule?.startsOn ?? new Date().toISOString().slice(0, 10));
+  const [startsOn, setStartsOn] = useState(() => schedule?.startsOn ?? new Date().toISOString().slice(0, 10));
   const [people, setPeople] = useState<string[]>(schedule?.people.filter(({ hasLeft }) => !hasLeft).map(({ personId }) => personId) ?? []);
   const save = useMutation({
     mutationFn: () => {
