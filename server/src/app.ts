@@ -88,6 +88,7 @@ import { createReach } from "./reach.ts";
 import { createRefusals } from "./refusals.ts";
 import { sealedColumns } from "./sealed-columns.ts";
 import { configuredSecrets, keyFiles, openSecrets } from "./secret-keys.ts";
+import { openSyslogDoor } from "./syslog-door.ts";
 import { mountSystem } from "./system-routes.ts";
 import { withVaultSecrets } from "./vault-secrets.ts";
 
@@ -99,6 +100,7 @@ export interface ReadyNotice {
   readonly httpsUrl?: string;
   readonly mqttPort: number;
   readonly mqttPlainPort?: number;
+  readonly syslogPort?: number;
   /** Shown once, at the terminal; `undefined` when there is an administrator. */
   readonly setupCode?: string;
   /** Where the agent of this machine finds its claim. */
@@ -301,6 +303,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   await rules.catchUp();
   alarms.start();
   await externalAlarms.start();
+  const syslog = await openSyslogDoor({ config, db, external: externalAlarms, organisationId, devices, clock, metrics, log });
+  ends.push(() => syslog.close());
   muting.start();
 
   const door = createDoor({
@@ -411,6 +415,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     ...(httpsUrl === undefined ? {} : { httpsUrl }),
     mqttPort,
     ...(ports.plain === undefined ? {} : { mqttPlainPort: ports.plain }),
+    ...(syslog.port === undefined ? {} : { syslogPort: syslog.port }),
     ...(setupCode === undefined ? {} : { setupCode }),
     ...(claimFile === undefined ? {} : { claimFile }),
     ...(postgres.embedded === undefined ? {} : { databaseSocketDir: postgres.embedded.socketDir }),

@@ -90,6 +90,17 @@ export const configSchema = z.object({
     .positive()
     .default(100)
     .describe("Connections from one address that have not signed in yet."),
+  ROOST_SYSLOG_PORT: port
+    .optional()
+    .describe("Port for syslog by UDP and TCP, which become alarms of the first organisation; 0 takes a free one. Absent: there is none."),
+  ROOST_SYSLOG_HOST: z.string().default("0.0.0.0").describe("Address for syslog."),
+  ROOST_SYSLOG_SEVERITY: z
+    .enum(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"])
+    .default("err")
+    .describe("The mildest message of syslog that becomes an alarm."),
+  ROOST_SYSLOG_ALLOW: list
+    .refine(isAllowList, "Each is an address, or a network in CIDR form.")
+    .describe("Addresses and networks (CIDR) that may send syslog, comma separated. Empty: whoever has a private address."),
   ROOST_TLS_CERT_FILE: z
     .string()
     .optional()

@@ -18,6 +18,7 @@ export interface Ready {
   readonly httpsUrl?: string;
   readonly mqttPort: number;
   readonly mqttPlainPort?: number;
+  readonly syslogPort?: number;
   readonly setupCode?: string;
   readonly claimFile?: string;
   readonly databaseSocketDir?: string;

