@@ -53,6 +53,30 @@ describe("facts", () => {
     await dispatch.close();
   });
 
+  it("come many at once to a handler that takes many, in their order, and all of them again when it fails", async () => {
+    const parts: number[] = [];
+    let fails = true;
+    const handler = {
+      ...handlerOf(),
+      async handleMany(many: readonly Fact[]) {
+        parts.push(many.length);
+        if (fails && parts.length === 2) {
+          fails = false;
+          throw new Error("The database was away.");
+        }
+        handled.push(...many.map(({ nounId }) => nounId));
+      },
+    };
+    const dispatch = await dispatchOf(handler);
+    await dispatch.settle();
+    const names = Array.from({ length: 1_200 }, (_, index) => `n${index}`);
+    await db.transaction(async (tx) => emitAll(tx, [...names.map(fact), { ...fact("another"), type: "thing.else" }]));
+    await dispatch.settle();
+    expect(handled).toEqual(names);
+    expect(parts).toEqual([1_000, 200, 200]);
+    await dispatch.close();
+  });
+
   it("do not wait for a long transaction of another database on the same server", async () => {
     const neighbour = await createTestDatabase({ migrated: false });
     const other = createDb({ connection: neighbour.connection, log });

@@ -51,6 +51,8 @@ export interface FactHandler {
   /** Types it wants; others are passed over. */
   readonly types: readonly string[];
   handle(fact: Fact): Promise<void>;
+  /** For storms: several facts in their order at once, in place of `handle` for each. All of them come again when it fails. */
+  handleMany?(facts: readonly Fact[]): Promise<void>;
 }
 
 export interface Dispatch {
@@ -71,8 +73,15 @@ interface EventRow {
   readable: boolean;
 }
 
+function factOf(row: EventRow): Fact {
+  const { id, type, data, at } = row;
+  return { id, organisationId: row.organisation_id, type, nounId: row.noun_id, data, at };
+}
+
 const pollMs = 1_000;
 const batchRows = 200;
+/** Of handlers that take many at once. */
+const manyRows = 1_000;
 const retryMs = 1_000;
 // A fact waits for transactions older than its own; under load one is nearly always open, but never for long.
 const heldBackMs = 20;
@@ -159,6 +168,7 @@ export async function createDispatch({
     settled: { upTo: number },
   ): Promise<void> {
     let cursor = begin;
+    const limit = handler.handleMany === undefined ? batchRows : manyRows;
     let wake: () => void = () => undefined;
     let woken = false;
     const onWake = () => {
@@ -175,18 +185,15 @@ export async function createDispatch({
           select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text, e.xact_id < ${bound}::xid8 as readable
           from events e
           where (e.xact_id, e.id) > (${cursor.xactId}::xid8, ${cursor.eventId}::uuid)
-          order by e.xact_id, e.id limit ${batchRows}`);
+          order by e.xact_id, e.id limit ${limit}`);
         const rows = found.filter(({ readable }) => readable);
+        if (handler.handleMany !== undefined) {
+          const wanted = rows.filter(({ type }) => handler.types.includes(type));
+          if (wanted.length > 0) await handler.handleMany(wanted.map(factOf));
+        }
         for (const row of rows) {
-          if (handler.volatile === true || handler.types.includes(row.type)) {
-            await handler.handle({
-              id: row.id,
-              organisationId: row.organisation_id,
-              type: row.type,
-              nounId: row.noun_id,
-              data: row.data,
-              at: row.at,
-            });
+          if (handler.handleMany === undefined && (handler.volatile === true || handler.types.includes(row.type))) {
+            await handler.handle(factOf(row));
           }
           cursor = { xactId: row.xact_id, eventId: row.id };
         }
@@ -196,8 +203,8 @@ export async function createDispatch({
           );
         }
         const heldBack = rows.length < found.length;
-        if (!heldBack && rows.length < batchRows) settled.upTo = startedAt;
-        if (heldBack || (rows.length < batchRows && !woken)) {
+        if (!heldBack && rows.length < limit) settled.upTo = startedAt;
+        if (heldBack || (rows.length < limit && !woken)) {
           await new Promise<void>((resolve) => {
             const timer = setTimeout(resolve, heldBack ? heldBackMs : pollMs);
             wake = () => {
