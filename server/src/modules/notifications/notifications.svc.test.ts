@@ -87,6 +87,8 @@ describe("notifications", () => {
       [strangers, "Strangers"],
     ]) {
       await db.query(sql`insert into organisations (id, name, slug) values (${id}, ${name}, ${name})`);
+      // Each alarm by itself and at once: how many words are made of many is the planner's own matter.
+      await db.query(sql`insert into notification_settings values (${id}, 0, 0, 0, 300, false)`);
     }
   });
   beforeEach(async () => {

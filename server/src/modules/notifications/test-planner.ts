@@ -207,7 +207,11 @@ export async function startPlanning({
       for (;;) {
         await house.settle();
         const [waiting] = await db.query<{ n: number }>(sql`select count(*)::int as n from deliveries where state = 'waiting'`);
-        if (waiting?.n === 0) break;
+        if (waiting?.n === 0) {
+          // What became of them is a fact too.
+          await house.settle();
+          break;
+        }
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       return catcher.caught.map(({ path, body }) => {
