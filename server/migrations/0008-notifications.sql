@@ -64,6 +64,8 @@ create table deliveries (
 create index deliveries_organisation_id_created_at_idx on deliveries (organisation_id, created_at desc, id);
 create index deliveries_next_try_at_idx on deliveries (next_try_at) where state = 'waiting';
 create index deliveries_target_id_alarm_id_waiting_idx on deliveries (target_id, alarm_id, position) where state = 'waiting';
+create index deliveries_target_id_next_try_at_waiting_idx on deliveries (target_id, next_try_at, position) where state = 'waiting';
+create index deliveries_target_id_leased_idx on deliveries (target_id) where state = 'waiting' and leased_until is not null;
 create index deliveries_organisation_id_failed_idx on deliveries (organisation_id, target_id) where state = 'failed';
 create index deliveries_alarm_id_idx on deliveries (alarm_id);
 create index deliveries_target_id_idx on deliveries (target_id);

@@ -136,5 +136,3 @@ export function createLedger({ db, audit, targets, deliverer, clock }: LedgerDep
     },
   };
 }
-
-export type Ledger = ReturnType<typeof createLedger>;

@@ -80,19 +80,30 @@ export async function claimDue(
   { limit, perTarget, leaseSeconds }: { limit: number; perTarget: number; leaseSeconds: number },
 ): Promise<Due[]> {
   const rows = await db.query<DueRow>(sql`
-    with ranked as (
-      select w.id, row_number() over (partition by w.target_id order by w.next_try_at, w.position)
-        + (select count(*) from deliveries l where l.target_id = w.target_id and l.state = 'waiting' and l.leased_until > now()) as place,
-        case when t.opened_at is null then ${perTarget}::int else 1 end as room
-      from deliveries w left join notification_targets t on t.id = w.target_id
-      where w.state = 'waiting' and w.next_try_at <= now() and (w.leased_until is null or w.leased_until <= now())
-        and (t.opened_at is null or t.probe_at <= now()) and (t.held_until is null or t.held_until <= now())
-        and not exists (select 1 from deliveries e
-          where e.state = 'waiting' and e.target_id = w.target_id and e.alarm_id = w.alarm_id and e.position < w.position
-            and (e.not_before is null or e.not_before <= now()))),
+    with recursive asked as (
+      -- One step for each target something waits for, however much it is.
+      (select d.target_id from deliveries d where d.state = 'waiting' and d.target_id is not null order by d.target_id limit 1)
+      union all
+      select (select d.target_id from deliveries d where d.state = 'waiting' and d.target_id > a.target_id order by d.target_id limit 1)
+      from asked a where a.target_id is not null),
+    rooms as (
+      select t.id, case when t.opened_at is null then ${perTarget}::int else 1 end
+        - (select count(*) from deliveries l where l.target_id = t.id and l.state = 'waiting' and l.leased_until > now()) as room
+      from asked a join notification_targets t on t.id = a.target_id
+      where (t.opened_at is null or t.probe_at <= now()) and (t.held_until is null or t.held_until <= now())),
+    ready as (
+      select n.id from rooms r cross join lateral (
+        select w.id from deliveries w
+        where w.target_id = r.id and w.state = 'waiting' and w.next_try_at <= now() and (w.leased_until is null or w.leased_until <= now())
+          and not exists (select 1 from deliveries e
+            where e.state = 'waiting' and e.target_id = w.target_id and e.alarm_id = w.alarm_id and e.position < w.position
+              and (e.not_before is null or e.not_before <= now()))
+        order by w.next_try_at, w.position limit greatest(r.room, 0)) n
+      union all
+      select o.id from deliveries o where o.target_id is null and o.state = 'waiting' and o.next_try_at <= now()),
     picked as (
       select d.id from deliveries d
-      where d.id in (select r.id from ranked r where r.place <= r.room) and d.state = 'waiting'
+      where d.id in (select r.id from ready r) and d.state = 'waiting'
         and (d.leased_until is null or d.leased_until <= now())
       order by d.next_try_at, d.position limit ${limit} for update skip locked),
     leased as (
