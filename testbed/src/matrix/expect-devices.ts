@@ -7,7 +7,6 @@ import type { Expectations, Refusal } from "./expectation.ts";
 import { markers, organisationOf } from "./stage.ts";
 
 const noDevice: Refusal = [404, "devices.not_found"];
-const noAlarm: Refusal = [404, "alarms.not_found"];
 const noRule: Refusal = [404, "rules.not_found"];
 const noTarget: Refusal = [404, "notifications.target_not_found"];
 const id = (name: string) => (ids: Readonly<Record<string, string>>) => ids[name] ?? "";
@@ -93,13 +92,6 @@ export const deviceExpectations: Expectations = {
     filters: [(ids) => ({ deviceId: id("deviceId")(ids) })],
   },
 
-  listAlarms: {
-    object: "none",
-    shows: (ids) => [id("alarmId")(ids)],
-    filters: [(ids) => ({ deviceId: id("deviceId")(ids) })],
-  },
-  getAlarm: { object: "device", absent: noAlarm, shows: (ids) => [id("alarmId")(ids)] },
-  acknowledgeAlarm: { object: "device", absent: noAlarm, body: () => ({}) },
   listAlarmRules: {
     object: "none",
     shows: (ids) => [id("ruleId")(ids)],

@@ -1,3 +1,4 @@
+import { alarmExpectations } from "./expect-alarms.ts";
 import { deviceExpectations } from "./expect-devices.ts";
 import { externalAlarmExpectations } from "./expect-external-alarms.ts";
 import { installationExpectations } from "./expect-installation.ts";
@@ -16,6 +17,7 @@ export const expectations: Expectations = {
   ...signInExpectations,
   ...organisationExpectations,
   ...deviceExpectations,
+  ...alarmExpectations,
   ...windowExpectations,
   ...routingExpectations,
   ...externalAlarmExpectations,

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { listAlarms } from "@roost/contract/alarms";
+import { listAlarms, saveAlarmView } from "@roost/contract/alarms";
 import { addApiToken, login, removeApiToken, signIn, signOut } from "@roost/contract/auth";
 import { getCa } from "@roost/contract/claim";
 import { createClient } from "@roost/contract/client";
@@ -194,10 +194,13 @@ async function populate(
     await send(JSON.stringify({ temperature: 30.0625, note: words[place] }));
     await send(`{"broken ${words[place]}`);
     let alarmId = "";
+    let incidentId = "";
     await until(
       `${place}: an alarm is raised`,
       async () => {
-        alarmId = (await call(listAlarms, { query: { deviceId } })).items[0]?.id ?? "";
+        const [alarm] = (await call(listAlarms, { query: { deviceId } })).items;
+        alarmId = alarm?.id ?? "";
+        incidentId = alarm?.incidentId ?? "";
         return alarmId !== "";
       },
       10_000,
@@ -214,8 +217,10 @@ async function populate(
     const { token, secret } = await call(addApiToken, {
       body: { name: `${markers[organisation]} token`, permissions: ["telemetry:read"] },
     });
+    const view = await call(saveAlarmView, { body: { name: "Critical ones", search: "severity=critical" } });
     return {
       ...device,
+      viewId: view.id,
       groupId: groups[place],
       siteId: sites[place],
       organisationId: organisations[organisation],
@@ -223,6 +228,7 @@ async function populate(
       targetId: target.id,
       ruleId: rule.id,
       alarmId,
+      incidentId,
       deliveryId,
       tokenId: token.id,
       tokenSecret: secret,
