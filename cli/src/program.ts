@@ -18,6 +18,7 @@ import { addPlatformCommands } from "./commands/platform.ts";
 import { addRejectCommands } from "./commands/rejects.ts";
 import { addRolloutCommands } from "./commands/rollouts.ts";
 import { addRouteCommands } from "./commands/routes.ts";
+import { addRuleCommands } from "./commands/rules.ts";
 import { addSecretCommands } from "./commands/secrets.ts";
 import { addSignInProviderCommands } from "./commands/sign-in-providers.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
@@ -64,6 +65,7 @@ function createProgram(terminal: Terminal): Command {
   addPersonalCommands(program, terminal);
   addTelemetryCommands(program, terminal);
   addAlarmCommands(program, terminal);
+  addRuleCommands(program, terminal);
   addRouteCommands(program, terminal);
   addOnCallCommands(program, terminal);
   addWindowCommands(program, terminal);

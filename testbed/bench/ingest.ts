@@ -1,4 +1,5 @@
-// Durable ingest against Mosquitto without storage, side by side: QoS 1, 4 values a message, a rule on every value. Arguments: `--seconds 6 --rounds 3 --only 100 --tls --profile`.
+// Durable ingest against Mosquitto without storage, side by side: QoS 1, 4 values a message, a rule on every value. Arguments: `--seconds 6 --rounds 3 --only 100 --tls --profile`;
+// `--rules` instead compares servers with and without a rule on every value.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
     tls: { type: "boolean", default: false },
     "no-mosquitto": { type: "boolean", default: false },
     profile: { type: "boolean", default: false },
+    rules: { type: "boolean", default: false },
   },
 });
 const seconds = Number(options.seconds);
@@ -99,7 +101,7 @@ async function startRoost(dataDir: string): Promise<ServerProcess> {
 }
 
 /** Devices with credentials and a rule on every value, put straight into the database; the claim has its own tests. */
-async function addDevices(server: ServerProcess): Promise<void> {
+async function addDevices(server: ServerProcess, withRules = true): Promise<void> {
   const client = new pg.Client({ host: server.ready.databaseSocketDir, user: "roost", database: "roost" });
   await client.connect();
   const ids = Array.from({ length: most }, (_, index) => deviceId(index));
@@ -113,10 +115,11 @@ async function addDevices(server: ServerProcess): Promise<void> {
     "insert into device_credentials (id, device_id, organisation_id, secret_hash) select gen_random_uuid(), c.i, $3, c.h from unnest($1::text[], $2::bytea[]) c (i, h)",
     [ids, hashes, organisationId],
   );
-  await client.query(
-    "insert into alarm_rules (id, organisation_id, device_id, condition, severity) select gen_random_uuid(), $2, i, jsonb_build_object('kind', 'threshold', 'metric', m, 'above', 1e6, 'hysteresis', 0, 'forSeconds', 0, 'count', 1), 'warning' from unnest($1::text[]) i, unnest($3::text[]) m",
-    [ids, organisationId, loadMetrics],
-  );
+  if (withRules)
+    await client.query(
+      "insert into alarm_rules (id, organisation_id, device_id, condition, severity) select gen_random_uuid(), $2, i, jsonb_build_object('kind', 'threshold', 'metric', m, 'above', 1e6, 'hysteresis', 0, 'forSeconds', 0, 'count', 1), 'warning' from unnest($1::text[]) i, unnest($3::text[]) m",
+      [ids, organisationId, loadMetrics],
+    );
   await client.end();
 }
 
@@ -180,6 +183,42 @@ function median(numbers: readonly number[]): number {
 const show = (run: Run) =>
   `${Math.round(run.perSecond).toLocaleString("en")} messages/s (CPU: server ${run.serverCpu.toFixed(2)}, generator ${run.ownCpu.toFixed(2)})`;
 
+/** What rules cost: the same load against a server with a rule on every value and one without any, in turn. */
+async function compareRules(): Promise<boolean> {
+  const bar = 0.8;
+  const connections = Math.min(1_000, most);
+  const sides: { name: string; server: ServerProcess; remove: () => void; runs: number[] }[] = [];
+  try {
+    for (const withRules of [true, false]) {
+      const one = createDataDir();
+      const before = await startRoost(one.dataDir);
+      await addDevices(before, withRules);
+      await before.terminate();
+      sides.push({ name: withRules ? "with rules" : "without", server: await startRoost(one.dataDir), remove: one.remove, runs: [] });
+    }
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const side of sides) {
+        const target = { name: side.name, port: side.server.ready.mqttPlainPort ?? 0, signsIn: true, pid: side.server.child.pid ?? 0 };
+        const run = await measure(target, connections);
+        side.runs.push(run.perSecond);
+        console.log(`round ${round}, ${side.name}: ${show(run)}`);
+      }
+    }
+  } finally {
+    for (const { server, remove } of sides) {
+      await server.terminate();
+      remove();
+    }
+  }
+  const [ours = [], theirs = []] = sides.map(({ runs }) => runs);
+  const ratio = median(ours) / median(theirs);
+  console.log(
+    `${connections * loadMetrics.length} rules over ${connections} devices: ${ratio.toFixed(2)} x the rate without rules (bar ${bar.toFixed(1)})`,
+  );
+  return ratio >= bar;
+}
+
+if (options.rules) process.exit((await compareRules()) ? 0 : 1);
 const folder = createDataDir();
 const { dataDir } = folder;
 const first = await startRoost(dataDir);

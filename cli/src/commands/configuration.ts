@@ -29,12 +29,20 @@ export function addConfigurationCommands(program: Command, terminal: Terminal): 
     .requiredOption("-f, --file <file>", "a YAML file, or - for standard input")
     .option("--prune", "remove what is not in the file, of the nouns that are in it")
     .option("--yes", "do it")
-    .action(async ({ file, prune = false, yes = false }: { file: string; prune?: boolean; yes?: boolean }, command: Command) => {
-      const bench = benchOf(terminal, command);
-      const plan = await planOf(bench, await readConfiguration(terminal, file), { prune });
-      printPlan(bench, plan, yes);
-      if (yes) await run(bench, plan);
-    });
+    .action(async ({ file, prune = false, yes = false }: { file: string; prune?: boolean; yes?: boolean }, command: Command) =>
+      applyFile(benchOf(terminal, command), { file, prune, yes }),
+    );
+}
+
+/** Shows what a file would change, and changes it if that is wanted. `only`: of this noun. */
+export async function applyFile(
+  bench: Bench,
+  { file, prune, yes, only }: { file: string; prune: boolean; yes: boolean; only?: string },
+): Promise<void> {
+  const whole = await planOf(bench, await readConfiguration(bench.terminal, file), { prune });
+  const plan = only === undefined ? whole : { ...whole, steps: whole.steps.filter(({ noun }) => noun === only) };
+  printPlan(bench, plan, yes);
+  if (yes) await run(bench, plan);
 }
 
 async function exported(bench: Bench, wanted: readonly string[]): Promise<string> {

@@ -2,7 +2,7 @@ import type { ConditionOf } from "@roost/contract/rule-conditions";
 import { convert } from "@roost/contract/units";
 
 import type { Judge } from "./judge.ts";
-import { SlidingFit } from "./sliding-fit.ts";
+import { looksPerWindow, SlidingFit } from "./sliding-fit.ts";
 import { Stay } from "./stay.ts";
 import type { Verdict } from "./stay.ts";
 
@@ -19,6 +19,7 @@ class RateJudge implements Judge {
   /** Per hour, in the metric's unit. */
   readonly threshold: number;
   readonly #fit: SlidingFit;
+  #lookedUs = Number.NEGATIVE_INFINITY;
   readonly #direction: ConditionOf<"rate">["direction"];
   readonly #overSeconds: number;
   #perHour = Number.NaN;
@@ -33,6 +34,8 @@ class RateJudge implements Judge {
 
   observe(value: number, measuredAtUs: number): Verdict {
     this.#fit.add(value, measuredAtUs);
+    if (measuredAtUs - this.#lookedUs < (this.#overSeconds * 1e6) / looksPerWindow) return "nothing";
+    this.#lookedUs = measuredAtUs;
     if (this.#fit.n < leastValues || this.#fit.spanSeconds < leastPart * this.#overSeconds) return "nothing";
     const line = this.#fit.line();
     if (line === undefined) return "nothing";

@@ -11,6 +11,8 @@ export interface Line {
   readonly spanSeconds: number;
 }
 
+/** A line is drawn no more often than this: between two looks it hardly moves, whatever the pace of the values. */
+export const looksPerWindow = 240;
 const buckets = 60;
 const width = 6;
 

@@ -2,7 +2,7 @@ import type { ConditionOf } from "@roost/contract/rule-conditions";
 import { convert } from "@roost/contract/units";
 
 import type { Judge } from "./judge.ts";
-import { SlidingFit } from "./sliding-fit.ts";
+import { looksPerWindow, SlidingFit } from "./sliding-fit.ts";
 import type { Line } from "./sliding-fit.ts";
 import { Stay } from "./stay.ts";
 import type { Verdict } from "./stay.ts";
@@ -38,6 +38,7 @@ class TrendJudge implements Judge {
   readonly threshold: number;
   readonly #side: "above" | "below";
   readonly #fit: SlidingFit;
+  #lookedUs = Number.NEGATIVE_INFINITY;
   readonly #condition: ConditionOf<"trend">;
   #last: Forecast | undefined;
 
@@ -51,6 +52,8 @@ class TrendJudge implements Judge {
 
   observe(value: number, measuredAtUs: number): Verdict {
     this.#fit.add(value, measuredAtUs);
+    if (measuredAtUs - this.#lookedUs < (this.#condition.overSeconds * 1e6) / looksPerWindow) return "nothing";
+    this.#lookedUs = measuredAtUs;
     const { withinMinutes, minConfidence, overSeconds } = this.#condition;
     const isBeyond = this.#side === "above" ? value > this.threshold : value < this.threshold;
     // What it warned of has come; it is over when that is over.
