@@ -41,11 +41,18 @@ function json(body: unknown, status = 200) {
 
 const alarm = {
   id: "0190b6a0-0000-7000-8000-000000000001",
+  source: "coop-1",
+  type: "rule:0190b6a0-0000-7000-8000-0000000000aa:above",
   deviceId: "coop-1",
   deviceName: "Coop",
   kind: "above",
   severity: "critical",
+  worstSeverity: "critical",
   state: "raised",
+  holds: true,
+  lastAt: "2025-06-01T11:30:00.000Z",
+  occurrences: 1,
+  flapping: false,
   metric: "temperature",
   unit: "°C",
   threshold: 30,
@@ -109,8 +116,8 @@ describe("roost", () => {
     expect(table.out).toContain("temperature 35.5 °C above 30 °C");
     expect(table.out).toContain("30 min ago");
     expect(catcher.caught.map(({ path }) => path)).toEqual([
-      "/api/v1/alarms?state=open&limit=200",
-      "/api/v1/alarms?state=open&limit=199&cursor=abc",
+      "/api/v1/alarms?state=open&sort=newest&limit=200",
+      "/api/v1/alarms?state=open&sort=newest&limit=199&cursor=abc",
     ]);
     expect(catcher.caught[0]?.headers.authorization).toBe("Bearer roost_test_token");
     expect(JSON.parse((await run(["-o", "json", "alarm", "list"])).out)).toMatchObject({ items: [alarm, { kind: "offline" }] });

@@ -334,7 +334,14 @@ export const resolveAlarm = defineRoute({
 const some = z.array(alarmId).min(1).max(1_000);
 /** What became of each, in the order asked. */
 const bulkReply = z.object({
-  items: z.array(z.object({ alarmId, done: z.boolean(), code: z.string().optional(), message: personal("none", z.string()).optional() })),
+  items: z.array(
+    z.object({
+      alarmId,
+      done: z.boolean(),
+      code: personal("none", z.string()).optional(),
+      message: personal("none", z.string()).optional(),
+    }),
+  ),
 });
 
 export const acknowledgeAlarms = defineRoute({

@@ -208,7 +208,11 @@ export const shares: readonly TableShare[] = [
     table: "planned_alarms",
     about: "Alarms of the device, as those are told who are to hear of them.",
     words: ["fact"],
-    device: { rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`, erase: "delete" },
+    device: {
+      rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`,
+      erase: "delete",
+      notExported: "The alarms themselves are in alarms.json, what was told of them in deliveries.json.",
+    },
   },
   {
     table: "deliveries",
@@ -305,7 +309,7 @@ export const shares: readonly TableShare[] = [
   {
     table: "rule_memory",
     about: "Since when the device's values are outside a limit that has not raised yet.",
-    device: { rows: device, erase: "delete" },
+    device: { rows: device, erase: "delete", notExported: "Made from the values, which are in samples.csv." },
   },
   {
     table: "hot_samples",
