@@ -1,6 +1,7 @@
 import { listAlarms } from "@roost/contract/alarms";
 import type { Alarm } from "@roost/contract/alarms";
 import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
+import { changeNotificationSettings } from "@roost/contract/routing";
 import { addAlarmRule } from "@roost/contract/rules";
 import { deviceTopics } from "@roost/contract/topics";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
 import { connect } from "../src/device.ts";
+import { eachByItself } from "../src/each-by-itself.ts";
 import { printFigures } from "../src/figures.ts";
 import { addClaimedDevice, callerWith, setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
@@ -45,6 +47,7 @@ describe("alarms while things break", () => {
     await call()(addNotificationTarget, {
       body: { kind: "webhook", name: "Catcher", url: `${catcher.url}/hook`, minSeverity: "critical" },
     });
+    await call()(changeNotificationSettings, { body: eachByItself });
     const restarts: number[] = [];
     for (let cycle = 1; cycle <= cycles; cycle += 1) {
       const client = await connect(credentials, { reconnectPeriod: 0 });

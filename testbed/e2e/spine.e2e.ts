@@ -8,6 +8,7 @@ import { addressOf } from "@roost/contract/client";
 import { getDevice, listDevices, revokeCredentials, rotateCredentials } from "@roost/contract/devices";
 import { listRejects } from "@roost/contract/ingest";
 import { addNotificationTarget, listDeliveries } from "@roost/contract/notifications";
+import { changeNotificationSettings } from "@roost/contract/routing";
 import { addAlarmRule } from "@roost/contract/rules";
 import { getStatus } from "@roost/contract/system";
 import { exportTelemetry, listSeries, queryTelemetry, streamTelemetry } from "@roost/contract/telemetry";
@@ -17,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
 import { connect } from "../src/device.ts";
+import { eachByItself } from "../src/each-by-itself.ts";
 import { firstEvent, readEvents } from "../src/event-stream.ts";
 import { printFigures } from "../src/figures.ts";
 import { addClaimedDevice, setUpAdministrator } from "../src/people.ts";
@@ -198,6 +200,7 @@ describe("a reading travels from device to screen", () => {
     const publish = (value: number) =>
       client.publishAsync(deviceTopics(device.id).telemetry, JSON.stringify({ temperature: value }), { qos: 1 });
     await call(addNotificationTarget, { body: { kind: "webhook", name: "Catcher", url: `${catcher.url}/hook` } });
+    await call(changeNotificationSettings, { body: eachByItself });
     await publish(30);
     await call(addAlarmRule, {
       body: {

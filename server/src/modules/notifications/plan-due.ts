@@ -59,7 +59,8 @@ export function onDue(
   const words = rest.filter((one) => !isHeldByNight(one));
   if (words.length > 0) {
     const most = words.some((one) => one.severity === "critical") ? mostMessages.critical : mostMessages.other;
-    if (moment.heard(recipient.targetId, "").messages >= most) later(words, "storm", moment.nowMs + stormWindowMs);
+    if (moment.settings.debounceMs > 0 && moment.heard(recipient.targetId, "").messages >= most)
+      later(words, "storm", moment.nowMs + stormWindowMs);
     else send(kindOf(words, alarmOf), words);
   }
   return { tellings, messages };

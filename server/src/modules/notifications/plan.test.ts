@@ -3,176 +3,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { onDue } from "./plan-due.ts";
-import {
-  onAcknowledged,
-  onCleared,
-  onEscalated,
-  onFailed,
-  onFlapping,
-  onMuted,
-  onRaised,
-  onUnacknowledged,
-  stormWindowMs,
-} from "./plan.ts";
-import type { Heard, Message, Moment, Plan, PlannedAlarm, Recipient, Telling } from "./plan.ts";
+import { onRaised, stormWindowMs } from "./plan.ts";
+import type { Moment, PlannedAlarm, Telling } from "./plan.ts";
 import { endOf } from "./quiet-hours.ts";
-import { rankOf } from "./route.ts";
-
-const startMs = Date.parse("2026-06-01T12:00:00Z");
-const night = { from: "22:00", to: "07:00", timeZone: "Europe/Berlin" };
-
-type Sent = Message & { readonly atMs: number };
-type Known = PlannedAlarm & { readonly isMuted: boolean; readonly key: string };
-
-/** The planner with its rows in memory; `restart` keeps what the database would. */
-class House {
-  nowMs = startMs;
-  tellings = new Map<string, Telling>();
-  alarms = new Map<string, Known>();
-  readonly sent: Sent[] = [];
-  readonly recipients: Recipient[];
-  readonly settings: Moment["settings"];
-  #ids = 0;
-
-  constructor(recipients: Recipient[], settings: Partial<Moment["settings"]> = {}) {
-    this.recipients = recipients;
-    this.settings = { debounceMs: 60_000, parentWaitMs: 10_000, ringForPast: false, ...settings };
-  }
-
-  get moment(): Moment {
-    return {
-      nowMs: this.nowMs,
-      settings: this.settings,
-      newId: () => `m${(this.#ids += 1)}`,
-      heard: (targetId, groupKey): Heard => {
-        const own = [...this.tellings.values()].filter((one) => one.targetId === targetId && one.lastMs !== undefined);
-        const group = own.filter((one) => this.alarms.get(one.alarmId)?.groupKey === groupKey);
-        const lastMs = group.length === 0 ? undefined : Math.max(...group.map((one) => one.lastMs ?? 0));
-        const since = group.filter((one) => (one.lastMs ?? 0) > this.nowMs - this.settings.debounceMs);
-        const worst = since.map((one) => one.severity).sort((one, other) => rankOf(other) - rankOf(one))[0];
-        const recent = own.filter((one) => (one.lastMs ?? 0) > this.nowMs - stormWindowMs);
-        return { lastMs, worst, messages: new Set(recent.map((one) => one.messageId)).size };
-      },
-    };
-  }
-
-  take({ tellings, messages }: Plan): void {
-    const seen = new Set<string>();
-    for (const telling of tellings) {
-      const key = `${telling.alarmId} ${telling.targetId}`;
-      // One step says one thing of a telling.
-      expect(seen.has(key), `${key} twice in one step`).toBe(false);
-      seen.add(key);
-      this.tellings.set(key, telling);
-    }
-    for (const message of messages) {
-      expect(message.items.length).toBeGreaterThan(0);
-      this.sent.push({ ...message, atMs: this.nowMs });
-    }
-  }
-
-  of(alarmId: string): Telling[] {
-    return [...this.tellings.values()].filter((one) => one.alarmId === alarmId);
-  }
-  byTarget(alarmId: string): Map<string, Telling> {
-    return new Map(this.of(alarmId).map((one) => [one.targetId, one]));
-  }
-  recipientOf = (targetId: string) => this.recipients.find((one) => one.targetId === targetId);
-
-  raise(id: string, given: Partial<Known> = {}): void {
-    const alarm: Known = {
-      id,
-      groupKey: "g",
-      severity: "warning",
-      kind: "above",
-      hasParent: false,
-      isLate: false,
-      isOver: false,
-      isAcknowledged: false,
-      isMuted: false,
-      key: given.groupKey ?? "g",
-      ...given,
-    };
-    this.alarms.set(id, alarm);
-    if (!alarm.isMuted) this.take(onRaised(this.moment, alarm, this.recipients, this.byTarget(id)));
-  }
-  #change(id: string, change: Partial<Known>): Known | undefined {
-    const before = this.alarms.get(id);
-    if (before === undefined || before.isOver) return undefined;
-    const after = { ...before, ...change };
-    this.alarms.set(id, after);
-    return after;
-  }
-  clear(id: string): void {
-    const alarm = this.#change(id, { isOver: true });
-    if (alarm !== undefined) this.take(onCleared(this.moment, alarm, this.of(id), this.recipientOf));
-  }
-  mute(id: string): void {
-    if (this.#change(id, { isMuted: true }) !== undefined) this.take(onMuted(this.of(id)));
-  }
-  unmute(id: string): void {
-    const alarm = this.#change(id, { isMuted: false });
-    if (alarm !== undefined) this.take(onRaised(this.moment, alarm, this.recipients, this.byTarget(id)));
-  }
-  acknowledge(id: string): void {
-    if (this.#change(id, { isAcknowledged: true }) !== undefined) this.take(onAcknowledged(this.of(id)));
-  }
-  unacknowledge(id: string): void {
-    if (this.#change(id, { isAcknowledged: false }) !== undefined) this.take(onUnacknowledged(this.moment, this.of(id)));
-  }
-  worsen(id: string, severity: Severity): void {
-    const before = this.alarms.get(id);
-    if (before === undefined || rankOf(before.severity) >= rankOf(severity)) return;
-    const alarm = this.#change(id, { severity });
-    if (alarm !== undefined && !alarm.isMuted) this.take(onRaised(this.moment, alarm, this.recipients, this.byTarget(id)));
-  }
-  flap(id: string): void {
-    const alarm = this.#change(id, {});
-    if (alarm === undefined || alarm.isMuted) return;
-    const same = [...this.tellings.values()].filter((one) => this.alarms.get(one.alarmId)?.key === alarm.key);
-    this.take(onFlapping(this.moment, alarm, same, this.recipientOf));
-  }
-  escalate(id: string): void {
-    const alarm = this.#change(id, {});
-    if (alarm === undefined || alarm.isMuted || alarm.isAcknowledged) return;
-    this.take(onEscalated(this.moment, alarm, this.recipients, this.byTarget(id)));
-  }
-  fail(messageId: string): void {
-    const hit = [...this.tellings.values()].filter((one) => one.messageId === messageId);
-    this.take(onFailed(this.moment, hit, (id) => this.alarms.get(id)?.isOver === false));
-  }
-  restart(): void {
-    this.tellings = new Map(JSON.parse(JSON.stringify([...this.tellings])) as [string, Telling][]);
-  }
-  /** Time goes on; what falls due on the way is done when it is due. */
-  pass(ms: number): void {
-    const endMs = this.nowMs + ms;
-    for (let turns = 0; turns < 10_000; turns += 1) {
-      const dues = [...this.tellings.values()].flatMap((one) => (one.dueMs === undefined ? [] : [one.dueMs]));
-      const next = Math.min(...dues);
-      if (next > endMs) break;
-      this.nowMs = Math.max(this.nowMs, next);
-      for (const recipient of this.recipients) {
-        const known = [...this.tellings.values()].filter(
-          (one) =>
-            one.targetId === recipient.targetId &&
-            (one.state === "held" ||
-              one.state === "ending" ||
-              (one.state === "told" && one.dueMs !== undefined && one.dueMs <= this.nowMs)),
-        );
-        if (known.length > 0) this.take(onDue(this.moment, recipient, known, (id) => this.alarms.get(id)));
-      }
-    }
-    this.nowMs = endMs;
-  }
-  said(targetId = "t"): string[] {
-    return this.sent.filter((one) => one.targetId === targetId).map((one) => `${one.what} ${one.items.length}`);
-  }
-}
+import { night, PlanHouse } from "./test-plan.ts";
 
 describe("the planner", () => {
   it("CO-61: tells 100 breaches in a minute by one message and one summary of 99 more, also with a restart in the middle", () => {
-    const house = new House([{ targetId: "t" }]);
+    const house = new PlanHouse([{ targetId: "t" }]);
     for (let index = 0; index < 100; index += 1) {
       house.raise(`a${index}`);
       if (index % 2 === 0) house.clear(`a${index}`);
@@ -188,7 +26,7 @@ describe("the planner", () => {
   });
 
   it("R13: tells 10,000 alarms of as many devices in a minute by a few messages, and each of them stands in one", () => {
-    const house = new House([{ targetId: "t" }]);
+    const house = new PlanHouse([{ targetId: "t" }]);
     let messages = 0;
     const alarms = 10_000;
     // The rows in memory are slow to look through; what was heard lately is counted as the rows would.
@@ -226,7 +64,7 @@ describe("the planner", () => {
   });
 
   it("tells nobody of children whose parent's alarm comes within the wait, and of the others afterwards", () => {
-    const house = new House([{ targetId: "t" }]);
+    const house = new PlanHouse([{ targetId: "t" }]);
     for (let index = 0; index < 50; index += 1) house.raise(`c${index}`, { kind: "offline", hasParent: true, groupKey: `c${index}` });
     house.pass(3_000);
     house.raise("parent", { kind: "offline", groupKey: "p" });
@@ -237,7 +75,7 @@ describe("the planner", () => {
   });
 
   it("CO-60: holds a warning until the end of quiet hours, lets a critical one pass, and tells the rest by one digest", () => {
-    const house = new House([{ targetId: "t", quiet: night }, { targetId: "day" }]);
+    const house = new PlanHouse([{ targetId: "t", quiet: night }, { targetId: "day" }]);
     house.nowMs = Date.parse("2026-06-01T21:00:00Z");
     house.raise("a", { groupKey: "a" });
     house.raise("b", { groupKey: "b", severity: "major" });
@@ -256,7 +94,7 @@ describe("the planner", () => {
   });
 
   it("GA-13: tells again what is still breached and not acknowledged after the cool-down, and not after it was acknowledged or is over", () => {
-    const house = new House([{ targetId: "t", remindMs: 3_600_000 }]);
+    const house = new PlanHouse([{ targetId: "t", remindMs: 3_600_000 }]);
     house.raise("low", { groupKey: "low" });
     house.raise("high", { groupKey: "high" });
     house.raise("seen", { groupKey: "seen" });
@@ -278,7 +116,7 @@ describe("the planner", () => {
   });
 
   it("GA-13: does not count what could not be delivered as told: no recovery of it, no debounce after it, and another try while it lasts", () => {
-    const house = new House([{ targetId: "t" }]);
+    const house = new PlanHouse([{ targetId: "t" }]);
     house.raise("a");
     house.fail("m1");
     house.raise("b");
@@ -291,7 +129,7 @@ describe("the planner", () => {
   });
 
   it("CO-49: merges what arrives long after it happened into one message, which breaks no quiet hours for what is over", () => {
-    const house = new House([{ targetId: "t" }, { targetId: "n", quiet: { ...night, from: "00:00", to: "23:59", timeZone: "UTC" } }]);
+    const house = new PlanHouse([{ targetId: "t" }, { targetId: "n", quiet: { ...night, from: "00:00", to: "23:59", timeZone: "UTC" } }]);
     for (const id of ["a", "b", "c"]) {
       house.raise(id, { isLate: true, severity: "critical" });
       house.clear(id);
@@ -306,7 +144,7 @@ describe("the planner", () => {
   });
 
   it("R13: says once that an alarm flaps and once that it is over", () => {
-    const house = new House([{ targetId: "t" }]);
+    const house = new PlanHouse([{ targetId: "t" }]);
     for (let index = 0; index < 5; index += 1) {
       house.raise(`a${index}`);
       if (index < 4) house.clear(`a${index}`);
@@ -320,7 +158,7 @@ describe("the planner", () => {
   });
 
   it("lets what became critical pass the debounce and the night, once", () => {
-    const house = new House([{ targetId: "t", quiet: { ...night, from: "00:00", to: "23:59", timeZone: "UTC" } }, { targetId: "u" }]);
+    const house = new PlanHouse([{ targetId: "t", quiet: { ...night, from: "00:00", to: "23:59", timeZone: "UTC" } }, { targetId: "u" }]);
     house.raise("a");
     house.worsen("a", "major");
     expect(house.said("u")).toEqual(["raised 1"]);
@@ -368,7 +206,7 @@ const acts: fc.Arbitrary<Act[]> = fc.array(
 );
 
 /** Alarms of one number come one after another, as one open alarm for one key. */
-function play(house: House, all: readonly Act[], after: () => void): void {
+function play(house: PlanHouse, all: readonly Act[], after: () => void): void {
   const lives = new Map<number, number>();
   const idOf = (alarm: number) => `a${alarm}.${lives.get(alarm) ?? 0}`;
   for (const { what, alarm, ms, severity, group, flag } of all) {
@@ -399,7 +237,7 @@ function play(house: House, all: readonly Act[], after: () => void): void {
   }
 }
 
-const houses = () => new House([{ targetId: "t", remindMs: 3_600_000 }, { targetId: "quiet", quiet: night }, { targetId: "plain" }]);
+const houses = () => new PlanHouse([{ targetId: "t", remindMs: 3_600_000 }, { targetId: "quiet", quiet: night }, { targetId: "plain" }]);
 
 describe("the planner, whatever happens in whatever order", () => {
   it("tells nobody of a muted alarm, and no target of one alarm twice over", () => {
@@ -429,7 +267,7 @@ describe("the planner, whatever happens in whatever order", () => {
         (all) => {
           const house = houses();
           play(house, all, () => undefined);
-          for (const { id } of [...house.alarms.values()]) {
+          for (const { id } of house.alarms.values()) {
             house.unmute(id);
             house.unacknowledge(id);
           }

@@ -117,7 +117,9 @@ function timingOf(moment: Moment, recipient: Recipient, word: { groupKey: string
   const isWorse = !word.isEnd && worst !== undefined && rankOf(word.severity) > rankOf(worst);
   if (lastMs !== undefined && nowMs < lastMs + settings.debounceMs && !isWorse)
     return { why: "debounce", dueMs: lastMs + settings.debounceMs };
-  if (messages >= (isCritical ? mostMessages.critical : mostMessages.other)) return { why: "storm", dueMs: nowMs + stormWindowMs };
+  // Whoever wants each alarm by itself gets each by itself.
+  if (settings.debounceMs > 0 && messages >= (isCritical ? mostMessages.critical : mostMessages.other))
+    return { why: "storm", dueMs: nowMs + stormWindowMs };
   return undefined;
 }
 

@@ -34,11 +34,15 @@ export function createPreferences({
     return by.id;
   }
 
-  function shown({ nextDigestAt, digestedUntil: _, ...given }: StoredPreferences): Shown {
-    const { quietHours, timeZone } = given;
+  function shown({ nextDigestAt, hears, minSeverity, kinds, timeZone, quietHours, dailyDigestAt }: StoredPreferences): Shown {
     const quietUntil = quietHours === undefined ? undefined : endOf({ ...quietHours, timeZone }, clock.nowMs());
     return {
-      ...given,
+      hears,
+      minSeverity,
+      ...(kinds === undefined ? {} : { kinds }),
+      timeZone,
+      ...(quietHours === undefined ? {} : { quietHours }),
+      ...(dailyDigestAt === undefined ? {} : { dailyDigestAt }),
       ...(quietUntil === undefined ? {} : { quietUntil: new Date(quietUntil) }),
       ...(nextDigestAt === undefined ? {} : { nextDigestAt }),
     };

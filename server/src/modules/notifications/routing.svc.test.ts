@@ -58,14 +58,12 @@ describe("routes", () => {
     ] as const;
     for (const [index, [severity, kind, expected]] of table.entries()) {
       house.catcher.forget();
-      // Ten messages in a minute are the most; time goes on between the rows.
-      await house.pass(61);
       await house.signal("raise", [
         { device: "coop", type: `t:${index}`, kind, severity, metric: kind === "offline" ? null : "temperature" },
       ]);
       expect((await house.heard()).map(({ to }) => to).toSorted(), `${severity} ${kind}`).toEqual([...expected]);
       const preview = await house.it.routing.preview(house.whose, { severity, kind });
-      expect(preview.hearings.map(({ targetName }) => targetName).toSorted(), `preview of ${severity} ${kind}`).toEqual([...expected]);
+      expect(preview.hearings.map(({ targetName = "" }) => targetName).toSorted(), `preview of ${severity} ${kind}`).toEqual([...expected]);
     }
     const deliveries = (await house.it.ledger.list(house.whose, { limit: 100 })).items;
     expect(deliveries.length).toBe(table.reduce((sum, [, , to]) => sum + to.length, 0));

@@ -133,8 +133,9 @@ function hashOf(token: string): Buffer {
   return createHash("sha256").update(token).digest();
 }
 
-function toShown({ organisationId: _, ...one }: store.StoredSubscription): Subscription {
-  return one;
+function toShown({ id, email, minSeverity, kinds, state, createdAt, confirmedAt }: store.StoredSubscription): Subscription {
+  const told = kinds === undefined ? {} : { kinds };
+  return { id, email, minSeverity, ...told, state, createdAt, ...(confirmedAt === undefined ? {} : { confirmedAt }) };
 }
 
 function questionOf(link: string): string {
