@@ -202,6 +202,16 @@ describe("the life of alarms", () => {
     );
   });
 
+  it("N-F03: tells of the root alone when children come before it in one storm", () => {
+    const house = new House(() => undefined);
+    const storm = ["ont-1", "ont-2", "switch", "ont-3", "olt"].map((deviceId): Subject => ({ deviceId, type: "offline", kind: "offline" }));
+    house.take(storm.map((one) => signalOf(one, "raise", { id: newId(), organisationId, at: new Date(0) })));
+    const told = house.turns.filter(({ what, kept, untold }) => what === "raised" && untold !== true && kept.alarm.mutedBy === undefined);
+    expect(told.map(({ kept }) => kept.alarm.deviceId)).toEqual(["olt"]);
+    expect(house.turns.filter(({ what, untold }) => what === "muted" && untold !== true)).toEqual([]);
+    expect(house.open().filter(({ alarm }) => alarm.mutedBy === "parent")).toHaveLength(4);
+  });
+
   it("N-F03: marks what is raised five times in a quarter of an hour as flapping, keeps it open, and ends it after five quiet minutes", () => {
     const model = new LifeModel(Date.parse("2026-03-02T10:00:00Z"));
     const house = new House(() => undefined);

@@ -112,12 +112,26 @@ class Run {
   outcome(): Outcome {
     const inUse = new Set([...this.#changed.values()].flatMap(({ alarm }) => alarm.incidentId ?? []));
     return {
-      turns: this.#turns,
+      turns: this.#told(),
       changed: this.#changed,
       added: this.#added,
       joined: this.#incidents.joined(inUse),
       named: this.#incidents.named(),
     };
+  }
+
+  /** What is raised and muted by the same signals is told as muted: in a storm children come before their parent, and nobody is to hear of them. */
+  #told(): Turn[] {
+    const isNew = ({ kept }: Turn) => this.#added.has(kept.alarm.id);
+    const muted = new Map(
+      this.#turns.filter((turn) => turn.what === "muted" && isNew(turn)).map((turn) => [turn.kept.alarm.id, turn.kept]),
+    );
+    return this.#turns.map((turn) => {
+      const kept = muted.get(turn.kept.alarm.id);
+      if (kept === undefined) return turn;
+      if (turn.what === "muted") return { ...turn, untold: true };
+      return turn.what === "raised" ? { ...turn, kept } : turn;
+    });
   }
 
   raise(signal: Signal): void {

@@ -19,10 +19,19 @@ function specificity({ fields: { scope } }: LiveRule): number {
 
 /** How bad it is that a device is offline: what the most specific rule in force says (device, group, site, kind, everything), the newest of equals. */
 export function offlineRules({ placeOf }: { readonly placeOf: (deviceId: string) => PlacedDevice | undefined }) {
+  // Thousands fall silent in one transaction; the rules are read once in it.
+  const read = new WeakMap<Transaction, Map<string, Promise<LiveRule[]>>>();
+  const rulesOf = (tx: Transaction, organisationId: string): Promise<LiveRule[]> => {
+    let inTx = read.get(tx);
+    if (inTx === undefined) read.set(tx, (inTx = new Map<string, Promise<LiveRule[]>>()));
+    let rules = inTx.get(organisationId);
+    if (rules === undefined) inTx.set(organisationId, (rules = selectOfflineRules(tx, organisationId)));
+    return rules;
+  };
   return async (tx: Transaction, organisationId: string, deviceId: string): Promise<OfflineRule | undefined> => {
     const device = placeOf(deviceId);
     if (device === undefined) return undefined;
-    const about = (await selectOfflineRules(tx, organisationId)).filter(
+    const about = (await rulesOf(tx, organisationId)).filter(
       (rule) => isAbout(rule, deviceId, device) && ruleAt(rule.fields, device.siteId) !== undefined,
     );
     about.sort((one, other) => specificity(one) - specificity(other) || (one.id < other.id ? 1 : -1));
