@@ -181,6 +181,9 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
   await db.query(sql`
     insert into alarms (id, organisation_id, source, type, device_id, kind, severity, worst_severity, state, holds, raised_at, last_at, turned_at)
     values (${alarmId}, ${organisationId}, ${id}, 'rule', ${id}, 'above', 'info', 'info', 'cleared', false, now(), now(), now())`);
+  await db.query(sql`
+    insert into external_alarms (id, organisation_id, device_id, channel, key, source, type, severity, title, starts_at, updated_at)
+    values (${newId()}, ${organisationId}, ${id}, 'webhook', ${id}, ${id}, 'external:door', 'info', 'Door', now(), now())`);
   await db.query(
     sql`insert into alarm_entries (id, organisation_id, alarm_id, what) values (${newId()}, ${organisationId}, ${alarmId}, 'raised')`,
   );
