@@ -114,6 +114,7 @@ export function createDeliverer({ db, send, health, recordNotice, clock, log, ba
       await health.forget(tx, { ...target, organisationId });
       await failWaiting(tx, target.id);
       await deleteTarget(tx, target.id);
+      await emit(tx, { organisationId, type: "notification_target.gone", nounId: target.id, data: { name: target.name } });
     } else if (target !== undefined) {
       await health.note(tx, { ...target, organisationId }, { result, delivered, isLost: next.state === "failed", isTest });
       if (delivered) await hurry(tx, target.id);

@@ -4,7 +4,7 @@ import { newId } from "../../platform/id.ts";
 import type { Signal } from "../alarms/alarms.ts";
 import { pauseAfter } from "./breaker.ts";
 import type { AttemptResult } from "./delivery.ts";
-import { holdBack, lockHealth, markFailed, markWorking } from "./target-store.ts";
+import { holdBack, lockHealth, markFailed, markWorking, resetHealth } from "./target-store.ts";
 
 /** A target whose tries are remembered. */
 export interface WatchedTarget {
@@ -28,7 +28,7 @@ export interface Health {
   lock(tx: Transaction, targetId: string): Promise<void>;
   /** Remembers how a try went: opens and closes the breaker, and tells when a target begins or ends to fail. */
   note(tx: Transaction, target: WatchedTarget, tried: Tried): Promise<void>;
-  /** A target goes away: what was said of it is over. */
+  /** A target goes away or is switched off: what was said of it is over, and it begins anew. */
   forget(tx: Transaction, target: WatchedTarget): Promise<void>;
 }
 
@@ -95,6 +95,7 @@ export function createHealth({
     async forget(tx, target) {
       const before = await lockHealth(tx, target.id);
       if (before?.isFailing === true) await tell(tx, "clear", target);
+      if (before !== undefined) await resetHealth(tx, target.id);
     },
   };
 }

@@ -175,6 +175,17 @@ describe("the delivery ledger", () => {
     expect(await house.openAlarms()).toEqual([]);
   });
 
+  it("the alarm of a channel is over when the channel is switched off", async () => {
+    const { id } = await house.addWebhook(`${catcher.url}/hook`);
+    catcher.otherwise({ status: 410 });
+    await tell(id);
+    await expect.poll(async () => (await house.openAlarms()).length, patience).toBe(1);
+    const off = await house.it.targets.change(house.whose, undefined, id, { enabled: false });
+    expect(off).toMatchObject({ enabled: false, breaker: { state: "closed", failures: 0 } });
+    expect(off).not.toHaveProperty("failingSince");
+    expect(await house.openAlarms()).toEqual([]);
+  });
+
   it("dead letters are sent again one by one or all at once, with the words and the key they had", async () => {
     const { id } = await house.addWebhook(`${catcher.url}/hook`);
     catcher.otherwise({ status: 404 });

@@ -138,6 +138,12 @@ export async function markWorking(tx: Transaction, targetId: string): Promise<vo
     where id = ${targetId}`);
 }
 
+/** As if nothing had ever been tried. */
+export async function resetHealth(tx: Transaction, targetId: string): Promise<void> {
+  await tx.query(sql`
+    update notification_targets set failures = 0, opened_at = null, probe_at = null, held_until = null, failing_since = null where id = ${targetId}`);
+}
+
 /** A try failed; with `pauseMs` the breaker is open for so long. */
 export async function markFailed(
   tx: Transaction,

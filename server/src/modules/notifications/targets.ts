@@ -181,8 +181,10 @@ export function createTargets({
           ...(body === undefined ? {} : { bodyTemplate: body }),
         };
         await store.updateTarget(tx, after);
+        // Nobody waits for news of what is switched off.
+        if (before.enabled && !after.enabled) await health.forget(tx, { ...after, organisationId: whose.organisationId });
         await record(tx, whose, "changed", after, { before, after });
-        return after;
+        return lock(tx, { organisationId: whose.organisationId, personId }, targetId);
       });
     },
 
