@@ -12,6 +12,8 @@ const programs = [
   { name: "chromium", packages: ["chromium"], for: "the browser stories" },
   { name: "mosquitto", packages: ["mosquitto"], for: "comparisons with another broker" },
   { name: "mosquitto_pub", packages: ["mosquitto-clients"], for: "tests with foreign MQTT clients" },
+  { name: "prometheus", packages: ["prometheus"], for: "the test with a real Prometheus" },
+  { name: "prometheus-alertmanager", packages: ["prometheus-alertmanager"], for: "the test with a real Alertmanager" },
 ];
 
 function isHere(name) {
@@ -41,8 +43,8 @@ async function ensurePrograms(progress) {
       await run("apt-get", ["update"], { env });
       await install();
     });
-    // Debian starts the broker's service at once; the tests start their own.
-    spawnSync("systemctl", ["disable", "--now", "mosquitto"], { stdio: "ignore" });
+    // Debian starts these services at once; the tests start their own.
+    spawnSync("systemctl", ["disable", "--now", "mosquitto", "prometheus", "prometheus-alertmanager"], { stdio: "ignore" });
     step.done();
   } catch {
     step.failed();
