@@ -149,6 +149,7 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
     sql`insert into series (device_key, organisation_id, metric) values (${key}, ${organisationId}, 'temperature') returning key`,
   );
   const seriesKey = series?.key ?? 0;
+  const ruleId = newId();
   const groupId = newId();
   const alarmId = newId();
   const deliveryId = newId();
@@ -176,11 +177,13 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
       (${newId()}, ${organisationId}, ${id}, 'ingest.malformed', ${`devices/${id}/telemetry`}, 'Teddy says', now(), now(), now()),
       (${newId()}, null, null, 'ingest.unknown_device', ${`devices/${id}/telemetry`}, 'Teddy said', now(), now(), now())`);
   await db.query(
-    sql`insert into alarm_rules (id, organisation_id, device_id, condition, severity) values (${newId()}, ${organisationId}, ${id}, '{"kind": "threshold", "metric": "temperature", "above": 30, "hysteresis": 0, "forSeconds": 0, "count": 1}', 'info')`,
+    sql`insert into alarm_rules (id, organisation_id, device_id, condition, severity) values (${ruleId}, ${organisationId}, ${id}, '{"kind": "threshold", "metric": "temperature", "above": 30, "hysteresis": 0, "forSeconds": 0, "count": 1}', 'info')`,
   );
   await db.query(sql`
     insert into alarms (id, organisation_id, source, type, device_id, kind, severity, worst_severity, state, holds, raised_at, last_at, turned_at)
     values (${alarmId}, ${organisationId}, ${id}, 'rule', ${id}, 'above', 'info', 'info', 'cleared', false, now(), now(), now())`);
+  await db.query(sql`
+    insert into alarm_rule_versions (rule_id, organisation_id, version, by, what, fields) values (${ruleId}, ${organisationId}, 1, 'Roost', 'added', '{}')`);
   await db.query(sql`
     insert into external_alarms (id, organisation_id, device_id, channel, key, source, type, severity, title, starts_at, updated_at)
     values (${newId()}, ${organisationId}, ${id}, 'webhook', ${id}, ${id}, 'external:door', 'info', 'Door', now(), now())`);
