@@ -69,6 +69,11 @@ create index alarms_key_raised_at_idx on alarms (organisation_id, source, type, 
 create index alarms_organisation_id_open_raised_at_idx on alarms (organisation_id, (state <> 'cleared'), raised_at, id);
 -- The same, the worst first.
 create index alarms_organisation_id_open_rank_idx on alarms (organisation_id, (state <> 'cleared'), rank, raised_at, id);
+create index alarms_cleared_raised_at_idx on alarms (organisation_id, raised_at, id) where state = 'cleared';
+create index alarms_cleared_rank_idx on alarms (organisation_id, rank, raised_at, id) where state = 'cleared';
+-- Serves the counts without a look at the rows.
+create index alarms_open_counts_idx on alarms (organisation_id, severity, state, muted_by, flapping) include (device_id)
+  where state <> 'cleared' and not kept_back;
 create index alarms_rule_id_idx on alarms (rule_id);
 create index alarms_device_id_idx on alarms (device_id) where device_id is not null;
 create index alarms_device_id_open_idx on alarms (device_id, kind) where state <> 'cleared';

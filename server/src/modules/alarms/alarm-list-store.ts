@@ -16,8 +16,9 @@ function list<Item>(one: Item | Item[]): Item[] {
 
 function stateIs(state: AlarmFilter["state"]): Sql[] {
   if (state === "all") return [];
+  if (state === "cleared") return [sql`a.state = 'cleared'`];
   if (state === "unacknowledged") return [sql`(a.state <> 'cleared') = ${true} and a.state = 'raised'`];
-  return [sql`(a.state <> 'cleared') = ${state === "open"}`];
+  return [sql`(a.state <> 'cleared') = ${true}`];
 }
 
 function conditions(where: AlarmWhere): Sql {
@@ -50,17 +51,26 @@ export async function selectAlarms(
   where: AlarmWhere,
   { sort, after, limit }: { sort: "newest" | "worst"; after: readonly string[] | undefined; limit: number },
 ): Promise<Alarm[]> {
-  const behind: Sql =
-    after === undefined
-      ? sql`true`
-      : sort === "newest"
-        ? sql`((a.state <> 'cleared'), a.raised_at, a.id) < (${after[0]}::boolean, ${after[1]}::timestamptz, ${after[2]}::uuid)`
-        : sql`((a.state <> 'cleared'), a.rank, a.raised_at, a.id)
-            < (${after[0]}::boolean, ${after[1]}::smallint, ${after[2]}::timestamptz, ${after[3]}::uuid)`;
-  const order =
-    sort === "newest"
-      ? sql`(a.state <> 'cleared') desc, a.raised_at desc, a.id desc`
-      : sql`(a.state <> 'cleared') desc, a.rank desc, a.raised_at desc, a.id desc`;
+  const [open = "", ...rest] = after ?? [];
+  const [rank = "", at = "", id = ""] = sort === "worst" ? rest : ["", ...rest];
+  // Of cleared ones alone, what is open says nothing, and an index without it serves them.
+  const isMixed = where.state !== "cleared";
+  const parts = [
+    ...(isMixed ? [{ column: sql`(a.state <> 'cleared')`, value: sql`${open}::boolean` }] : []),
+    ...(sort === "worst" ? [{ column: sql`a.rank`, value: sql`${rank}::smallint` }] : []),
+    { column: sql`a.raised_at`, value: sql`${at}::timestamptz` },
+    { column: sql`a.id`, value: sql`${id}::uuid` },
+  ];
+  const row = (which: "column" | "value") =>
+    join(
+      parts.map((part) => part[which]),
+      sql`, `,
+    );
+  const behind = after === undefined ? sql`true` : sql`(${row("column")}) < (${row("value")})`;
+  const order = join(
+    parts.map(({ column }) => sql`${column} desc`),
+    sql`, `,
+  );
   const rows = await db.query<AlarmRow>(sql`
     select ${alarmColumns} from ${alarmTables} where ${conditions(where)} and ${behind} order by ${order} limit ${limit}`);
   return rows.map(toAlarm);
@@ -80,8 +90,10 @@ interface CountRow {
 }
 
 export async function countAlarms(db: Queryable, where: AlarmWhere): Promise<AlarmCounts> {
+  const needsDevice = where.siteId !== undefined || where.q !== undefined;
+  const tables = needsDevice ? sql`alarms a left join devices d on d.id = a.device_id` : sql`alarms a`;
   const rows = await db.query<CountRow>(sql`
-    select a.severity, a.state, a.muted_by, a.flapping, count(*)::int as n from alarms a left join devices d on d.id = a.device_id
+    select a.severity, a.state, a.muted_by, a.flapping, count(*)::int as n from ${tables}
     where ${conditions(where)} group by a.severity, a.state, a.muted_by, a.flapping`);
   const sum = (which: (row: CountRow) => boolean) => rows.reduce((total, row) => (which(row) ? total + row.n : total), 0);
   const ofSeverity = (one: Severity) => sum((row) => row.severity === one);
