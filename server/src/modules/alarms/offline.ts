@@ -3,7 +3,11 @@ import type { Severity } from "@roost/contract/alarms";
 import type { Db, Transaction } from "../../platform/db.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import type { Signal } from "./signal.ts";
+import { selectSilenceAhead } from "./storm-store.ts";
 import type { Taking } from "./taking.ts";
+
+/** So many devices that turn at once are a storm. */
+const stormFacts = 50;
 
 /** What a rule says of a device that is offline. */
 export type OfflineRuleOf = (
@@ -26,7 +30,9 @@ export function offlineHandler({
   async function handleMany(facts: readonly Fact[]): Promise<void> {
     await db.transaction(async (tx) => {
       const signals: Signal[] = [];
-      for (const { id, type, organisationId, nounId: deviceId, at } of facts) {
+      // What else fell silent on their way is taken with them, though it was told later: nobody is to hear of what is explained a moment after.
+      const ahead = facts.length < stormFacts ? [] : await selectSilenceAhead(tx, facts);
+      for (const { id, type, organisationId, nounId: deviceId, at } of [...ahead, ...facts]) {
         const what = type === "device.offline" ? "raise" : "clear";
         const rule = what === "raise" ? await ruleOf(tx, organisationId, deviceId) : undefined;
         const key = { source: deviceId, type: "offline", deviceId, organisationId };
