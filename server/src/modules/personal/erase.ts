@@ -2,7 +2,7 @@ import type { Db, Queryable } from "../../platform/db.ts";
 import { sql } from "../../platform/sql.ts";
 import type { Audit } from "../audit/audit.ts";
 import { shares } from "./personal-map.ts";
-import type { DeviceSubject, PersonSubject, TableShare } from "./personal-map.ts";
+import type { DeviceSubject, PersonSubject, TableShare } from "./personal-share.ts";
 import {
   countRows,
   deleteRows,

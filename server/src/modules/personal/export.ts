@@ -4,7 +4,7 @@ import type { Within } from "../../platform/tenancy.ts";
 import { zip } from "../../platform/zip.ts";
 import type { ZipFile } from "../../platform/zip.ts";
 import { shares } from "./personal-map.ts";
-import type { DeviceSubject, PersonSubject, TableShare } from "./personal-map.ts";
+import type { DeviceSubject, PersonSubject, TableShare } from "./personal-share.ts";
 import { openReader } from "./personal-store.ts";
 import type { Reader } from "./personal-store.ts";
 

@@ -1,57 +1,9 @@
 import { deviceTopics } from "@roost/contract/topics";
 
 import { identifier, sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
-
-/** Whose data is asked for. */
-export interface PersonSubject {
-  readonly id: string;
-  /** As it is now or was last; absent where nobody knows it any more. */
-  readonly email: string | undefined;
-  /** Of the organisation whose part is asked for. */
-  readonly organisationId: string;
-}
-
-export interface DeviceSubject {
-  readonly id: string;
-  readonly key: number;
-  readonly organisationId: string;
-}
-
-/** Which rows of a table `t` are about somebody, and what becomes of them. */
-export interface Share<Subject> {
-  readonly rows: (subject: Subject) => Sql;
-  /**
-   * `delete`: gone. `with`: goes with the row of another table, named by `why`. `name`: the row stays, and the columns in `words` say
-   * "erased" in place of the e-mail address. `keep`: stays as it is; `why` says why.
-   */
-  readonly erase: "delete" | "with" | "name" | "keep";
-  readonly why?: string;
-}
-
-/** What one table holds of people and devices. */
-export interface TableShare {
-  readonly table: string;
-  /** In the manifest of an export: what this is and why it is kept. */
-  readonly about: string;
-  /** Columns that are in no export: secrets, and what proves them. */
-  readonly withheld?: readonly string[];
-  /** Of the person alone, across organisations: sessions, ways to sign in. Gone with the account. */
-  readonly account?: Share<PersonSubject> & {
-    /** Rows of it that an organisation may have too; absent: none. */
-    readonly inOrganisation?: (subject: PersonSubject) => Sql;
-  };
-  /** Of the person in one organisation. */
-  readonly person?: Share<PersonSubject>;
-  readonly device?: Share<DeviceSubject> & {
-    /** Why an export has no file of it. */
-    readonly notExported?: string;
-  };
-  /** Texts in which somebody's e-mail address may stand; each organisation erases in its own rows. */
-  readonly words?: readonly string[];
-  /** The words belong to no organisation: they are erased with the account. */
-  readonly isPlatforms?: true;
-}
+import { alarmShares } from "./personal-map-alarms.ts";
+import { device, deviceKey, erasedWith, here, mine } from "./personal-share.ts";
+import type { TableShare } from "./personal-share.ts";
 
 /** Things of the platform that say in words who did them. */
 function platformWords(table: string, about: string, by: string, ...more: readonly string[]): TableShare {
@@ -64,15 +16,6 @@ function platformWords(table: string, about: string, by: string, ...more: readon
     account: { rows: ({ email }) => sql`lower(t.${identifier(by)}) = lower(${email ?? null}::text)`, erase: "name" },
   };
 }
-
-const erasedWith = (table: string) => `Goes with its row in ${table}.`;
-const mine =
-  (column: Sql = sql`t.person_id`) =>
-  ({ id }: PersonSubject) =>
-    sql`${column} = ${id}::uuid`;
-const device = ({ id }: DeviceSubject) => sql`t.device_id = ${id}`;
-const deviceKey = ({ key }: DeviceSubject) => sql`t.device_key = ${key}`;
-const here = ({ organisationId }: { organisationId: string }) => sql`t.organisation_id = ${organisationId}::uuid`;
 
 /** What all topics of a device begin with. */
 function topicsBelow(id: string): string {
@@ -109,138 +52,7 @@ export const shares: readonly TableShare[] = [
     words: ["person_email", "person_name", "settled_by_email"],
     person: { rows: (s) => sql`${here(s)} and (t.person_id = ${s.id}::uuid or t.settled_by = ${s.id}::uuid)`, erase: "name" },
   },
-  {
-    table: "incidents",
-    about: "What alarms had in common, with what people found out.",
-    words: ["title", "root_cause", "resolution"],
-  },
-  {
-    table: "incident_entries",
-    about: "What people said of alarms that had one cause.",
-    words: ["by", "detail"],
-    person: { rows: (s) => sql`${here(s)} and lower(t.by) = lower(${s.email ?? null}::text)`, erase: "name" },
-  },
-  {
-    table: "alarm_views",
-    about: "Filters of the alarm list that the person gave a name.",
-    person: { rows: (s) => sql`${here(s)} and t.person_id = ${s.id}::uuid`, erase: "delete" },
-  },
-  {
-    table: "alarms",
-    about: "Alarms: raised by the device, acknowledged by the person or given to them.",
-    words: ["acknowledged_by", "assigned_to", "root_cause", "resolution", "title", "text"],
-    person: {
-      rows: (s) =>
-        sql`${here(s)} and (lower(t.acknowledged_by) = lower(${s.email ?? null}::text) or lower(t.assigned_to) = lower(${s.email ?? null}::text))`,
-      erase: "name",
-    },
-    device: { rows: device, erase: "with", why: erasedWith("devices") },
-  },
-  {
-    table: "alarm_entries",
-    about: "What happened to alarms, with the notes of those who acknowledged them.",
-    words: ["by", "detail"],
-    person: { rows: (s) => sql`${here(s)} and lower(t.by) = lower(${s.email ?? null}::text)`, erase: "name" },
-    device: {
-      rows: ({ id }) => sql`t.alarm_id in (select a.id from alarms a where a.device_id = ${id})`,
-      erase: "with",
-      why: erasedWith("alarms"),
-    },
-  },
-  {
-    table: "maintenance_windows",
-    about: "Times in which alarms are told to nobody: planned or ended by the person, or about the device by name.",
-    words: ["created_by", "cancelled_by", "title", "note"],
-    person: {
-      rows: (s) =>
-        sql`${here(s)} and (lower(t.created_by) = lower(${s.email ?? null}::text) or lower(t.cancelled_by) = lower(${s.email ?? null}::text))`,
-      erase: "name",
-    },
-    device: {
-      rows: (s) => sql`${here(s)} and ${s.id} = any(t.device_ids)`,
-      erase: "keep",
-      why: "It says when people were not told, of other devices too.",
-    },
-  },
-  {
-    table: "notification_targets",
-    about: "The person's own mailbox, chats, phones and browsers, by name; addresses masked.",
-    withheld: ["settings_sealed", "secret_sealed", "address_hash"],
-    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
-  },
-  {
-    table: "external_alarms",
-    about: "What other systems said was wrong with the device, for a day after it was over.",
-    words: ["title", "text", "labels", "annotations"],
-    device: { rows: device, erase: "delete" },
-  },
-  {
-    table: "on_call_overrides",
-    about: "Times in which the person was on call out of turn, or put somebody there.",
-    words: ["created_by"],
-    person: {
-      rows: (s) => sql`${here(s)} and (${mine()(s)} or lower(t.created_by) = lower(${s.email ?? null}::text))`,
-      erase: "delete",
-    },
-  },
-  {
-    table: "on_call_members",
-    about: "Rotations the person takes turns in.",
-    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
-  },
-  {
-    table: "notification_preferences",
-    about: "How the person wants to be told of alarms: from which severity on, quiet hours, daily digest.",
-    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
-  },
-  {
-    table: "mail_subscriptions",
-    about: "Addresses that get mail about alarms: the person's own, and those they asked.",
-    withheld: ["confirm_hash", "end_hash"],
-    words: ["created_by"],
-    person: {
-      rows: (s) =>
-        sql`${here(s)} and (lower(t.email) = lower(${s.email ?? null}::text) or lower(t.created_by) = lower(${s.email ?? null}::text))`,
-      erase: "delete",
-    },
-  },
-  {
-    table: "planned_alarms",
-    about: "Alarms of the device, as those are told who are to hear of them.",
-    words: ["fact"],
-    device: {
-      rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`,
-      erase: "delete",
-      notExported: "The alarms themselves are in alarms.json, what was told of them in deliveries.json.",
-    },
-  },
-  {
-    table: "deliveries",
-    about: "Notices of the device's alarms that were sent or wait to be sent.",
-    words: ["body"],
-    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
-    device: { rows: (s) => sql`${here(s)} and t.body -> 'device' ->> 'id' = ${s.id}`, erase: "delete" },
-  },
-  {
-    table: "notification_actions",
-    about: "That an alarm of the device was acknowledged from a notification.",
-    device: {
-      rows: (s) =>
-        sql`${here(s)} and t.delivery_id in (select d.id from deliveries d where d.organisation_id = ${s.organisationId}::uuid and d.body -> 'device' ->> 'id' = ${s.id})`,
-      erase: "with",
-      why: erasedWith("deliveries"),
-    },
-  },
-  {
-    table: "delivery_attempts",
-    about: "Each try to deliver such a notice.",
-    device: {
-      rows: (s) =>
-        sql`${here(s)} and t.delivery_id in (select d.id from deliveries d where d.organisation_id = ${s.organisationId}::uuid and d.body -> 'device' ->> 'id' = ${s.id})`,
-      erase: "with",
-      why: erasedWith("deliveries"),
-    },
-  },
+  ...alarmShares,
   {
     table: "events",
     about: "Facts the platform noted: claimed, changed, online, offline, alarms.",
@@ -290,27 +102,6 @@ export const shares: readonly TableShare[] = [
     device: { rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`, erase: "delete" },
   },
   { table: "device_group_members", about: "Groups the device belongs to.", device: { rows: device, erase: "delete" } },
-  {
-    table: "alarm_rules",
-    about: "What raises alarms about the device, and who set it last.",
-    words: ["name", "title", "text", "changed_by"],
-    device: { rows: device, erase: "delete" },
-  },
-  {
-    table: "alarm_rule_versions",
-    about: "What the rules were before, and who set that.",
-    words: ["by", "fields"],
-    device: {
-      rows: ({ id }) => sql`t.rule_id in (select r.id from alarm_rules r where r.device_id = ${id})`,
-      erase: "with",
-      why: erasedWith("alarm_rules"),
-    },
-  },
-  {
-    table: "rule_memory",
-    about: "Since when the device's values are outside a limit that has not raised yet.",
-    device: { rows: device, erase: "delete", notExported: "Made from the values, which are in samples.csv." },
-  },
   {
     table: "hot_samples",
     about: "Values of the last hours.",

@@ -8,7 +8,7 @@ import { changeValues } from "../../platform/json-words.ts";
 import { identifier, join, sql } from "../../platform/sql.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Within } from "../../platform/tenancy.ts";
-import type { TableShare } from "./personal-map.ts";
+import type { TableShare } from "./personal-share.ts";
 
 /** Rows an export holds in memory at a time. */
 const rowsPerStep = 500;
