@@ -164,6 +164,13 @@ const alarmRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/alarms/alarm-page.tsx"), "AlarmPage"),
 });
 
+const rulesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/rules",
+  validateSearch: z.object({ q: text(120) }),
+  component: lazyRouteComponent(() => import("./pages/rules/rules-page.tsx"), "RulesPage"),
+});
+
 const windowsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/windows",
@@ -351,6 +358,7 @@ const routeTree = rootRoute.addChildren([
     deviceRoute.addChildren([deviceChartsRoute, deviceAlarmsRoute, deviceThresholdsRoute, deviceRejectsRoute, deviceSettingsRoute]),
     alarmsRoute,
     alarmRoute,
+    rulesRoute,
     windowsRoute,
     rejectsRoute,
     notificationsRoute,

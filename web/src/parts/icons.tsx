@@ -82,6 +82,11 @@ export const NextIcon = (props: IconProps) => (
     <path d="M8 4l6 6-6 6" />
   </Icon>
 );
+export const LimitIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3 6h14M3 14.5l3.5-2.5 3 1.5L13 8l1.5-4.5M13 8l4 5.5" />
+  </Icon>
+);
 export const WindowIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M3.5 5h13v11.5h-13zM3.5 8.5h13M7 3v3.5M13 3v3.5M7.5 12.5h5" />

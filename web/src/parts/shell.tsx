@@ -14,6 +14,7 @@ import {
   FlagIcon,
   FleetIcon,
   KeyIcon,
+  LimitIcon,
   MoreIcon,
   OnCallIcon,
   OrganisationIcon,
@@ -49,6 +50,7 @@ const mainPlaces: readonly Place[] = [
   { to: "/notifications", word: "Notifications", icon: <SendIcon /> },
 ];
 const morePlaces: readonly Place[] = [
+  { to: "/rules", word: "Rules", icon: <LimitIcon />, needs: "alarms:read" },
   { to: "/on-call", word: "On call", icon: <OnCallIcon />, needs: "notifications:read" },
   { to: "/routes", word: "Routes", icon: <RouteIcon />, needs: "notifications:read" },
   { to: "/windows", word: "Maintenance", icon: <WindowIcon />, needs: "alarms:read" },

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
-import { metricOf } from "@roost/contract/rule-conditions";
-import { type AlarmRule, changeAlarmRule, removeAlarmRule } from "@roost/contract/rules";
+import { metricOf, type RuleScope } from "@roost/contract/rule-conditions";
+import { type AlarmRule, changeAlarmRule, removeAlarmRule, ruleAt } from "@roost/contract/rules";
 import type { Series } from "@roost/contract/telemetry";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
@@ -11,9 +11,10 @@ import { Empty } from "../../parts/empty.tsx";
 import { Fault, readFault } from "../../parts/fault.tsx";
 import { formatMetric } from "../../parts/format.ts";
 import { PlusIcon } from "../../parts/icons.tsx";
+import { titleOfKind } from "../../parts/kinds.ts";
 import { SeverityMark } from "../../parts/marks.tsx";
 import { Section } from "../../parts/page.tsx";
-import { describeCondition, describeRule, describeScope, settingsOf } from "../../parts/rule-words.ts";
+import { describeCondition, describeRule, settingsOf } from "../../parts/rule-words.ts";
 import { RowsWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { RuleForm } from "./rule-form.tsx";
@@ -28,6 +29,7 @@ export function DeviceThresholds() {
   const { metric } = route.useSearch();
   const api = useApi();
   const rules = useQuery(api.rules(deviceId));
+  const device = useQuery(api.device(deviceId));
   const series = useQuery(api.series(deviceId));
   const may = useMay("alarms:configure");
   const [adding, setAdding] = useState(metric !== undefined);
@@ -41,7 +43,7 @@ export function DeviceThresholds() {
   return (
     <Section
       title="Thresholds"
-      about="A value beyond its limit raises an alarm. Silence needs no threshold: three missed heartbeats raise one by themselves."
+      about="What raises an alarm about this device; rules for many devices stand under Rules. Silence needs none: three missed heartbeats raise an alarm by themselves."
       actions={items !== undefined && items.length > 0 && add}
     >
       {items === undefined && !rules.isError && <RowsWaiting label="thresholds" rows={3} />}
@@ -59,7 +61,7 @@ export function DeviceThresholds() {
       {items !== undefined && items.length > 0 && (
         <ul className={styles.rules}>
           {items.map((rule) => (
-            <RuleRow key={rule.id} rule={rule} series={metrics} mayChange={may} />
+            <RuleRow key={rule.id} rule={rule} siteId={device.data?.siteId} series={metrics} mayChange={may} />
           ))}
         </ul>
       )}
@@ -70,12 +72,22 @@ export function DeviceThresholds() {
   );
 }
 
+/** Why a rule is about this device. */
+function whyHere({ deviceId, siteId, groupId, kind }: RuleScope): string {
+  if (deviceId !== undefined) return "this device";
+  if (siteId !== undefined) return "everything at its site";
+  if (groupId !== undefined) return "everything in one of its groups";
+  return kind === undefined ? "every device" : `every ${titleOfKind(kind)}`;
+}
+
 function RuleRow({
   rule,
+  siteId,
   series,
   mayChange,
 }: {
   readonly rule: AlarmRule;
+  readonly siteId: string | undefined;
   readonly series: readonly Series[];
   readonly mayChange: boolean;
 }) {
@@ -84,13 +96,17 @@ function RuleRow({
   const [open, setOpen] = useState<"change" | "remove">();
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["alarm-rules"] });
   const remove = useMutation({ mutationFn: () => call(removeAlarmRule, { params: { ruleId: rule.id } }), onSuccess: refresh });
-  const { severity, enabled, condition, scope } = rule;
+  const { scope } = rule;
+  // What holds for this device: with the exception for its site, if there is one.
+  const effective = ruleAt(rule, siteId);
+  const enabled = effective !== undefined;
+  const { severity, condition } = effective ?? rule;
   const isOwn = scope.deviceId !== undefined;
   const toggle = useMutation({
     mutationFn: () =>
       call(changeAlarmRule, {
         params: { ruleId: rule.id },
-        body: { ...settingsOf(rule), enabled: !enabled },
+        body: { ...settingsOf(rule), enabled: !rule.enabled },
       }),
     onSuccess: refresh,
   });
@@ -102,7 +118,7 @@ function RuleRow({
       <SeverityMark severity={severity} quiet={!enabled} />
       <span className={styles.what}>
         {metric !== undefined && <strong title={metric}>{formatMetric(metric)}</strong>} {describeCondition(condition, unit)}
-        {!isOwn && <span className="quiet"> · {describeScope(scope)}</span>}
+        {!isOwn && <span className="quiet"> · {whyHere(scope)}</span>}
         {!enabled && <span className="quiet"> · switched off</span>}
         {toggle.isError && (
           <span role="alert" className={styles.failed}>
