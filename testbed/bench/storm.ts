@@ -1,9 +1,9 @@
 // A parent fails and 10,000 devices behind it fall silent with it: how fast that is on record, and how many people are told. Beside it, where
 // Debian's prometheus-alertmanager is installed, the same storm as alerts with inhibition and grouping.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { addNotificationTarget } from "@roost/contract/notifications";
@@ -12,6 +12,7 @@ import pg from "pg";
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
 import { setUpAdministrator } from "../src/people.ts";
+import { processTree, usageOf } from "../src/process-usage.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import { pause, until } from "../src/waiting.ts";
 
@@ -19,22 +20,12 @@ const children = Number(process.env["ROOST_BENCH_CHILDREN"] ?? 10_000);
 /** How long is waited for messages that should not come. */
 const listenSeconds = Number(process.env["ROOST_BENCH_LISTEN_SECONDS"] ?? 75);
 const atOnce = 1_000;
+const cores = availableParallelism();
 
-/** Proportional set size of a process and those it started: what it costs, with shared pages split among those that share them. */
-function pssMb(pid: number): number {
-  const pairs = execFileSync("ps", ["-e", "-o", "pid=,ppid="], { encoding: "utf8" })
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const all = [pid];
-  for (const parent of all) all.push(...pairs.filter(([, of]) => of === parent).map(([child = 0]) => child));
-  return all.reduce((sum, one) => {
-    try {
-      return sum + Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${one}/smaps_rollup`, "utf8"))?.[1] ?? 0) / 1_024;
-    } catch {
-      return sum;
-    }
-  }, 0);
+/** What a process and those it started use, in MB and in seconds of one core. */
+function usage(pid: number): { readonly mb: string; readonly cpuSeconds: number } {
+  const { memoryBytes, cpuSeconds } = usageOf(processTree(pid));
+  return { mb: (memoryBytes / 1_048_576).toFixed(0), cpuSeconds };
 }
 
 function shuffled(ids: readonly string[]): string[] {
@@ -80,7 +71,7 @@ async function roost(): Promise<void> {
     server = await start();
     sql = await connect();
     await pause(2_000);
-    console.log(`  Roost: ${pssMb(server.child.pid ?? 0).toFixed(0)} MB with its PostgreSQL before`);
+    console.log(`  Roost: ${usage(server.child.pid ?? 0).mb} MB with its PostgreSQL before`);
 
     const say = async (type: string, some: readonly string[]) => {
       for (let at = 0; at < some.length; at += atOnce) {
@@ -102,16 +93,18 @@ async function roost(): Promise<void> {
     for (const order of ["parent first", "any order"] as const) {
       catcher.forget();
       const storm = order === "parent first" ? ["parent", ...ids] : shuffled(["parent", ...ids]);
+      const before = usage(server.child.pid ?? 0).cpuSeconds;
       const startedMs = performance.now();
       await say("device.offline", storm);
       await until("all alarms are there", async () => (await count("a.state <> 'cleared'")) === children + 1, 300_000);
       const seconds = (performance.now() - startedMs) / 1_000;
+      const cpu = usage(server.child.pid ?? 0).cpuSeconds - before;
       await until("somebody is told", () => catcher.caught.length > 0, 120_000).catch(() => undefined);
       const toldMs = performance.now() - startedMs;
       await pause(listenSeconds * 1_000);
       const muted = await count("a.state <> 'cleared' and a.muted_by = 'parent'");
       console.log(
-        `  Roost, ${order}: ${((children + 1) / seconds).toFixed(0)} transitions/s (bar 2000), first webhook after ${toldMs.toFixed(0)} ms, ${catcher.caught.length} notifications (bar 1), ${muted} muted, ${pssMb(server.child.pid ?? 0).toFixed(0)} MB with its PostgreSQL`,
+        `  Roost, ${order}: ${((children + 1) / seconds).toFixed(0)} transitions/s (bar 2000; ${(((children + 1) / cpu) * cores).toFixed(0)} by the processor time it took of ${cores} cores, load ${(loadavg()[0] ?? 0).toFixed(1)}), first webhook after ${toldMs.toFixed(0)} ms, ${catcher.caught.length} notifications (bar 1), ${muted} muted, ${usage(server.child.pid ?? 0).mb} MB with its PostgreSQL`,
       );
       if (order === "any order") break;
       catcher.forget();
@@ -178,7 +171,7 @@ inhibit_rules:
   const url = `http://127.0.0.1:${port}`;
   try {
     await until("Alertmanager is ready", async () => (await fetch(`${url}/-/ready`).catch(() => undefined))?.status === 200, 20_000);
-    console.log(`  Alertmanager: ${pssMb(child.pid ?? 0).toFixed(0)} MB before`);
+    console.log(`  Alertmanager: ${usage(child.pid ?? 0).mb} MB before`);
     const names = ["parent", ...Array.from({ length: children }, (_, n) => `child-${n}`)];
     for (const order of ["parent first", "any order"] as const) {
       catcher.forget();
@@ -210,7 +203,7 @@ inhibit_rules:
       const bytes = catcher.caught.reduce((sum, { body }) => sum + body.length, 0);
       const alerts = catcher.caught.map(({ body }) => (JSON.parse(body) as { alerts: unknown[] }).alerts.length);
       console.log(
-        `  Alertmanager, ${order}: ${(storm.length / takenSeconds).toFixed(0)} alerts/s taken (in memory), first webhook after ${toldMs.toFixed(0)} ms (group_wait 1 s), ${catcher.caught.length} notifications of ${alerts.join(" + ")} alerts, ${(bytes / 1_024).toFixed(0)} kB, ${pssMb(child.pid ?? 0).toFixed(0)} MB`,
+        `  Alertmanager, ${order}: ${(storm.length / takenSeconds).toFixed(0)} alerts/s taken (in memory), first webhook after ${toldMs.toFixed(0)} ms (group_wait 1 s), ${catcher.caught.length} notifications of ${alerts.join(" + ")} alerts, ${(bytes / 1_024).toFixed(0)} kB, ${usage(child.pid ?? 0).mb} MB`,
       );
     }
   } finally {
