@@ -1,6 +1,8 @@
+import { listAlarms } from "@roost/contract/alarms";
 import { addApiToken } from "@roost/contract/auth";
-import { addressOf } from "@roost/contract/client";
+import { addressOf, createClient } from "@roost/contract/client";
 import { addDevice } from "@roost/contract/devices";
+import { postAlerts } from "@roost/contract/external-alarms";
 import { sendTelemetry } from "@roost/contract/ingest";
 import { addNotificationTarget } from "@roost/contract/notifications";
 import { expect, it } from "vitest";
@@ -45,6 +47,16 @@ it("S14: runs nothing of 500 hostile texts in names, attributes, refused message
         .catch(() => undefined);
       await administrator.call(addApiToken, { body: { name: next(), permissions: ["devices:read"] } });
     }
+    const { secret } = await administrator.call(addApiToken, { body: { name: "other systems", permissions: ["alarms:report"] } });
+    const report = createClient({ baseUrl: url, token: secret, fetch });
+    // One at a time: what cannot be kept, such as a NUL, is refused with the whole of its post.
+    for (let index = 0; index < 30; index += 1) {
+      const labels = { alertname: next(), device: `hostile-${index % devices}`, [next().slice(0, 100) || "label"]: next() };
+      const annotations = { summary: next(), description: next(), runbook_url: `javascript:${next()}` };
+      await report(postAlerts, { body: [{ labels, annotations, generatorURL: next() }] }).catch(() => undefined);
+    }
+    const { items: alarms } = await administrator.call(listAlarms, { query: { limit: 200 } });
+    expect(alarms.filter(({ kind }) => kind === "external").length).toBeGreaterThan(20);
     expect(used).toBeGreaterThanOrEqual(500);
 
     const { page, misdeeds } = await openPage(browser, url);
