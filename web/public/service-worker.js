@@ -81,6 +81,23 @@ async function open(path) {
   await self.clients.openWindow(path);
 }
 
+// The push service wants a new address: without this nobody would be told here any more, and nobody would know.
+self.addEventListener("pushsubscriptionchange", (event) => {
+  const renew = async () => {
+    const key = event.oldSubscription?.options.applicationServerKey;
+    if (!key) return;
+    const subscription =
+      event.newSubscription ?? (await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
+    const { endpoint, keys } = subscription.toJSON();
+    await fetch("/api/v1/push-subscriptions", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: "Browser, renewed", subscription: { endpoint, keys } }),
+    });
+  };
+  event.waitUntil(renew());
+});
+
 self.addEventListener("notificationclick", (event) => {
   const { notification, action } = event;
   notification.close();

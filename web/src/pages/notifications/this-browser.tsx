@@ -15,12 +15,13 @@ const storedId = "roost-push-target";
 
 /** Lets the browser or the installed app in front of the person be told of alarms. */
 export function ThisBrowser() {
-  const { call } = useApi();
+  const { call, myTargets } = useApi();
+  const own = useQuery(myTargets());
   const queryClient = useQueryClient();
   const support = pushSupport(window);
   const here = useQuery({
     queryKey: ["push-subscription"],
-    queryFn: async () => (await findSubscription()) !== null && localStorage.getItem(storedId) !== null,
+    queryFn: async () => ((await findSubscription()) === null ? null : localStorage.getItem(storedId)),
     enabled: support === "yes",
   });
   const onSuccess = async () => {
@@ -48,15 +49,17 @@ export function ThisBrowser() {
     onSuccess,
   });
   if (support !== "yes") return <p className="quiet">{because[support]}</p>;
+  // Taken out on another device, it is told of nothing, whatever it believes.
+  const isTold = own.data?.items.some(({ id }) => id === here.data) === true;
   const isRefused = add.error instanceof DOMException;
   return (
     <>
-      {here.data === true ? (
+      {isTold ? (
         <Button variant="default" loading={remove.isPending} onClick={() => remove.mutate()}>
           Stop telling this browser
         </Button>
       ) : (
-        <Button variant="default" loading={add.isPending || here.isPending} onClick={() => add.mutate()}>
+        <Button variant="default" loading={add.isPending || here.isPending || own.isPending} onClick={() => add.mutate()}>
           Tell this browser
         </Button>
       )}
