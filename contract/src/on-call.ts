@@ -126,6 +126,7 @@ export const listOnCallSchedules = defineRoute({
   method: "GET",
   path: "/api/v1/on-call/schedules",
   access: "notifications:read",
+  wholeOrganisation: true,
   summary: "Lists on-call schedules by name, with who is on call now.",
   reply: z.object({ items: z.array(onCallSchedule) }),
 });
@@ -172,6 +173,7 @@ export const listOnCallTurns = defineRoute({
   method: "GET",
   path: "/api/v1/on-call/turns",
   access: "notifications:read",
+  wholeOrganisation: true,
   summary: "Lists who is on call from one moment to another, oldest first, overrides included: what a calendar shows.",
   query: z.object({ from: instant, to: instant, scheduleId: uuid.optional() }),
   reply: z.object({ items: z.array(onCallTurn) }),
@@ -183,6 +185,7 @@ export const listOnCallOverrides = defineRoute({
   method: "GET",
   path: "/api/v1/on-call/schedules/:scheduleId/overrides",
   access: "notifications:read",
+  wholeOrganisation: true,
   summary: "Lists the overrides of a schedule that hold now or later, the next one first.",
   params: oneSchedule,
   reply: z.object({ items: z.array(onCallOverride) }),

@@ -138,6 +138,7 @@ export const listRoutes = defineRoute({
   method: "GET",
   path: "/api/v1/routes",
   access: "notifications:read",
+  wholeOrganisation: true,
   summary: "Lists the routes by which alarms reach people, in the order in which they are tried.",
   reply: z.object({ items: z.array(notificationRoute) }),
 });
@@ -224,6 +225,7 @@ export const listChains = defineRoute({
   method: "GET",
   path: "/api/v1/escalation-chains",
   access: "notifications:read",
+  wholeOrganisation: true,
   summary: "Lists escalation chains by name: who is told after whom until somebody acknowledges.",
   reply: z.object({ items: z.array(escalationChain) }),
 });

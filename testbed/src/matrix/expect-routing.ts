@@ -79,7 +79,7 @@ const own = { object: "self" as const, except: [noToken([403, "preferences.perso
 
 /** Who is on call, and by which ways alarms reach people. */
 export const routingExpectations: Expectations = {
-  listOnCallSchedules: { object: "none", shows: (ids) => [id("scheduleId")(ids)] },
+  listOnCallSchedules: { object: "none", except: [wholeOrganisation], shows: (ids) => [id("scheduleId")(ids)] },
   addOnCallSchedule: {
     object: "none",
     except: [wholeOrganisation],
@@ -102,10 +102,11 @@ export const routingExpectations: Expectations = {
   },
   listOnCallTurns: {
     object: "none",
+    except: [wholeOrganisation],
     query: () => ({ from: new Date().toISOString(), to: new Date(Date.now() + 3 * dayMs).toISOString() }),
     shows: (ids) => [id("scheduleId")(ids)],
   },
-  listOnCallOverrides: { object: "organisation", absent: noSchedule, shows: (ids) => [id("overrideId")(ids)] },
+  listOnCallOverrides: { ...organisation, absent: noSchedule, shows: (ids) => [id("overrideId")(ids)] },
   addOnCallOverride: {
     ...organisation,
     absent: noSchedule,
@@ -140,7 +141,7 @@ export const routingExpectations: Expectations = {
   readOnCallRss: { object: "none", always: noFeed },
   readOnCallAtom: { object: "none", always: noFeed },
 
-  listRoutes: { object: "none", shows: (ids) => [id("routeId")(ids)] },
+  listRoutes: { object: "none", except: [wholeOrganisation], shows: (ids) => [id("routeId")(ids)] },
   addRoute: {
     object: "none",
     except: [wholeOrganisation],
@@ -158,7 +159,7 @@ export const routingExpectations: Expectations = {
   },
   orderRoutes: { object: "none", except: [wholeOrganisation], body: () => ({ routeIds: [] }), always: [400, "routing.wrong_order"] },
   previewRoutes: { object: "none", except: [wholeOrganisation], body: () => ({ severity: "major" }) },
-  listChains: { object: "none", shows: (ids) => [id("chainId")(ids)] },
+  listChains: { object: "none", except: [wholeOrganisation], shows: (ids) => [id("chainId")(ids)] },
   addChain: {
     object: "none",
     except: [wholeOrganisation],

@@ -137,6 +137,9 @@ export async function selectDueTargets(db: Queryable, now: Date, limit: number):
   return rows.map((row) => ({ targetId: row.target_id, organisationId: row.organisation_id }));
 }
 
+// Of a storm beyond all measure the rest is told with the next summary.
+const mostAtOnce = 20_000;
+
 /** What of a target {@link import("./plan-due.ts").onDue} looks at, with the alarms. */
 export async function selectWaiting(
   tx: Queryable,
@@ -145,7 +148,8 @@ export async function selectWaiting(
 ): Promise<{ tellings: Telling[]; alarms: ReadonlyMap<string, KeptAlarm> }> {
   const rows = await tx.query<TellingRow>(sql`
     select t.* from tellings t where t.target_id = ${targetId}
-      and (t.state in ('held', 'ending') or (t.state = 'told' and t.due_at <= ${now}))`);
+      and (t.state in ('held', 'ending') or (t.state = 'told' and t.due_at <= ${now}))
+    order by t.due_at limit ${mostAtOnce}`);
   return { tellings: rows.map(toTelling), alarms: await selectPlanned(tx, [...new Set(rows.map((row) => row.alarm_id))]) };
 }
 
@@ -192,28 +196,25 @@ export async function selectHeard(
   { nowMs, debounceMs }: { nowMs: number; debounceMs: number },
 ): Promise<(targetId: string, groupKey: string) => Heard> {
   if (pairs.length === 0) return () => ({ messages: 0 });
-  const rows = await tx.query<{
-    target_id: string;
-    told_with: string;
-    last_at: Date | null;
-    severities: Severity[] | null;
-    messages: number;
-  }>(sql`
-    select w.target_id, w.told_with,
-      (select max(t.last_at) from tellings t where t.target_id = w.target_id and t.told_with = w.told_with) as last_at,
-      (select array_agg(distinct t.severity) from tellings t where t.target_id = w.target_id and t.told_with = w.told_with
-        and t.last_at > ${new Date(nowMs - debounceMs)}) as severities,
-      (select count(distinct t.message_id)::int from tellings t where t.target_id = w.target_id
-        and t.last_at > ${new Date(nowMs - stormWindowMs)}) as messages
-    from unnest(${pairs.map((one) => one.targetId)}::uuid[], ${pairs.map((one) => one.groupKey)}::text[]) as w (target_id, told_with)`);
-  const found = new Map(rows.map((row) => [`${row.target_id} ${row.told_with}`, row]));
+  // Once for each target: after a storm there are thousands of rows to count.
+  const counts = await tx.query<{ target_id: string; messages: number }>(sql`
+    select w.target_id, (select count(distinct t.message_id)::int from tellings t where t.target_id = w.target_id
+      and t.last_at > ${new Date(nowMs - stormWindowMs)}) as messages
+    from unnest(${[...new Set(pairs.map((one) => one.targetId))]}::uuid[]) as w (target_id)`);
+  const messages = new Map(counts.map((row) => [row.target_id, row.messages]));
+  const groups = await tx.query<{ target_id: string; told_with: string; last_at: Date; severities: Severity[] | null }>(sql`
+    select t.target_id, t.told_with, max(t.last_at) as last_at,
+      array_agg(distinct t.severity) filter (where t.last_at > ${new Date(nowMs - debounceMs)}) as severities
+    from unnest(${pairs.map((one) => one.targetId)}::uuid[], ${pairs.map((one) => one.groupKey)}::text[]) as w (target_id, told_with)
+      join tellings t on t.target_id = w.target_id and t.told_with = w.told_with and t.last_at is not null
+    group by t.target_id, t.told_with`);
+  const found = new Map(groups.map((row) => [`${row.target_id} ${row.told_with}`, row]));
   return (targetId, groupKey) => {
     const row = found.get(`${targetId} ${groupKey}`);
-    if (row === undefined) return { messages: rows.find((one) => one.target_id === targetId)?.messages ?? 0 };
-    const worst = [...(row.severities ?? [])].sort(bySeverity).at(-1);
+    const worst = [...(row?.severities ?? [])].sort(bySeverity).at(-1);
     return {
-      messages: row.messages,
-      ...(row.last_at === null ? {} : { lastMs: row.last_at.getTime() }),
+      messages: messages.get(targetId) ?? 0,
+      ...(row === undefined ? {} : { lastMs: row.last_at.getTime() }),
       ...(worst === undefined ? {} : { worst }),
     };
   };
