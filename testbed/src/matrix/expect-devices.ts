@@ -163,6 +163,7 @@ export const deviceExpectations: Expectations = {
   listDeliveries: {
     object: "none",
     shows: (ids) => [id("deliveryId")(ids)],
-    filters: [(ids) => ({ alarmId: id("alarmId")(ids) }), (ids) => ({ targetId: id("targetId")(ids) })],
+    // A target is the organisation's: what it was told of the own part is there, whichever part it was added for.
+    filters: [(ids) => ({ alarmId: id("alarmId")(ids) })],
   },
 };
