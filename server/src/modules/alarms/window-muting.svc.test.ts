@@ -210,6 +210,18 @@ describe("alarms in maintenance windows", () => {
     expect([await open(), await told()]).toEqual([["pump-1 told"], ["unmuted pump-1"]]);
   });
 
+  it("N-F04: tells beginning and end where that is wanted, muted by no window, once each", async () => {
+    const plan = { kind: "once" as const, from: new Date(nowMs), to: new Date(nowMs + hour), zone: "UTC" };
+    await server.windows.add(whole, { title: "Swap", plan, scope: { everything: true }, record: true, notify: true });
+    await settle();
+    const titles = async () =>
+      (await server.alarms.list(whole, { state: "all", limit: 5 })).items.map(({ title, state, mutedBy }) => [title, state, mutedBy]);
+    expect(await titles()).toEqual([["In maintenance: Swap", "raised", undefined]]);
+    await goTo(start + hour);
+    expect(await titles()).toEqual([["In maintenance: Swap", "cleared", undefined]]);
+    expect((await told()).length).toBe(2);
+  });
+
   it("N-F03: mutes what comes to be reached through something silent, and lets it go when that is taken back", async () => {
     await say("raise", "pump-1", "offline");
     await say("raise", "pump-2", "offline");

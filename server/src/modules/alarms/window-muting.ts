@@ -4,12 +4,13 @@ import type { Fact, FactHandler } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Alarms } from "./alarms.ts";
 import { selectAlarmsAround, selectAlarmsOfWindow, selectLeftMuted } from "./window-alarm-store.ts";
+import { noticeSource } from "./windows.ts";
 import type { Windows } from "./windows.ts";
 
 export interface WindowMutingDeps {
   readonly db: Db;
   readonly windows: Pick<Windows, "refresh" | "inForce">;
-  readonly alarms: Pick<Alarms, "review">;
+  readonly alarms: Pick<Alarms, "review" | "take">;
   /** The devices as they are known in memory. */
   readonly devices: {
     /** Takes in what a fact says of a device. */
@@ -39,6 +40,16 @@ export function createWindowMuting({ db, windows, alarms, devices, log }: Window
     }
   }
 
+  /** Beginning and end, where they are to be told: a notice that is open while the window is, told by the same routes as alarms. */
+  async function announce({ id, type, organisationId, nounId, data, at }: Fact): Promise<void> {
+    if (data["notify"] !== true || (type !== "window.began" && type !== "window.ended")) return;
+    const source = `${noticeSource}${nounId}`;
+    const title = `In maintenance: ${String(data["title"])}`.slice(0, 200);
+    const what = type === "window.began" ? "raise" : "clear";
+    const notice = { id, what, organisationId, source, type: "window", kind: "event", severity: "info", title, at } as const;
+    await db.transaction((tx) => alarms.take(tx, [what === "raise" ? notice : { ...notice, detail: "over", by: "Roost" }]));
+  }
+
   async function handle(fact: Fact): Promise<void> {
     const { organisationId, nounId } = fact;
     if (fact.type === "device.changed") {
@@ -49,6 +60,7 @@ export function createWindowMuting({ db, windows, alarms, devices, log }: Window
     }
     // What this server has not heard yet of the window, it must know before it says who is told.
     await windows.refresh(nounId);
+    await announce(fact);
     await review(
       organisationId,
       await selectAlarmsOfWindow(db, { organisationId, windowId: nounId, scope: windows.inForce(nounId)?.scope }),

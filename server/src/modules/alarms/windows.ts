@@ -51,6 +51,9 @@ export interface WindowChange {
   readonly notify?: boolean | undefined;
 }
 
+/** What tells that a window is in force speaks by this name, with the type `window`; no window mutes it. */
+export const noticeSource = "window:";
+
 const windowsAtOnce = 1_000;
 const longestCalendarMs = 100 * 86_400_000;
 const calendarItems = 500;
@@ -210,7 +213,11 @@ export function createWindows({ db, audit, findDevice, clock, log }: WindowDeps)
      * The window that covers an alarm now, from memory in some microseconds. By now, and not by when the alarm became true: whether somebody is told
      * is decided when they would be.
      */
-    coverOf(about: { readonly deviceId?: string | undefined; readonly kind: string }, organisationId: string): Mute | undefined {
+    coverOf(
+      about: { readonly deviceId?: string | undefined; readonly kind: string; readonly type?: string },
+      organisationId: string,
+    ): Mute | undefined {
+      if (about.type === "window") return undefined;
       const device = about.deviceId === undefined ? undefined : findDevice(about.deviceId);
       const { deviceId, kind } = about;
       const cover = book.coverOf({ organisationId, deviceId, kind, siteId: device?.siteId, groupIds: device?.groupIds }, clock.nowMs());
