@@ -8,8 +8,8 @@ import type { Known, Told } from "./external-alarm.ts";
 export const resolveTimeoutMs = 5 * 60_000;
 /** Alertmanager forgets after this what it told: by then it told it again, or it is over and the word of it was lost. */
 export const webhookForgetsMs = 120 * 3_600_000;
-// Clocks that say so were never set.
-const oldest = Date.parse("2020-01-01T00:00:00Z");
+/** Clocks that say something earlier were never set. */
+export const oldest = Date.parse("2020-01-01T00:00:00Z");
 
 type Labels = Readonly<Record<string, string>>;
 

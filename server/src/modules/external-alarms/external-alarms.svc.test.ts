@@ -256,6 +256,11 @@ describe("alarms of other systems", () => {
     const report = { id: "x", type: "t", severity: "info", title: "T", state: "raised" } as const;
     await external.report(inNorth, { ...report, deviceId: "coop-1" as DeviceId });
     await expect(external.report(inNorth, report)).rejects.toMatchObject({ code: "external_alarms.out_of_reach" });
+    // By the id of an alarm that is not about their device.
+    await external.report(whole, { ...report, id: "of the whole" });
+    const ends = { ...report, id: "of the whole", state: "cleared", deviceId: "coop-1" as DeviceId } as const;
+    await expect(external.report(inNorth, ends)).rejects.toMatchObject({ code: "external_alarms.out_of_reach" });
+    expect(await list("open")).toHaveLength(2);
     await expect(external.report(inNorth, { ...report, deviceId: "theirs" as DeviceId })).rejects.toMatchObject({
       code: "devices.not_found",
     });

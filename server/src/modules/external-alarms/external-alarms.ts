@@ -13,7 +13,7 @@ import type { Log } from "../../platform/log.ts";
 import { isInScope } from "../../platform/tenancy.ts";
 import type { Placed, Within } from "../../platform/tenancy.ts";
 import type { Alarms, Signal } from "../alarms/alarms.ts";
-import { receiver, shownOf, toldOf } from "./alertmanager.ts";
+import { oldest, receiver, shownOf, toldOf } from "./alertmanager.ts";
 import type { AlertForm } from "./alertmanager.ts";
 import * as store from "./external-alarm-store.ts";
 import { judge, line, lines } from "./external-alarm.ts";
@@ -136,9 +136,10 @@ export function createExternalAlarms(deps: ExternalAlarmDeps) {
       // What an alarm joins may be more than they see: that they may speak of the device was decided above.
       const own = whose.scope === undefined ? db.within(whose) : db;
       const told = await own.transaction(async (tx) => {
-        // A message without a time that is sent twice is one; only the first of them says when.
-        const before = given.at === undefined ? await openReport(tx, whose, given.id) : undefined;
-        const at = given.at === undefined ? (given.state === "raised" ? (before?.startsAt ?? now) : now) : given.at > now ? now : given.at;
+        const before = await knownReport(tx, whose, given.id);
+        // Ids are the organisation's: under one that is taken for another device, who acts in a part could end what is not theirs.
+        if (whose.scope !== undefined && before !== undefined && before.deviceId !== deviceId) throw externalAlarmErrors.out_of_reach();
+        const at = momentOf(given, before, now);
         return (await take(tx, whose.organisationId, [reportOf({ ...given, at }, deviceId)]))[0];
       });
       if (told === undefined) throw new TypeError("What was told is remembered.");
@@ -167,10 +168,9 @@ export function createExternalAlarms(deps: ExternalAlarmDeps) {
     },
   };
 
-  async function openReport(tx: Transaction, whose: Within, id: string): Promise<Known | undefined> {
+  async function knownReport(tx: Transaction, whose: Within, id: string): Promise<Known | undefined> {
     await store.lockIntake(tx, whose.organisationId);
-    const [found] = await store.selectByKeys(tx, whose.organisationId, "webhook", [id]);
-    return found?.endsAt === undefined ? found : undefined;
+    return (await store.selectByKeys(tx, whose.organisationId, "webhook", [id]))[0];
   }
 }
 
@@ -188,6 +188,13 @@ export interface AlertQuery {
 function isWanted({ state, silencedBy, inhibitedBy }: ShownAlert["status"], { active, silenced, inhibited }: AlertQuery): boolean {
   if (state === "active") return active;
   return (silencedBy.length === 0 || silenced) && (inhibitedBy.length === 0 || inhibited);
+}
+
+/** A message without a time that is sent twice is one: only the first of them says when. Nothing is in the future, or before clocks were set. */
+function momentOf({ at, state }: Report, before: Known | undefined, now: Date): Date {
+  if (at !== undefined && at.getTime() >= oldest) return at > now ? now : at;
+  const open = before?.endsAt === undefined ? before : undefined;
+  return state === "raised" && open !== undefined ? open.startsAt : now;
 }
 
 /** An id that is long or cannot be shown as it is stands there by its hash. */
