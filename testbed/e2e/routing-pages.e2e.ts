@@ -40,7 +40,10 @@ describe("who hears of it, in a browser", () => {
     await page.goto("/on-call");
     await page.getByRole("button", { name: "Add schedule" }).click();
     await dialog().getByLabel("Name").fill("Barns");
-    await dialog().getByLabel(/^People/).first().click();
+    await dialog()
+      .getByLabel(/^People/)
+      .first()
+      .click();
     await page.getByRole("option").first().click();
     await dialog().getByLabel("Begins on").fill("2026-01-05");
     await dialog().getByRole("button", { name: "Save" }).click();
@@ -50,7 +53,9 @@ describe("who hears of it, in a browser", () => {
     const day = page.getByRole("region", { name: "Calendar" }).getByRole("button", { name: /Put somebody else on call/ });
     await day.last().focus();
     await page.keyboard.press("Enter");
-    await dialog().getByRole("combobox", { name: /^On call/ }).click();
+    await dialog()
+      .getByRole("combobox", { name: /^On call/ })
+      .click();
     await page.getByRole("option").first().click();
     await dialog().getByLabel("Why").fill("A concert");
     await dialog().getByRole("button", { name: "Save" }).click();
@@ -65,7 +70,11 @@ describe("who hears of it, in a browser", () => {
     await page.getByRole("button", { name: "Add chain" }).click();
     await dialog().getByLabel("Name").fill("Night");
     for (const step of [0, 1]) {
-      await dialog().getByRole("group", { name: `Step ${step + 1}` }).getByLabel("Tells").first().click();
+      await dialog()
+        .getByRole("group", { name: `Step ${step + 1}` })
+        .getByLabel("Tells")
+        .first()
+        .click();
       await page.getByRole("option").first().click();
       await dialog().getByLabel("Name").click();
     }

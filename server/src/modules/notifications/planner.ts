@@ -433,8 +433,6 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
   };
 }
 
-export type Planner = ReturnType<typeof createPlanner>;
-
 function dayAlarmOf(alarm: KeptAlarm): Parameters<typeof dailyDigest>[0][number] {
   const { deviceName, metric, unit, value } = alarm.fact;
   const text = (given: unknown) => (typeof given === "string" ? given : undefined);
