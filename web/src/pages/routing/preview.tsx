@@ -70,7 +70,7 @@ export function WhoWouldHear({ choices }: { readonly choices: Choices }) {
       </form>
       {look.isError && <Fault error={look.error} />}
       {data !== undefined && (
-        <div aria-live="polite">
+        <div aria-live="polite" className={styles.answer}>
           <p>
             {data.isNobody ? (
               <strong>Nobody would hear of it.</strong>
