@@ -14,7 +14,7 @@ import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";
 import type { Devices } from "../devices/devices.ts";
 import { createRules, offlineRules } from "../rules/rules.ts";
-import { unstoredReads } from "../rules/test-rule.ts";
+import type { RuleDeps } from "../rules/rules.ts";
 import { createSampleWriter, createTelemetry } from "../telemetry/telemetry.ts";
 import type { SampleWriter, Telemetry } from "../telemetry/telemetry.ts";
 import { createIngest } from "./ingest.ts";
@@ -38,10 +38,16 @@ export interface TestIngestOptions {
   readonly gate?: IntakeGate;
   readonly level?: string;
   /** What rules read of what is stored; absent: nothing. */
-  readonly ruleReads?: (devices: Devices, telemetry: Telemetry) => ReturnType<typeof unstoredReads>;
+  readonly ruleReads?: (devices: Devices, telemetry: Telemetry) => Pick<RuleDeps, "placeOf" | "unitOf" | "history">;
   /** Stands between ingest and the writer, to break what is real on purpose. */
   readonly between?: (samples: SampleWriter) => SampleWriter;
 }
+
+const nothingStored: RuleDeps["history"] = {
+  latest: async (wanted) => wanted.map(() => undefined),
+  samples: async function* () {},
+  hours: async () => [],
+};
 
 /** Ingest with everything real below it, as the composition root builds it. */
 export async function startIngest({
@@ -49,7 +55,7 @@ export async function startIngest({
   clock = systemClock,
   level = "silent",
   gate,
-  ruleReads = (devices) => unstoredReads(devices.find),
+  ruleReads = ({ find: placeOf }) => ({ placeOf, unitOf: () => "1", history: nothingStored }),
   between = (one) => one,
   ...segments
 }: TestIngestOptions) {

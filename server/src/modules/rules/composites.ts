@@ -6,6 +6,7 @@ import type { Db, Transaction } from "../../platform/db.ts";
 import { emitAll } from "../../platform/events.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import type { Alarms, Signal } from "../alarms/alarms.ts";
+import type { DeviceEventRow } from "../devices/devices.ts";
 import type { RuleBook } from "./rule-book.ts";
 import { findLiveRule, holdRules, selectComposites } from "./rule-store.ts";
 import { isAbout, membersOf } from "./rule.ts";
@@ -19,14 +20,6 @@ import type { Transition, WatchDeps } from "./watch.ts";
 function idOf(...words: readonly string[]): string {
   const hex = createHash("sha256").update(JSON.stringify(words)).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
-
-/** An event that a device told of. */
-export interface ToldEvent {
-  readonly deviceId: string;
-  readonly type: string;
-  readonly data: Readonly<Record<string, unknown>>;
-  readonly measuredAt: Date;
 }
 
 const inForce = { retired: false } as const;
@@ -117,7 +110,7 @@ export function createComposites({ db, rules, isLoaded, alarms, placeOf, unitOf 
     ] satisfies FactHandler[],
 
     /** Notes, in the transaction that stores what devices told, which rules it concerns. */
-    async noteEvents(tx: Transaction, events: readonly ToldEvent[]): Promise<void> {
+    async noteEvents(tx: Transaction, events: readonly Pick<DeviceEventRow, "deviceId" | "type" | "data" | "measuredAt">[]): Promise<void> {
       const facts: Parameters<typeof emitAll>[1][number][] = [];
       for (const { deviceId, type, data, measuredAt } of events) {
         const device = placeOf(deviceId);
@@ -164,5 +157,3 @@ export function createComposites({ db, rules, isLoaded, alarms, placeOf, unitOf 
     },
   };
 }
-
-export type Composites = ReturnType<typeof createComposites>;

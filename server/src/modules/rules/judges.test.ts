@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { AnomalyJudge } from "./anomaly.ts";
-import { judgesOf } from "./judge.ts";
 import type { Judge } from "./judge.ts";
+import { judgesOf } from "./judges.ts";
 import { learnSeasonal } from "./seasonal.ts";
 import type { HourOfValues } from "./seasonal.ts";
 import { SlidingFit } from "./sliding-fit.ts";

@@ -17,7 +17,7 @@ import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import type { Audit } from "../audit/audit.ts";
 import { createComposites } from "./composites.ts";
-import { kindsOf } from "./judge.ts";
+import { kindsOf } from "./judges.ts";
 import { createRuleBook } from "./rule-book.ts";
 import { createRuleLoader } from "./rule-loader.ts";
 import type { StoredHistory } from "./rule-loader.ts";
@@ -33,7 +33,6 @@ import type { Watch, WatchDeps, Watched } from "./watch.ts";
 import { createWhy } from "./why.ts";
 
 export { offlineRules } from "./offline-rule.ts";
-export type { ToldEvent } from "./composites.ts";
 export type { StoredHistory } from "./rule-loader.ts";
 export type { Watch } from "./watch.ts";
 

@@ -2,7 +2,7 @@ import type { AlarmKind } from "@roost/contract/alarms";
 import type { RuleCondition } from "@roost/contract/rule-conditions";
 
 import { AnomalyJudge } from "./anomaly.ts";
-import { judgesOf } from "./judge.ts";
+import { judgesOf } from "./judges.ts";
 import type { AnomalyModel } from "./seasonal.ts";
 import type { KnownValue } from "./watch.ts";
 

@@ -3,8 +3,8 @@ import { metricOf } from "@roost/contract/rule-conditions";
 import { ruleAt } from "@roost/contract/rules";
 
 import { newId } from "../../platform/id.ts";
-import { judgesOf } from "./judge.ts";
 import type { Judge } from "./judge.ts";
+import { judgesOf } from "./judges.ts";
 import { LimitJudge } from "./limit.ts";
 import type { RuleBook } from "./rule-book.ts";
 import type { LiveRule, PlacedDevice } from "./rule.ts";
