@@ -9,7 +9,7 @@ import { addDevice, send, startIngest } from "./modules/ingest/test-ingest.ts";
 import type { TestIngest } from "./modules/ingest/test-ingest.ts";
 import { createDb } from "./platform/db.ts";
 import type { Db } from "./platform/db.ts";
-import { createDispatch } from "./platform/events.ts";
+import { createDispatch, emit } from "./platform/events.ts";
 import type { Dispatch } from "./platform/events.ts";
 import { newId } from "./platform/id.ts";
 import { createLog } from "./platform/log.ts";
@@ -206,6 +206,35 @@ describe("rules over what is stored", () => {
     await expect.poll(() => alarmsOf(one.id)).toEqual(["above temperature 25 40 critical raised", "above temperature 30 40 major cleared"]);
     const { items } = await part.rules.list(whose, { limit: 10, deviceId: other.id });
     expect(items.map(({ id }) => id)).toEqual([wide.id]);
+  });
+
+  it("what goes with its site takes its alarms along, and a device that comes back begins anew", async () => {
+    const coop = await device();
+    const gone = newId() as SiteId;
+    await db.query(sql`insert into sites (id, organisation_id, name) values (${gone}, ${organisationId}, 'Gone')`);
+    const condition = { kind: "threshold", metric: "temperature", above: 30 };
+    await part.rules.add(whose, rule({ scope: { siteId: gone }, condition }));
+    await part.rules.add(whose, rule({ scope: { siteId: north }, condition: { ...condition, forSeconds: 600 } }));
+    await part.devices.change(whose, coop.id, { siteId: gone });
+    await dispatch.settle();
+    await measure(coop, { temperature: 31 }, (nowMs += minute));
+    expect(await alarmsOf(coop.id)).toEqual(["above temperature 30 31 major raised"]);
+    await db.transaction(async (tx) => {
+      await tx.query(sql`delete from sites where id = ${gone}`);
+      await emit(tx, { organisationId, type: "site.removed", nounId: gone });
+    });
+    await expect.poll(() => alarmsOf(coop.id)).toEqual(["above temperature 30 31 major cleared"]);
+    await part.devices.change(whose, coop.id, { siteId: north });
+    await dispatch.settle();
+    await measure(coop, { temperature: 20 }, (nowMs += minute));
+    await measure(coop, { temperature: 31 }, (nowMs += 8 * minute));
+    await part.devices.change(whose, coop.id, { siteId: south });
+    await part.devices.change(whose, coop.id, { siteId: north });
+    await dispatch.settle();
+    await measure(coop, { temperature: 31 }, (nowMs += 4 * minute));
+    expect(await alarmsOf(coop.id)).toHaveLength(1);
+    await measure(coop, { temperature: 31 }, (nowMs += 6 * minute));
+    await expect.poll(() => alarmsOf(coop.id)).toHaveLength(2);
   });
 
   it("silence is measured from the newest stored value on, also over a restart, and ends with the next value", async () => {

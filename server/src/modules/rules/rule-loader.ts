@@ -48,7 +48,7 @@ export interface LoaderDeps extends Pick<WatchDeps, "placeOf"> {
   readonly book: WatchBook;
   readonly silence: Silence;
   readonly settlement: Settlement;
-  readonly alarms: Pick<Alarms, "holding">;
+  readonly alarms: Pick<Alarms, "holding" | "endOfRule">;
   readonly history: StoredHistory;
   readonly log: Log;
 }
@@ -96,7 +96,10 @@ export function createRuleLoader({ db, rules, book, silence, settlement, alarms,
         if (samples.length > replayedValues) break;
       }
     }
+    const { fresh } = watch;
     watch.compare(samples, stayOf);
+    // Whoever comes back later begins with what is stored then.
+    for (const { rule, judge } of fresh) stays.delete(holdingKey(rule.id, watch.deviceId, judge.kind));
   }
 
   async function compareChunks(): Promise<void> {
@@ -163,7 +166,11 @@ export function createRuleLoader({ db, rules, book, silence, settlement, alarms,
       ruleId,
       holding.map(({ source, kind }) => holdingKey(ruleId, source, kind)),
     );
-    if (rule === undefined) return;
+    if (rule === undefined) {
+      // It went with the site or group it was about.
+      if (holding.length > 0) await db.transaction((tx) => alarms.endOfRule(tx, ruleId, { detail: "rule removed", by: "roost" }));
+      return;
+    }
     rules.put(rule);
     await adopt(rule);
   }

@@ -50,7 +50,7 @@ export interface RuleDeps extends Pick<WatchDeps, "placeOf" | "unitOf"> {
 const rulesPerMetric = 16;
 const rulesPerOrganisation = 5_000;
 /** Facts after which other rules may be about a device. */
-const movedFacts = new Set(["device.changed", "device.claimed", "device.transferred"]);
+const movedFacts = new Set(["device.changed", "device.claimed"]);
 
 /**
  * Watches values against rules, and says so to the alarms.
@@ -196,10 +196,23 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
     await loader.moved(deviceId);
   }
 
+  /** A site or group is gone, and its rules with it; who stood there is judged by others now. */
   function placeGone(placeId: string): void {
-    for (const { id, fields } of rules.all())
+    const were = new Set<string>();
+    for (const { limits, others, deviceId } of book.all()) {
+      if ([...limits, ...others].some(({ siteId, rule }) => siteId === placeId || rule.fields.scope.groupId === placeId))
+        were.add(deviceId);
+    }
+    for (const { id, fields } of rules.all()) {
       if (fields.scope.siteId === placeId || fields.scope.groupId === placeId) void loader.reload(id);
-    for (const deviceId of book.deviceIds()) void moved(deviceId);
+    }
+    for (const deviceId of were) void moved(deviceId);
+  }
+
+  /** A device went to another organisation, and its own rules with it. */
+  async function handedOver(deviceId: string): Promise<void> {
+    for (const { id, fields } of rules.all()) if (fields.scope.deviceId === deviceId) await loader.reload(id);
+    await moved(deviceId);
   }
 
   /** A rule is in force here when this returns. */
@@ -276,6 +289,9 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
         case "site.removed":
         case "device_group.removed":
           placeGone(fact.nounId);
+          break;
+        case "device.transferred":
+          void handedOver(fact.nounId);
           break;
         default:
           if (movedFacts.has(fact.type)) void moved(fact.nounId);
