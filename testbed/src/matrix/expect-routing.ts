@@ -1,6 +1,7 @@
 import { addOnCallFeed, addOnCallOverride, addOnCallSchedule } from "@roost/contract/on-call";
-import { addChain, addRoute } from "@roost/contract/routing";
+import { addChain, addRoute, changeNotificationSettings } from "@roost/contract/routing";
 
+import { eachByItself } from "../each-by-itself.ts";
 import type { Place } from "./callers.ts";
 import { noToken, wholeOrganisation } from "./expectation.ts";
 import type { Expectations, Refusal } from "./expectation.ts";
@@ -43,6 +44,7 @@ const routeBody = (ids: Ids, name: string) => ({
 export async function addRouting(world: Building, place: Place, ids: Ids): Promise<Ids> {
   const call = world.owner(place);
   const { word = "", organisationId = "" } = world.places[place];
+  await call(changeNotificationSettings, { body: eachByItself });
   const schedule = await call(addOnCallSchedule, { body: rotation(ids, `${word} schedule`) });
   const params = { scheduleId: schedule.id };
   const override = await call(addOnCallOverride, { params, body: { personId: id("personId")(ids), ...stretch(world), reason: "a swap" } });
@@ -179,7 +181,8 @@ export const routingExpectations: Expectations = {
   changeNotificationSettings: {
     object: "none",
     except: [wholeOrganisation],
-    body: () => ({ debounceSeconds: 60, cooldownMinutes: 60, parentWaitSeconds: 10, lateAfterSeconds: 300, ringForPast: false }),
+    // What waits to be summed up would be told in the middle of somebody else's request.
+    body: () => eachByItself,
   },
   getMyPreferences: own,
   changeMyPreferences: { ...own, body: () => ({ hears: "routed", minSeverity: "info", timeZone: "UTC" }) },
