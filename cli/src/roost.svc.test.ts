@@ -185,6 +185,34 @@ describe("the roost command against a running server", () => {
     expect((await roost(["alarm", "list", "--state", "open", "--device", "live-0001"])).out).toContain("above 1");
   });
 
+  it("looks after an alarm by its id, refuses what may not be, and says of many what became of each", async () => {
+    const { items } = await roostJson<{ items: { id: string; incidentId: string }[] }>(
+      "alarm",
+      "list",
+      "--text",
+      "live-0001",
+      "--sort",
+      "worst",
+    );
+    const { id = "", incidentId = "" } = items[0] ?? {};
+    expect(await roostJson("alarm", "assign", id, "me")).toMatchObject({ assignedTo: expect.stringContaining("@") as string });
+    expect(await roostJson("alarm", "snooze", id, "2h", "--note", "later")).toMatchObject({ mutedBy: "snooze" });
+    expect(await roostJson("alarm", "snooze", id, "--end")).not.toHaveProperty("mutedBy");
+    expect(await roostJson("alarm", "resolve", id, "--cause", "rain")).toMatchObject({ rootCause: "rain" });
+    const absent = id.replace(/^./, (first) => (first === "0" ? "1" : "0"));
+    expect(await roost(["alarm", "clear", id, absent])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("alarms.not_found") as string,
+      err: expect.stringContaining("alarms.still_holds") as string,
+    });
+    expect(await roost(["alarm", "resolve", id, "--resolution", "dry"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("alarms.still_open") as string,
+    });
+    expect((await roost(["alarm", "why", id])).out).toContain("alarm");
+    expect((await roost(["alarm", "incidents", incidentId, "--comment", "all of us"])).out).toContain("all of us");
+  });
+
   it("removes what it simulated when asked to", async () => {
     const args = ["simulate", "--devices", "2", "--interval", "100ms", "--duration", "1s", "--prefix", "gone", "--remove"];
     expect((await roost(args)).code).toBe(0);

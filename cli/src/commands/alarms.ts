@@ -17,6 +17,7 @@ import {
 import type { Alarm, AlarmFilter } from "@roost/contract/alarms";
 import { AppError } from "@roost/contract/errors";
 import { alarmId } from "@roost/contract/ids";
+import type { RouteReply } from "@roost/contract/route";
 import { explainRules } from "@roost/contract/rules";
 import { Option } from "commander";
 import type { Command } from "commander";
@@ -119,12 +120,18 @@ function addWhy(alarm: Command, terminal: Terminal): void {
         if (one.deviceId === undefined) throw cliErrors.misused({ id, because: "this alarm is about no device" });
         deviceId = one.deviceId;
         const rule = one.ruleId === undefined ? {} : { ruleId: one.ruleId };
-        query = { ...(one.metric === undefined ? {} : { metric: one.metric }), at: one.raisedAt.toISOString(), ...rule, ...given };
+        query = { ...(one.metric === undefined ? {} : { metric: one.metric }), at: saidAt(one).toISOString(), ...rule, ...given };
       }
       const answer = await bench.call(explainRules, { params: { deviceId: readDeviceId(deviceId) }, query });
       const rows = answer.rules.map(({ rule, reason, why, severity }) => ({ rule: rule.name ?? rule.id, severity, reason, why }));
       bench.print(formatList(bench.format, rows, ["rule", "severity", "reason", "why"], answer, "No rule is about this."));
     });
+}
+
+/** When it was put on record; its cause may be older than the rule, which then judged what was stored. */
+function saidAt({ raisedAt, clearedAt, history }: RouteReply<typeof getAlarm>): Date {
+  const at = history.find(({ what }) => what === "raised")?.at ?? raisedAt;
+  return clearedAt === undefined || at < clearedAt ? at : raisedAt;
 }
 
 /** Of one the alarm is shown as it is now; of several, what became of each, and the command fails where one was refused. */

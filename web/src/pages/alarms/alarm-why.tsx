@@ -1,4 +1,5 @@
-import type { Alarm } from "@roost/contract/alarms";
+import type { getAlarm } from "@roost/contract/alarms";
+import type { RouteReply } from "@roost/contract/route";
 import { explainRules } from "@roost/contract/rules";
 import { useQuery } from "@tanstack/react-query";
 
@@ -8,7 +9,7 @@ import { Bone } from "../../parts/waiting.tsx";
 import { useApi } from "../../roost.tsx";
 
 interface WhyProps {
-  readonly alarm: Alarm;
+  readonly alarm: RouteReply<typeof getAlarm>;
   readonly deviceId: string;
   readonly ruleId: string;
 }
@@ -16,7 +17,10 @@ interface WhyProps {
 /** Why the rule raised it, as the rule itself says. */
 export function AlarmWhy({ alarm, deviceId, ruleId }: WhyProps) {
   const { call } = useApi();
-  const at = alarm.raisedAt.toISOString();
+  const { raisedAt, clearedAt, history } = alarm;
+  // When it was put on record: its cause may be older than the rule, which then judged what was stored.
+  const said = history.find(({ what }) => what === "raised")?.at ?? raisedAt;
+  const at = (clearedAt === undefined || said < clearedAt ? said : raisedAt).toISOString();
   const why = useQuery({
     queryKey: ["alarm-rules", "why", deviceId, ruleId, at],
     queryFn: ({ signal }) => call(explainRules, { params: { deviceId }, query: { ruleId, at }, signal }),
