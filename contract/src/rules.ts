@@ -194,7 +194,7 @@ export const rollBackAlarmRule = defineRoute({
   access: "alarms:configure",
   summary: "Makes a rule what it was in an earlier version; that is a new version.",
   params,
-  body: z.strictObject({ version: z.int().min(1) }),
+  body: z.strictObject({ version: z.int().min(1).max(1_000_000_000) }),
   reply: alarmRule,
   errors: [ruleErrors.not_found, ruleErrors.no_such_version, ...fieldErrors],
 });

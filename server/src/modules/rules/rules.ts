@@ -362,7 +362,12 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
     async versions(whose: Within, ruleId: string, query: Page): Promise<{ items: RuleVersion[]; next?: string }> {
       const rule = await this.get(whose, ruleId);
       const before = query.cursor === undefined ? rule.version + 1 : Number(readCursor(query.cursor, ["text"])[0]);
-      const found = await versions.selectVersions(db.within(whose), ruleId, Number.isFinite(before) ? before : 0, query.limit + 1);
+      const found = await versions.selectVersions(
+        db.within(whose),
+        ruleId,
+        Math.min(Math.max(Math.trunc(before) || 0, 0), rule.version + 1),
+        query.limit + 1,
+      );
       const all = found.map(({ fields, ...kept }, index): RuleVersion => {
         const older = found[index + 1];
         const seen = (one: RuleFields) => settingsOf(seenRule(whose.scope, { ...rule, ...one }));
