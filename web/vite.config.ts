@@ -1,6 +1,11 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
+/** Of the contract what no single page has to itself: what only some pages speak of comes with them. */
+const ofPages =
+  "incidents|windows|routing|preferences|on-call|dead-man|audit|flags|rollout|sign-in|secrets|personal-data|platform|transfers";
+const shared = new RegExp(`/contract/src/(?!${ofPages})`);
+
 export default defineConfig({
   plugins: [react()],
   build: {
@@ -15,11 +20,12 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             // What every page needs and what changes seldom; the rest is split by page.
-            { name: "vendor", test: /node_modules\/(react|react-dom|scheduler|use-sync-external-store|@tanstack|zod)\// },
             {
-              name: "parts",
-              test: /(\/contract\/src\/|\/kits\/src\/|\/web\/src\/(parts\/(?!chart|view|zones|pinch|confirm|copy)|roost\.tsx))/,
+              name: "vendor",
+              test: /node_modules\/(react|react-dom|scheduler|use-sync-external-store|@tanstack\/(?!react-virtual|virtual-core)[^/]+|zod)\//,
             },
+            { name: "parts", test: /\/(kits\/src\/|web\/src\/(parts\/(?!chart|view|zones|pinch|confirm|copy)|roost\.tsx))/ },
+            { name: "contract", test: shared },
           ],
         },
       },
