@@ -36,6 +36,11 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
      values ($1, $2, now(), now(), 0, $3, $3, now())`,
     [archiveId, organisationId, Buffer.from(`${markers[organisation]} archive`)],
   );
+  const viewId = randomUUID();
+  await sql.query(
+    "insert into alarm_views (id, organisation_id, person_id, name, search) values ($1, $2, $3, 'Critical ones', 'severity=critical')",
+    [viewId, organisationId, personId],
+  );
   const erasureId = randomUUID();
   await sql.query(
     `insert into erasures (id, organisation_id, subject, subject_id, state, requested_by, finished_at)
@@ -50,6 +55,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     supportGrantId,
     sessionId,
     passkeyId,
+    viewId,
     entryId: entries[0]?.id ?? "",
     ownSessionId: sessions[0]?.id ?? "",
     archiveId,

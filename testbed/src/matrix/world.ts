@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { listAlarms, saveAlarmView } from "@roost/contract/alarms";
+import { listAlarms } from "@roost/contract/alarms";
 import { addApiToken, login, removeApiToken, signIn, signOut } from "@roost/contract/auth";
 import { getCa } from "@roost/contract/claim";
 import { createClient } from "@roost/contract/client";
@@ -217,10 +217,8 @@ async function populate(
     const { token, secret } = await call(addApiToken, {
       body: { name: `${markers[organisation]} token`, permissions: ["telemetry:read"] },
     });
-    const view = await call(saveAlarmView, { body: { name: "Critical ones", search: "severity=critical" } });
     return {
       ...device,
-      viewId: view.id,
       groupId: groups[place],
       siteId: sites[place],
       organisationId: organisations[organisation],

@@ -109,7 +109,8 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined,
         by: actorOf(whose),
         action: "alarms.exported",
         object: { kind: "alarms", id: format },
-        after: filter,
+        // What was asked for by name need not be theirs: that it was narrowed is enough.
+        after: { state: filter.state, narrowedBy: Object.keys(filter).filter((name) => name !== "state" && name in filter) },
       });
       const where = { ...filter, organisationId };
       return format === "csv" ? alarmsAsCsv(db.within(whose), where) : alarmsAsLines(db.within(whose), where);
