@@ -103,10 +103,7 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
       return member !== undefined && !member.hasEnded && member.held.permissions.has(permission);
     },
     /** Members who hold a permission now, by name, with the part of the organisation they act in. At most a thousand. */
-    async holders(
-      organisationId: string,
-      permission: Permission,
-    ): Promise<{ email: string; name: string; scope: Scope | undefined }[]> {
+    async holders(organisationId: string, permission: Permission): Promise<{ email: string; name: string; scope: Scope | undefined }[]> {
       const all = await members.listMembers(db, organisationId, { q: undefined, after: undefined, limit: 1_000 });
       return all
         .filter(({ held, hasEnded }) => !hasEnded && held.permissions.has(permission))
