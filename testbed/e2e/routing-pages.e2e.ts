@@ -100,7 +100,7 @@ describe("who hears of it, in a browser", () => {
       .waitFor();
   });
 
-  it("CO-60: keeps what a person chose, also after a reload", async () => {
+  it("CO-60, N-F12: keeps what a person chose, also after a reload", async () => {
     await page.goto("/my-notifications");
     await page.getByText("You have no channel of your own.").waitFor();
     await page.getByLabel(/Quiet hours: critical/).check();

@@ -248,7 +248,7 @@ describe("a reading travels from device to screen", () => {
     await client.endAsync();
   });
 
-  it("tells that a device is offline at once by its last will, by silence after three missed heartbeats, and that it is back", async () => {
+  it("GA-07, N-F13: tells that a device is offline at once by its last will, by silence after three missed heartbeats, and that it is back", async () => {
     const { device, credentials } = await addClaimedDevice(server, administrator, "silent-1");
     const status = deviceTopics(device.id).status;
     const options = {

@@ -38,7 +38,7 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
     const opened = [...joined.filter(({ isNew }) => isNew), ...(await reopenWithOpenAlarms(tx, incidentIds))];
     const closed = await closeFinished(tx, incidentIds, new Date(clock.nowMs()));
     await emitAll(tx, [
-      ...opened.map((one) => ({ organisationId: one.organisationId, type: "incident.opened", nounId: one.id, data: { title: one.title } })),
+      ...opened.map((one) => ({ organisationId: one.organisationId, type: "incident.opened", nounId: one.id })),
       ...closed.map((one) => ({ organisationId: one.organisationId, type: "incident.closed", nounId: one.id })),
     ]);
   }

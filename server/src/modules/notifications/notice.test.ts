@@ -22,7 +22,7 @@ const data = {
 };
 
 describe("a notice", () => {
-  it("says what happened in one sentence, with units", () => {
+  it("GA-07: says what happened in one sentence, with units, and how long a device was away", () => {
     const text = (type: string, more: object) => noticeOf({ type, data: { ...data, ...more } }, undefined)?.text;
     expect(text("alarm.raised", {})).toBe("Coop: temperature is 31.1235 °C, above the limit of 30 °C.");
     expect(text("alarm.raised", { kind: "below", unit: "1" })).toBe("Coop: temperature is 31.1235, below the limit of 30.");
@@ -31,7 +31,13 @@ describe("a notice", () => {
       "Coop: temperature alarm cleared (rule removed).",
     );
     expect(text("alarm.raised", { kind: "offline", metric: undefined })).toBe("Coop is offline.");
-    expect(text("alarm.cleared", { kind: "offline", metric: undefined })).toBe("Coop is back online.");
+    const back = (clearedAt?: string) => text("alarm.cleared", { kind: "offline", metric: undefined, clearedAt });
+    expect(back()).toBe("Coop is back online.");
+    expect(back("2025-06-01T03:00:00.400Z")).toBe("Coop is back online.");
+    expect(back("2025-06-01T03:00:59.000Z")).toBe("Coop is back online after 59 s.");
+    expect(back("2025-06-01T03:12:20.000Z")).toBe("Coop is back online after 12 min.");
+    expect(back("2025-06-01T05:05:00.000Z")).toBe("Coop is back online after 2 h 5 min.");
+    expect(back("2025-06-04T05:05:00.000Z")).toBe("Coop is back online after 3 days.");
   });
 
   it("links to the configured address only, and carries none without it", () => {

@@ -119,7 +119,7 @@ export function testNotice(at: Date): Notice {
 function sentence(fact: AlarmFact, as: Notice["type"], value: number | undefined): string {
   const { deviceName, kind, metric, detail } = fact;
   if (as === "alarm.cleared") {
-    if (kind === "offline") return `${deviceName ?? "The device"} is back online.`;
+    if (kind === "offline") return `${deviceName ?? "The device"} is back online${absence(fact)}.`;
     if (metric === undefined) return ended(`${subjectOf(fact)}: over`, detail);
     const now = value === undefined ? "" : ` is ${quantity(value, fact.unit)}`;
     return detail === undefined
@@ -176,4 +176,16 @@ export function quantity(value: number, unit: string | undefined): string {
   const number = String(Number(value.toPrecision(6)));
   if (unit === undefined || unit === "1") return number;
   return unit === "%" ? `${number} %` : `${number} ${unit}`;
+}
+
+/** How long it was away, for people: ` after 12 min`; nothing for less than a second. */
+function absence({ raisedAt, clearedAt }: AlarmFact): string {
+  const seconds = clearedAt === undefined ? 0 : Math.round((Date.parse(clearedAt) - Date.parse(raisedAt)) / 1_000);
+  if (!(seconds >= 1)) return "";
+  const minutes = Math.round(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (seconds < 60) return ` after ${seconds} s`;
+  if (minutes < 60) return ` after ${minutes} min`;
+  if (hours < 48) return ` after ${hours} h ${minutes % 60} min`;
+  return ` after ${Math.round(hours / 24)} days`;
 }

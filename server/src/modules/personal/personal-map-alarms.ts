@@ -1,6 +1,9 @@
 import { sql } from "../../platform/sql.ts";
 import { device, erasedWith, here, mine } from "./personal-share.ts";
-import type { TableShare } from "./personal-share.ts";
+import type { DeviceSubject, TableShare } from "./personal-share.ts";
+
+/** Incidents of a device alone; those of a site bear its name. */
+const ofDevice = (s: DeviceSubject) => sql`${here(s)} and t.key = ${`device:${s.id}`}`;
 
 /** What alarms, and those who hear of them, keep of people and devices, in the order in which it is erased. */
 export const alarmShares: readonly TableShare[] = [
@@ -8,12 +11,18 @@ export const alarmShares: readonly TableShare[] = [
     table: "incidents",
     about: "What alarms had in common, with what people found out.",
     words: ["title", "root_cause", "resolution"],
+    device: { rows: ofDevice, erase: "delete" },
   },
   {
     table: "incident_entries",
     about: "What people said of alarms that had one cause.",
     words: ["by", "detail"],
     person: { rows: (s) => sql`${here(s)} and lower(t.by) = lower(${s.email ?? null}::text)`, erase: "name" },
+    device: {
+      rows: (s) => sql`t.incident_id in (select i.id from incidents i where i.key = ${`device:${s.id}`})`,
+      erase: "with",
+      why: erasedWith("incidents"),
+    },
   },
   {
     table: "alarm_views",

@@ -184,6 +184,13 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
     values (${alarmId}, ${organisationId}, ${id}, 'rule', ${id}, 'above', 'info', 'info', 'cleared', false, now(), now(), now())`);
   await db.query(sql`
     insert into alarm_rule_versions (rule_id, organisation_id, version, by, what, fields) values (${ruleId}, ${organisationId}, 1, 'Roost', 'added', '{}')`);
+  const incidentId = newId();
+  await db.query(sql`
+    insert into incidents (id, organisation_id, key, title, opened_at, last_at)
+    values (${incidentId}, ${organisationId}, ${`device:${id}`}, 'Teddy', now(), now())`);
+  await db.query(sql`
+    insert into incident_entries (id, organisation_id, incident_id, what, by, detail)
+    values (${newId()}, ${organisationId}, ${incidentId}, 'commented', 'Roost', 'Teddy is away')`);
   await db.query(sql`
     insert into external_alarms (id, organisation_id, device_id, channel, key, source, type, severity, title, starts_at, updated_at)
     values (${newId()}, ${organisationId}, ${id}, 'webhook', ${id}, ${id}, 'external:door', 'info', 'Door', now(), now())`);
