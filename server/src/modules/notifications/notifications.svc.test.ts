@@ -299,7 +299,7 @@ describe("notifications", () => {
     expect(message?.headers).not.toHaveProperty("x-roost-signature");
   });
 
-  it("sends a test at once and answers what came back, without trying again", async () => {
+  it("CO-23: sends a test at once and answers what came back, without trying again", async () => {
     const { id } = await addWebhook();
     expect(await notifications.ledger.test({ organisationId }, undefined, id)).toMatchObject({
       what: "test",
