@@ -2,8 +2,6 @@ import { execFile, spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +19,7 @@ import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
 import { setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
+import { freePort } from "../src/running-parts.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { until } from "../src/waiting.ts";
@@ -31,14 +30,6 @@ const isHere = (program: string) => spawnSync(program, ["--version"], { stdio: "
 const hasAlertmanager = isHere("prometheus-alertmanager") && isHere("amtool");
 const hasPrometheus = isHere("prometheus");
 const missing = "(Debian's prometheus and prometheus-alertmanager are needed: apt-get install prometheus prometheus-alertmanager)";
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 describe("alarms and other programs", () => {
   const folder = createDataDir();

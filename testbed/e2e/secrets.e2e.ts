@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,6 +16,7 @@ import { startCatcher } from "../src/catchers.ts";
 import { claim, claimBody, connect } from "../src/device.ts";
 import { addClaimedDevice, callerWith, setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
+import { freePort } from "../src/running-parts.ts";
 import { scratchFolder } from "../src/scratch.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
@@ -79,14 +78,6 @@ function processList(): string {
       }
     })
     .join("\n");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A PostgreSQL that is not Roost's own, in a process of its own. */

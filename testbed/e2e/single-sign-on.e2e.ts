@@ -1,6 +1,4 @@
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 
 import { getSession } from "@roost/contract/auth";
@@ -13,19 +11,11 @@ import { startIdentityProvider } from "../src/identity-provider.ts";
 import type { IdentityProvider } from "../src/identity-provider.ts";
 import { setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
+import { freePort } from "../src/running-parts.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 
 const builtPage = fileURLToPath(new URL("../../web/dist/index.html", import.meta.url));
-
-/** A port that is free now: the address people use has to be known before the server listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe.skipIf(findChromium() === undefined)("single sign-on by the pages of a real browser, at a real provider", () => {
   const folder = createDataDir();

@@ -1,7 +1,6 @@
-import { once } from "node:events";
+import { randomInt } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
 import pg from "pg";
@@ -55,11 +54,20 @@ export async function dumpOf(server: ServerProcess): Promise<string> {
   }
 }
 
-/** A port of loopback that nobody listens on. */
+/**
+ * A port that nobody listens on, below those that the system hands out by itself: what listens on any port, or connects from one, in the story
+ * beside this one does not take it meanwhile.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
+  for (;;) {
+    const port = 15_000 + randomInt(15_000);
+    const probe = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once("error", () => resolve(false));
+      probe.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }
