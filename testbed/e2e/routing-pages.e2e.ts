@@ -84,7 +84,7 @@ describe("who hears of it, in a browser", () => {
     await page.getByRole("button", { name: "Add route" }).click();
     await dialog().getByLabel("Name").fill("Critical at night");
     await dialog().getByRole("combobox", { name: "From severity" }).click();
-    await page.getByRole("option", { name: "critical" }).first().click();
+    await page.getByRole("option", { name: "Critical" }).first().click();
     await dialog().getByLabel("Tells").first().click();
     await page.getByRole("option", { name: "Night" }).click();
     await dialog().getByLabel("Name").click();

@@ -1,6 +1,8 @@
+import { alarmKinds, severities } from "@roost/contract/alarms";
 import type { Alarm, AlarmKind } from "@roost/contract/alarms";
 
 import { formatMetric, formatValue } from "./format.ts";
+import { severityWords } from "./marks.tsx";
 
 const kindWords: Readonly<Record<AlarmKind, string>> = {
   above: "Above its limit",
@@ -16,6 +18,11 @@ const kindWords: Readonly<Record<AlarmKind, string>> = {
   external: "Another system says so",
   delivery: "People cannot be told",
 };
+
+/** Kinds of alarms to choose from, in the words that alarms are shown with. */
+export const kindChoices = alarmKinds.map((value) => ({ value, label: kindWords[value] }));
+/** Severities to choose from, least first. */
+export const severityChoices = severities.map((value) => ({ value, label: severityWords[value] }));
 
 /** What is wrong, in one line: `temperature 41.2 °C, above 35 °C` or `silent`. */
 export function describeAlarm(alarm: Pick<Alarm, "kind" | "title" | "metric" | "unit" | "value" | "threshold">): string {

@@ -1,11 +1,12 @@
 import { Anchor, Button, Checkbox, MultiSelect, Select, TextInput } from "@mantine/core";
-import { alarmKinds, type AlarmKind, severities, type Severity } from "@roost/contract/alarms";
+import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import { changeMyPreferences, getMyPreferences, type Preferences } from "@roost/contract/preferences";
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type SyntheticEvent, useState } from "react";
 
 import { Age } from "../../parts/age.tsx";
+import { kindChoices, severityChoices } from "../../parts/alarm-words.ts";
 import { FormEnd } from "../../parts/dialog.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { Fault } from "../../parts/fault.tsx";
@@ -131,7 +132,7 @@ function PreferenceForm({ given }: { readonly given: Preferences }) {
         <Select
           label="From this severity on"
           allowDeselect={false}
-          data={[...severities]}
+          data={severityChoices}
           value={minSeverity}
           onChange={(value) => setSeverity(value ?? "info")}
         />
@@ -139,7 +140,7 @@ function PreferenceForm({ given }: { readonly given: Preferences }) {
       <MultiSelect
         label="Kinds of alarms"
         placeholder={kinds.length === 0 ? "All kinds" : ""}
-        data={alarmKinds.map((kind) => ({ value: kind, label: kind.replaceAll("_", " ") }))}
+        data={kindChoices}
         value={kinds}
         onChange={setKinds}
       />

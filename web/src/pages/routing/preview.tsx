@@ -1,9 +1,10 @@
 import { Button, Select, TextInput } from "@mantine/core";
-import { type AlarmKind, alarmKinds, severities, type Severity } from "@roost/contract/alarms";
+import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import { previewRoutes } from "@roost/contract/routing";
 import { useMutation } from "@tanstack/react-query";
 import { type SyntheticEvent, useState } from "react";
 
+import { kindChoices, severityChoices } from "../../parts/alarm-words.ts";
 import { Fault } from "../../parts/fault.tsx";
 import { formatMinute } from "../../parts/format.ts";
 import { Section } from "../../parts/page.tsx";
@@ -42,17 +43,11 @@ export function WhoWouldHear({ choices }: { readonly choices: Choices }) {
           <Select
             label="Severity"
             allowDeselect={false}
-            data={[...severities]}
+            data={severityChoices}
             value={severity}
             onChange={(value) => setSeverity(value ?? "critical")}
           />
-          <Select
-            label="Kind"
-            allowDeselect={false}
-            data={alarmKinds.map((one) => ({ value: one, label: one.replaceAll("_", " ") }))}
-            value={kind}
-            onChange={(value) => setKind(value ?? "above")}
-          />
+          <Select label="Kind" allowDeselect={false} data={kindChoices} value={kind} onChange={(value) => setKind(value ?? "above")} />
           <Select label="Site" placeholder="None" clearable data={choices.sites} value={siteId} onChange={setSite} />
           <TextInput
             label="When"

@@ -1,9 +1,10 @@
 import { Button, Checkbox, MultiSelect, NumberInput, Select, TextInput } from "@mantine/core";
-import { type AlarmKind, alarmKinds, severities, type Severity } from "@roost/contract/alarms";
+import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import { addRoute, changeRoute, type NotificationRoute } from "@roost/contract/routing";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type SyntheticEvent, useState } from "react";
 
+import { kindChoices, severityChoices } from "../../parts/alarm-words.ts";
 import { Dialog, FormEnd } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { ownZone, zoneChoices } from "../../parts/zones.ts";
@@ -15,7 +16,7 @@ import { destinationOf, keyOf } from "./routing-words.ts";
 import styles from "../on-call/on-call.module.css";
 
 const inside = { withinPortal: false } as const;
-const anySeverity = [{ value: "", label: "Any" }, ...severities.map((one) => ({ value: one as string, label: one as string }))];
+const anySeverity = [{ value: "", label: "Any" }, ...severityChoices];
 const dayChoices = weekdays.map((word, index) => ({ value: String(index + 1), label: word }));
 
 interface Draft {
@@ -203,7 +204,7 @@ function MatchFields({
         <MultiSelect
           label="Kinds"
           placeholder={draft.kinds.length === 0 ? "Any" : ""}
-          data={alarmKinds.map((kind) => ({ value: kind, label: kind.replaceAll("_", " ") }))}
+          data={kindChoices}
           value={[...draft.kinds]}
           onChange={(kinds) => set({ kinds })}
           comboboxProps={inside}

@@ -1,10 +1,11 @@
 import { Button, MultiSelect, Select, TextInput } from "@mantine/core";
-import { type AlarmKind, alarmKinds, severities, type Severity } from "@roost/contract/alarms";
+import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import { addSubscription, listSubscriptions, removeSubscription } from "@roost/contract/preferences";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type SyntheticEvent, useState } from "react";
 
 import { Age } from "../../parts/age.tsx";
+import { kindChoices, severityChoices } from "../../parts/alarm-words.ts";
 import { Dialog, FormEnd } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/fault.tsx";
 import { Section } from "../../parts/page.tsx";
@@ -83,7 +84,7 @@ export function Subscriptions() {
             <Select
               label="From severity"
               allowDeselect={false}
-              data={[...severities]}
+              data={severityChoices}
               value={minSeverity}
               onChange={(value) => setSeverity(value ?? "major")}
               comboboxProps={{ withinPortal: false }}
@@ -91,7 +92,7 @@ export function Subscriptions() {
             <MultiSelect
               label="Kinds"
               placeholder={kinds.length === 0 ? "All kinds" : ""}
-              data={alarmKinds.map((kind) => ({ value: kind, label: kind.replaceAll("_", " ") }))}
+              data={kindChoices}
               value={kinds}
               onChange={setKinds}
               comboboxProps={{ withinPortal: false }}
