@@ -30,4 +30,7 @@ export const permissionWords: Readonly<Record<Permission, string>> = {
   "platform:secrets": "look after the secrets of the installation and single sign-on, without seeing them",
   "platform:flags": "switch features of the installation",
   "platform:audit": "see and check the audit trail of the installation itself",
+  "garden:read": "see plants, their health and care plans",
+  "garden:write": "add, change and remove plants, their limits, nodes and photos, and have their health checked",
+  "garden:configure": "set up the garden: the model that writes care plans, its key, and the firmware of nodes",
 };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Every permission there is, `nouns:verb`; kits add theirs as `<kit>:verb`. Those of the platform belong to no role: see {@link platformPermissions}. */
+/** Every permission there is, `nouns:verb`; those of the kits, `<kit>:verb`, stand last. Those of the platform belong to no role: see {@link platformPermissions}. */
 export const permissions = [
   "devices:read",
   "devices:write",
@@ -30,6 +30,9 @@ export const permissions = [
   "platform:secrets",
   "platform:flags",
   "platform:audit",
+  "garden:read",
+  "garden:write",
+  "garden:configure",
 ] as const;
 export const permission = z.enum(permissions);
 export type Permission = z.infer<typeof permission>;
@@ -49,8 +52,9 @@ const viewer: readonly Permission[] = [
   "alarms:read",
   "notifications:read",
   "organisation:read",
+  "garden:read",
 ];
-const operator: readonly Permission[] = [...viewer, "telemetry:export", "alarms:acknowledge"];
+const operator: readonly Permission[] = [...viewer, "telemetry:export", "alarms:acknowledge", "garden:write"];
 const admin: readonly Permission[] = [
   ...operator,
   "devices:write",
@@ -66,6 +70,7 @@ const admin: readonly Permission[] = [
   "audit:read",
   "personal:export",
   "system:read",
+  "garden:configure",
 ];
 
 /** What each role holds. A higher role holds all of the lower ones. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { claimRequest } from "@roost/contract/claim";
 import type { ClaimReply } from "@roost/contract/claim";
+import { sql } from "@roost/contract/sql";
 import { claimBody, connect } from "@roost/testbed/device";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -27,7 +28,6 @@ import { createDoor } from "./platform/mqtt/door.ts";
 import type { Door } from "./platform/mqtt/door.ts";
 import { receiptOfCommit } from "./platform/receipt.ts";
 import { createSeal } from "./platform/seal.ts";
-import { sql } from "./platform/sql.ts";
 import { createAuthenticate } from "./principals.ts";
 
 const log = createLog({ level: "silent", pretty: false });

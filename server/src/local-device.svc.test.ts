@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { claimRequest } from "@roost/contract/claim";
+import { sql } from "@roost/contract/sql";
 import { claimBody } from "@roost/testbed/device";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -19,7 +20,6 @@ import type { Db } from "./platform/db.ts";
 import { newId } from "./platform/id.ts";
 import { createLog } from "./platform/log.ts";
 import { createSeal } from "./platform/seal.ts";
-import { sql } from "./platform/sql.ts";
 
 const log = createLog({ level: "silent", pretty: false });
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import { claimRequest } from "@roost/contract/claim";
 import type { Permission } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 import { claimBody } from "@roost/testbed/device";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -19,7 +20,6 @@ import { createLog } from "./platform/log.ts";
 import type { Principal, Refusal } from "./platform/mqtt/principal.ts";
 import { matches } from "./platform/mqtt/topic-filter.ts";
 import { createSeal } from "./platform/seal.ts";
-import { sql } from "./platform/sql.ts";
 import { createAuthenticate } from "./principals.ts";
 
 const log = createLog({ level: "silent", pretty: false });

@@ -1,5 +1,6 @@
 import type { DeviceId, SiteId } from "@roost/contract/ids";
 import { ruleFields } from "@roost/contract/rules";
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -13,7 +14,6 @@ import { createDispatch, emit } from "./platform/events.ts";
 import type { Dispatch } from "./platform/events.ts";
 import { newId } from "./platform/id.ts";
 import { createLog } from "./platform/log.ts";
-import { sql } from "./platform/sql.ts";
 import type { Whose } from "./platform/tenancy.ts";
 
 const log = createLog({ level: "silent", pretty: false });

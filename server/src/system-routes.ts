@@ -1,4 +1,5 @@
 import { severities } from "@roost/contract/alarms";
+import { sql } from "@roost/contract/sql";
 import { getStatus } from "@roost/contract/system";
 
 import type { Alarms } from "./modules/alarms/alarms.ts";
@@ -10,7 +11,6 @@ import type { Metrics } from "./platform/http/metrics.ts";
 import type { Mount } from "./platform/http/mount.ts";
 import { countDoor } from "./platform/mqtt/door-metrics.ts";
 import type { Door } from "./platform/mqtt/door.ts";
-import { sql } from "./platform/sql.ts";
 
 export interface SystemDeps {
   readonly db: Db;

@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
+import { sql } from "@roost/contract/sql";
+
 import { openCluster } from "./store.ts";
 
 const { values: options } = parseArgs({
@@ -40,7 +42,6 @@ const { createDb } = await load<{ createDb: (options: object) => Db }>("platform
 const { createLog } = await load<{ createLog: (options: object) => object }>("platform/log.ts");
 const { systemClock } = await load<{ systemClock: object }>("platform/clock.ts");
 const { createAudit } = await load<{ createAudit: (deps: object) => Audit }>("modules/audit/audit.ts");
-const { sql } = await load<{ sql: (strings: TemplateStringsArray, ...parts: unknown[]) => object }>("platform/sql.ts");
 
 const cluster = await openCluster();
 const store = await cluster.openStore("audit");

@@ -4,6 +4,8 @@ import { defineKit } from "@roost/contract/kit";
 export const hostKit = defineKit({
   id: "host",
   title: "Linux host",
+  about: "Computers that run the agent: this very machine first of all.",
+  alwaysOn: true,
   deviceKinds: {
     "linux-host": {
       title: "Linux host",

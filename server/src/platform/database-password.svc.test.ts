@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import { sql } from "@roost/contract/sql";
 import { clusterConnection, createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { pause, until } from "@roost/testbed/waiting";
@@ -10,7 +11,6 @@ import { createRotatingConnection } from "./database-password.ts";
 import { createDb } from "./db.ts";
 import type { Db } from "./db.ts";
 import { createLog } from "./log.ts";
-import { sql } from "./sql.ts";
 
 const log = createLog({ level: "silent", pretty: false });
 const user = `keeper_${randomBytes(4).toString("hex")}`;

@@ -1,10 +1,10 @@
 import { httpErrors } from "@roost/contract/errors";
+import type { Sql } from "@roost/contract/sql";
 import pg from "pg";
 
 import { RotatingPool } from "./database-password.ts";
 import type { RotatingConnection } from "./database-password.ts";
 import type { Log } from "./log.ts";
-import type { Sql } from "./sql.ts";
 import type { Within } from "./tenancy.ts";
 
 /** Something that runs statements: the pool, or an open transaction. */

@@ -1,3 +1,4 @@
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -8,7 +9,6 @@ import { createDispatch, emit, emitAll } from "./events.ts";
 import type { Fact } from "./events.ts";
 import { newId } from "./id.ts";
 import { createLog } from "./log.ts";
-import { sql } from "./sql.ts";
 
 const log = createLog({ level: "silent", pretty: false });
 const organisationId = newId();

@@ -1,7 +1,8 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Db, Queryable, Transaction } from "./db.ts";
 import { newId } from "./id.ts";
 import type { Log } from "./log.ts";
-import { sql } from "./sql.ts";
 
 /** A fact: something that became true, with the id of the thing it is about. */
 export interface Fact {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import { afterAll, describe, it } from "vitest";
 
@@ -10,7 +11,6 @@ import { createDb } from "./db.ts";
 import { createJobs } from "./jobs.ts";
 import type { JobDefinition, Jobs } from "./jobs.ts";
 import { createLog } from "./log.ts";
-import { sql } from "./sql.ts";
 
 const until = async (fact: () => boolean | Promise<boolean>) => {
   for (const deadline = Date.now() + 25_000; Date.now() < deadline; await wait(20)) if (await fact()) return;

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 
+import { sql } from "@roost/contract/sql";
 import { PgBoss } from "pg-boss";
 import type { Job } from "pg-boss";
 
@@ -7,7 +8,6 @@ import { isDatabaseAway } from "./db.ts";
 import type { Db } from "./db.ts";
 import { withCorrelationId } from "./log.ts";
 import type { Log } from "./log.ts";
-import { sql } from "./sql.ts";
 
 /** What a run of a job is given. */
 export interface JobRun {

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDb } from "./db.ts";
 import { createLog } from "./log.ts";
 import { migrate, readMigrations } from "./migrate.ts";
-import { sql } from "./sql.ts";
 
 const folder = fileURLToPath(new URL("../../migrations", import.meta.url));
 const childProgram = fileURLToPath(new URL("./test-migrate-child.ts", import.meta.url));

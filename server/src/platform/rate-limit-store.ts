@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable } from "./db.ts";
-import { sql } from "./sql.ts";
 
 /** What one node let pass of one key in one window, and what all of them have. */
 export interface Settlement {

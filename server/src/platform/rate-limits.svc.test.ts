@@ -1,3 +1,4 @@
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -10,7 +11,6 @@ import { createMetrics } from "./http/metrics.ts";
 import { createLog } from "./log.ts";
 import { removeOld } from "./rate-limit-store.ts";
 import { createRateLimits } from "./rate-limits.ts";
-import { sql } from "./sql.ts";
 
 describe("rate limits of several nodes", () => {
   let database: TestDatabase;

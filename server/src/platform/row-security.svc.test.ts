@@ -1,4 +1,5 @@
 import { isAppError } from "@roost/contract/errors";
+import { identifier, sql, trusted } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +9,6 @@ import type { Db } from "./db.ts";
 import { newId } from "./id.ts";
 import { createLog } from "./log.ts";
 import { checkRowSecurity } from "./row-security.ts";
-import { identifier, sql, trusted } from "./sql.ts";
 import { isInScope } from "./tenancy.ts";
 import type { Scope } from "./tenancy.ts";
 

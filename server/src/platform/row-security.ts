@@ -1,7 +1,7 @@
 import { AppError } from "@roost/contract/errors";
+import { sql } from "@roost/contract/sql";
 
 import type { Db } from "./db.ts";
-import { sql } from "./sql.ts";
 
 /**
  * Looks whether every table that holds rows of organisations keeps them apart by row-level security, before anybody is served.

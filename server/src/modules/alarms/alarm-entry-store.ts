@@ -1,9 +1,9 @@
 import type { alarmEntry } from "@roost/contract/alarms";
+import { sql } from "@roost/contract/sql";
 import type { z } from "zod";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 export type AlarmEntry = z.output<typeof alarmEntry>;
 

@@ -1,9 +1,9 @@
 import { severities } from "@roost/contract/alarms";
 import type { Alarm, AlarmCounts, AlarmFilter, AlarmMute, AlarmState, Severity } from "@roost/contract/alarms";
+import { join, sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable } from "../../platform/db.ts";
-import { join, sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import { alarmColumns, alarmTables, toAlarm } from "./alarm-store.ts";
 import type { AlarmRow } from "./alarm-store.ts";
 

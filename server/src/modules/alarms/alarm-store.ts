@@ -1,11 +1,11 @@
 import type { Alarm, AlarmKind, AlarmMute, AlarmState, Severity } from "@roost/contract/alarms";
 import type { AlarmId, AlarmRuleId, DeviceId, IncidentId, SiteId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 import type { Unit } from "@roost/contract/units";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import type { Kept } from "./kept.ts";
 
 export interface AlarmRow {

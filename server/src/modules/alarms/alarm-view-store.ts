@@ -1,9 +1,9 @@
 import type { AlarmView } from "@roost/contract/alarms";
 import type { AlarmViewId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** Whose views. */
 export interface ViewOwner {

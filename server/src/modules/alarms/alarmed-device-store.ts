@@ -1,7 +1,7 @@
+import { sql } from "@roost/contract/sql";
 import type { Unit } from "@roost/contract/units";
 
 import type { Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { AlarmedDevice } from "./kept.ts";
 
 /** A way longer than this is none: it would go in a circle. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Alarm } from "@roost/contract/alarms";
 import type { AlarmId, DeviceId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import fc from "fast-check";
@@ -11,7 +12,6 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createAlarms } from "./alarms.ts";
 import type { Alarms, Signal } from "./alarms.ts";

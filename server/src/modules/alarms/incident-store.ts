@@ -1,10 +1,10 @@
 import { severities } from "@roost/contract/alarms";
 import type { AlarmId, IncidentId } from "@roost/contract/ids";
 import type { Incident, IncidentEntry } from "@roost/contract/incidents";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Joined, Named } from "./incident.ts";
 
 /** The newest open incidents of these keys. */

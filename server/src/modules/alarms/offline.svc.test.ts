@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,7 +11,6 @@ import type { Db } from "../../platform/db.ts";
 import { createDispatch, emitAll } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createAlarms } from "./alarms.ts";
 

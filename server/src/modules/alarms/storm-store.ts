@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Transaction } from "../../platform/db.ts";
 import type { Fact } from "../../platform/events.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** Facts, later than these, that something on the way to their devices fell silent. */
 export async function selectSilenceAhead(tx: Transaction, facts: readonly Fact[]): Promise<Fact[]> {

@@ -1,8 +1,8 @@
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 import type { WindowScope } from "@roost/contract/windows";
 
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 
 function isAbout({ siteIds = [], groupIds = [], deviceIds = [], kinds }: WindowScope): Sql {
   const places =

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { DeviceId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import type { WindowScope } from "@roost/contract/windows";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -12,7 +13,6 @@ import type { Db } from "../../platform/db.ts";
 import type { Fact } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createAlarms } from "./alarms.ts";
 import type { Signal } from "./alarms.ts";

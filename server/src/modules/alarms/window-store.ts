@@ -1,8 +1,8 @@
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 import type { MaintenanceWindow, WindowScope } from "@roost/contract/windows";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import type { Cut, FixedPlan } from "./window.ts";
 
 /** A window as it is kept. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { DeviceId, SiteId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import type { WindowPlan } from "@roost/contract/windows";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -10,7 +11,6 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Whose } from "../../platform/tenancy.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createWindows } from "./windows.ts";

@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 export async function selectKey(db: Queryable): Promise<Buffer | undefined> {
   const [row] = await db.query<{ sealed: Buffer }>(sql`select k.sealed from audit_keys k where k.id = 'audit'`);

@@ -1,5 +1,6 @@
+import { prepared, sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { prepared, sql } from "../../platform/sql.ts";
 import type { StoredEntry } from "./entry.ts";
 
 /** Writes an entry. One statement, in the transaction that makes the change. */

@@ -1,5 +1,6 @@
+import { sql, trusted } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql, trusted } from "../../platform/sql.ts";
 import type { StoredEntry } from "./entry.ts";
 import type { LinkParts } from "./mac.ts";
 

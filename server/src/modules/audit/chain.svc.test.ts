@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 import { hostileTexts } from "@roost/testbed/hostile-text";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -13,8 +15,6 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import type { Actor } from "../../platform/tenancy.ts";
 import { createAudit } from "./audit.ts";
 import type { Audit } from "./audit.ts";

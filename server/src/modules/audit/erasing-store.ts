@@ -1,5 +1,6 @@
+import { join, sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { join, sql } from "../../platform/sql.ts";
 import { entryColumns } from "./chain-store.ts";
 import type { SealedEntry } from "./chain-store.ts";
 import type { SealedArchive } from "./retirement-store.ts";

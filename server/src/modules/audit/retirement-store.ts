@@ -1,7 +1,7 @@
 import type { AuditArchive, AuditRetention } from "@roost/contract/audit";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import { entryColumns } from "./chain-store.ts";
 import type { SealedEntry } from "./chain-store.ts";
 

@@ -1,8 +1,8 @@
 import type { AuditEntryId, AuditFilter, AuditRecord } from "@roost/contract/audit";
+import { join, sql, trusted } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable } from "../../platform/db.ts";
-import { join, sql, trusted } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 
 interface Row {
   readonly id: AuditEntryId;

@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import { entryColumns } from "./chain-store.ts";
 import type { Link, SealedEntry } from "./chain-store.ts";
 import type { LinkedRow } from "./verdict.ts";

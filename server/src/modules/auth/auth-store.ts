@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** Two servers that start together make one organisation, one key and one code. */
 const startLock = 7_266_779;

@@ -1,9 +1,9 @@
 import { getSession, getSetup, login, setUp, signIn, signOut } from "@roost/contract/auth";
+import { sql } from "@roost/contract/sql";
 import { getMigrations } from "better-auth/db/migration";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createPasswordHasher } from "./password.ts";
 import { createSignInLibrary } from "./sign-in-library.ts";
 import { codeOf, cookiesOf, password, readDevices, startInstallation, tail } from "./test-people.ts";

@@ -1,12 +1,12 @@
 import { request as httpRequest } from "node:http";
 
 import { getSession, login, signIn } from "@roost/contract/auth";
+import { sql } from "@roost/contract/sql";
 import { printFigures } from "@roost/testbed/figures";
 import { isLong } from "@roost/testbed/long-form";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { cookiesOf, password, startInstallation } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

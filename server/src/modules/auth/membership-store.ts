@@ -1,9 +1,9 @@
 import { platformPermissions, rolePermissions } from "@roost/contract/permissions";
 import type { Permission, Role } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Parts, Scope } from "../../platform/tenancy.ts";
 
 /** What a person may in one organisation now: their role there, less its denials, and what the platform gives them besides. */

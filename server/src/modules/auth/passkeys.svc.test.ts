@@ -12,13 +12,13 @@ import {
   signInWithPasskey,
 } from "@roost/contract/sign-in";
 import type { Passkey } from "@roost/contract/sign-in";
+import { sql } from "@roost/contract/sql";
 import { launchBrowser } from "@roost/testbed/browser";
 import { addAuthenticator, textOf } from "@roost/testbed/passkeys";
 import type { Authenticator } from "@roost/testbed/passkeys";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 
-import { sql } from "../../platform/sql.ts";
 import { codeOf, cookiesOf, password, startInstallation } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

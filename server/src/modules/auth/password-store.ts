@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** `undefined` for a person who has none. */
 export async function findPasswordHash(db: Queryable, personId: string): Promise<string | undefined> {

@@ -3,12 +3,12 @@ import { request as httpRequest } from "node:http";
 import { getSession, login, signIn } from "@roost/contract/auth";
 import { rolePermissions } from "@roost/contract/permissions";
 import { changePassword, listWaysToSignIn, makePasswordResetLink, requestPasswordReset, resetPassword } from "@roost/contract/sign-in";
+import { sql } from "@roost/contract/sql";
 import { startMailbox } from "@roost/testbed/mailbox";
 import type { Mailbox } from "@roost/testbed/mailbox";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { codeOf, cookiesOf, password, startInstallation } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

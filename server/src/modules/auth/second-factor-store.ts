@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** How many recovery codes are left; `undefined` where no second factor is on. */
 export async function countRecoveryCodes(db: Queryable, personId: string): Promise<number | undefined> {

@@ -9,10 +9,10 @@ import {
   verifyLogin,
   verifySecondFactor,
 } from "@roost/contract/sign-in";
+import { sql } from "@roost/contract/sql";
 import { codeOfApp } from "@roost/testbed/authenticator-app";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { codeOf, cookiesOf, password, startInstallation } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

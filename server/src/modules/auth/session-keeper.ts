@@ -1,11 +1,11 @@
 import type { Bearer } from "@roost/contract/auth";
 import { signInErrors } from "@roost/contract/sign-in";
 import type { OpenSession } from "@roost/contract/sign-in";
+import { sql } from "@roost/contract/sql";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { describeBrowser } from "./browser-name.ts";
 import { hashSecret, makeAccessSecret, makeRefreshSecret } from "./credentials.ts";
 import type { Credential } from "./credentials.ts";

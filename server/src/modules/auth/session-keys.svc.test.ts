@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 
+import { sql } from "@roost/contract/sql";
 import { until } from "@roost/testbed/waiting";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createSessionKeys } from "./session-keys.ts";
 import { cookiesOf, startInstallation } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from "node:crypto";
 
 import { bearer, getSession, login, signIn, signOut } from "@roost/contract/auth";
 import { endOtherSessions, endSession, findSession, listSessions, openSession, refresh } from "@roost/contract/sign-in";
+import { sql } from "@roost/contract/sql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 
-import { sql } from "../../platform/sql.ts";
 import { codeOf, cookiesOf, password, startInstallation, tail } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

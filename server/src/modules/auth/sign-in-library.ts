@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 
+import { sql } from "@roost/contract/sql";
 import { betterAuth } from "better-auth";
 
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import type { PasswordHasher } from "./password.ts";
 import { passkeyPlugin, secondFactorPlugin, sessionOpener, stepCookies } from "./sign-in-plugins.ts";
 

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 import { getSession, login, signIn } from "@roost/contract/auth";
+import { sql } from "@roost/contract/sql";
 import { afterEach, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { codeOf, cookiesOf, password, startInstallation } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

@@ -11,6 +11,7 @@ import {
   signOutEverywhere,
   unlinkSingleSignOn,
 } from "@roost/contract/single-sign-on";
+import { sql } from "@roost/contract/sql";
 import { startIdentityProvider } from "@roost/testbed/identity-provider";
 import type { IdentityProvider } from "@roost/testbed/identity-provider";
 import { decodeJwt, importJWK, SignJWT, UnsecuredJWT } from "jose";
@@ -18,7 +19,6 @@ import type { JWTPayload } from "jose";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { codeOf, cookiesOf, password, startInstallation } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

@@ -1,8 +1,8 @@
 import type { Permission } from "@roost/contract/permissions";
+import { join, sql } from "@roost/contract/sql";
 
 import type { Queryable } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { join, sql } from "../../platform/sql.ts";
 import type { Parts } from "../../platform/tenancy.ts";
 import { membershipColumns, partsOf, standingMemberships, toMembership } from "./membership-store.ts";
 import type { Membership, MembershipRow } from "./membership-store.ts";

@@ -1,8 +1,8 @@
 import { addApiToken, getSession, listApiTokens, removeApiToken, signIn } from "@roost/contract/auth";
 import { rolePermissions } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { codeOf, cookiesOf, password, readDevices, startInstallation, tail } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 

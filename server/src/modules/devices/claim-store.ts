@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** How long the same request gets the same answer at most: then the answer is wiped. */
 export const repeatSeconds = 300;

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 
 import { claimReply, claimRequest } from "@roost/contract/claim";
 import type { ClaimReply } from "@roost/contract/claim";
+import { sql } from "@roost/contract/sql";
 import { claimBody } from "@roost/testbed/device";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -16,7 +17,6 @@ import { createMetrics } from "../../platform/http/metrics.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import { pruneClaims } from "./claim-store.ts";
 import { mountDevices } from "./device-routes.ts";

@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** Stores a credential by the hash of its secret and answers its id. */
 export async function insertCredential(

@@ -1,9 +1,9 @@
 import type { Device, DeviceState } from "@roost/contract/devices";
 import type { DeviceGroupId, DeviceId, OrganisationId, SiteId } from "@roost/contract/ids";
+import type { Sql } from "@roost/contract/sql";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import type { Sql } from "../../platform/sql.ts";
-import { sql } from "../../platform/sql.ts";
 import type { RegistryRow } from "./registry.ts";
 
 interface DeviceRow {

@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** Which of these sites and groups an organisation has; those it has not are missing. They stay until the transaction ends. */
 export async function lockParts(

@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** Texts a device told about itself. */
 export interface AttributesRow {

@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** A retained message of the door. */
 export interface RetainedMessage {

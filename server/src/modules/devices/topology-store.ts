@@ -1,8 +1,8 @@
 import { deviceErrors } from "@roost/contract/devices";
+import { sql } from "@roost/contract/sql";
 
 import type { Transaction } from "../../platform/db.ts";
 import { emitAll } from "../../platform/events.ts";
-import { sql } from "../../platform/sql.ts";
 
 /**
  * Says what a device is reached through. One change of an organisation's ways at a time: two that are right by themselves can make a circle.

@@ -1,9 +1,9 @@
 import type { DeviceId, DeviceTransferId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import type { DeviceTransfer } from "@roost/contract/transfers";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { leaveTopology } from "./topology-store.ts";
 
 interface TransferRow {

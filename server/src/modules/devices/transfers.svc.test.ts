@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { Permission } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,7 +15,6 @@ import type { PersonCaller } from "../../platform/http/mount.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "./devices.ts";
 import type { Devices } from "./devices.ts";

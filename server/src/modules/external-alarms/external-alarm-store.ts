@@ -1,7 +1,7 @@
 import type { Severity } from "@roost/contract/alarms";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Channel, Known } from "./external-alarm.ts";
 
 interface Row {

@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /**
  * The device of an organisation that told of itself that it has this address, or else this name. What two devices claim is neither's.

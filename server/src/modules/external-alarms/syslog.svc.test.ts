@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 
 import type { Alarm } from "@roost/contract/alarms";
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { until } from "@roost/testbed/waiting";
@@ -13,7 +14,6 @@ import type { Db } from "../../platform/db.ts";
 import { createMetrics } from "../../platform/http/metrics.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createExternalAlarms } from "./external-alarms.ts";

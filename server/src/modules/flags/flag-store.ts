@@ -1,7 +1,7 @@
 import type { FlagChange, FlagSetting, FlagType } from "@roost/contract/flags";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** A flag as it is stored. */
 export interface StoredFlag {

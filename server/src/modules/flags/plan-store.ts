@@ -1,9 +1,9 @@
 import type { FlagSetting } from "@roost/contract/flags";
 import type { PlanEntry, PlanState, PlanStep, RolloutPlan } from "@roost/contract/rollout-plans";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import type { PlanProgress } from "./plan.ts";
 
 /** What the flags were before a plan began, by key. */

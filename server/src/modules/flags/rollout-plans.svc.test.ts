@@ -1,4 +1,5 @@
 import type { PlanStep } from "@roost/contract/rollout-plans";
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { until } from "@roost/testbed/waiting";
@@ -8,7 +9,6 @@ import { systemClock } from "../../platform/clock.ts";
 import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Actor } from "../../platform/tenancy.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createFlags } from "./flags.ts";

@@ -1,3 +1,4 @@
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,7 +7,6 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { thresholdRule } from "../rules/test-rule.ts";
 import type { SendingDevice } from "./ingest.ts";
 import { addDevice, send, startIngest, storedValues } from "./test-ingest.ts";

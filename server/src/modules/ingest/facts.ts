@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import { isDatabaseAway } from "../../platform/db.ts";
 import type { Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { Rules } from "../rules/rules.ts";
 import type { Batch } from "./batch.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { identifier, sql } from "@roost/contract/sql";
 import { FaultProxy } from "@roost/testbed/fault-proxy";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -11,7 +12,6 @@ import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { IntakeGate } from "../../platform/intake.ts";
 import { createLog } from "../../platform/log.ts";
-import { identifier, sql } from "../../platform/sql.ts";
 import type { SendingDevice } from "./ingest.ts";
 import { addDevice, send, startIngest, storedValues } from "./test-ingest.ts";
 import type { TestIngest, TestTicket } from "./test-ingest.ts";

@@ -1,10 +1,10 @@
 import type { IngestReject } from "@roost/contract/ingest";
 import { ingestErrors } from "@roost/contract/ingest";
+import { sql } from "@roost/contract/sql";
 
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** What was refused, added up over one minute. */
 export interface RejectRow {

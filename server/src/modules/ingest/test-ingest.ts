@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 
+import { sql } from "@roost/contract/sql";
+
 import { systemClock } from "../../platform/clock.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
@@ -8,7 +10,6 @@ import { IntakeGate } from "../../platform/intake.ts";
 import { createLog } from "../../platform/log.ts";
 import type { CommitReceipt } from "../../platform/receipt.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";

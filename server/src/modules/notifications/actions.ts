@@ -1,12 +1,12 @@
 import type { AlarmId } from "@roost/contract/ids";
 import { notificationErrors } from "@roost/contract/notifications";
 import type { Permission } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 import { z } from "zod";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Seal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Actor, Scope, Whose } from "../../platform/tenancy.ts";
 import type { Due } from "./queue-store.ts";
 

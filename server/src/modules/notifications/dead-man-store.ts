@@ -1,7 +1,7 @@
 import type { DeadManSwitch } from "@roost/contract/dead-man";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 interface SwitchRow {
   address_masked: string;

@@ -1,9 +1,9 @@
+import { sql } from "@roost/contract/sql";
 import { startCatcher } from "@roost/testbed/catchers";
 import type { Catcher } from "@roost/testbed/catchers";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { createDeadMan } from "./dead-man.ts";
 import type { DeadMan } from "./dead-man.ts";
 import { insertDelivery } from "./delivery-store.ts";

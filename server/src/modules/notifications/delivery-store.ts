@@ -1,10 +1,10 @@
 import type { TargetKind } from "@roost/contract/channels";
 import type { AlarmId, DeliveryId, NotificationTargetId, PersonId } from "@roost/contract/ids";
 import type { Delivery } from "@roost/contract/notifications";
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import type { Notice } from "./notice.ts";
 
 interface DeliveryRow {

@@ -1,6 +1,7 @@
 import "reflect-metadata";
 import { SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
 import type { DeliveryId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import { startCatcher } from "@roost/testbed/catchers";
 import type { Catcher } from "@roost/testbed/catchers";
 import { startMailbox } from "@roost/testbed/mailbox";
@@ -8,7 +9,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { newId } from "../../platform/id.ts";
 import { createMail } from "../../platform/mail.ts";
-import { sql } from "../../platform/sql.ts";
 import { failuresToOpen } from "./breaker.ts";
 import { insertDelivery } from "./delivery-store.ts";
 import { maxAttempts } from "./delivery.ts";

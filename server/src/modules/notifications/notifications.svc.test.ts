@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { DeviceId, NotificationTargetId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import { startCatcher } from "@roost/testbed/catchers";
 import type { Catcher } from "@roost/testbed/catchers";
 import { createTestDatabase } from "@roost/testbed/postgres";
@@ -17,7 +18,6 @@ import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMail } from "../../platform/mail.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";

@@ -3,11 +3,11 @@ import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 
 import type { Channel } from "@roost/contract/channels";
+import { sql } from "@roost/contract/sql";
 import { startCatcher } from "@roost/testbed/catchers";
 import { refusedHosts, resolveElsewhere } from "@roost/testbed/refused-hosts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { createDeadMan } from "./dead-man.ts";
 import { sealPurpose } from "./sender.ts";
 import { createHouse } from "./test-house.ts";

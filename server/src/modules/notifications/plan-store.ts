@@ -1,7 +1,7 @@
 import type { AlarmKind, Severity } from "@roost/contract/alarms";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import { stormWindowMs } from "./plan.ts";
 import type { Heard, PlannedAlarm, Telling, Why } from "./plan.ts";
 

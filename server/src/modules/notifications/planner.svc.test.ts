@@ -1,6 +1,6 @@
+import { sql } from "@roost/contract/sql";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { startPlanning } from "./test-planner.ts";
 import type { Planning } from "./test-planner.ts";
 

@@ -1,10 +1,10 @@
+import { sql } from "@roost/contract/sql";
 import { startPushService } from "@roost/testbed/push-service";
 import type { Pushed, Shown } from "@roost/testbed/push-service";
 import { decodeJwt, importJWK, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { createActions } from "./actions.ts";
 import { insertDelivery } from "./delivery-store.ts";
 import { noticeOf } from "./notice.ts";

@@ -1,9 +1,9 @@
+import { sql } from "@roost/contract/sql";
 import webPush from "web-push";
 
 import type { Db } from "../../platform/db.ts";
 import type { EgressAnswer, EgressRequest } from "../../platform/egress.ts";
 import type { Seal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import { plainResult } from "./channel.ts";
 import type { AttemptResult } from "./delivery.ts";
 import type { Notice } from "./notice.ts";

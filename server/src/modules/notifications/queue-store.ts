@@ -1,9 +1,9 @@
 import type { TargetKind } from "@roost/contract/channels";
 import type { Delivery } from "@roost/contract/notifications";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** A delivery whose turn has come. */
 export interface Due {

@@ -1,8 +1,8 @@
 import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import type { Permission } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Scope } from "../../platform/tenancy.ts";
 import { membershipColumns, toMembership } from "../auth/auth.ts";
 import type { MembershipRow } from "../auth/auth.ts";

@@ -1,7 +1,7 @@
 import type { AlarmKind, Severity } from "@roost/contract/alarms";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** What of an alarm decides who is told of it. */
 export async function findAlarmOf(

@@ -1,7 +1,7 @@
 import type { EscalationChain, NotificationRoute, NotificationSettings } from "@roost/contract/routing";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 interface RouteRow {
   id: string;

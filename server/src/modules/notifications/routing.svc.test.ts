@@ -1,10 +1,10 @@
 import { isAppError } from "@roost/contract/errors";
 import type { NotificationTargetId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import { startMailbox } from "@roost/testbed/mailbox";
 import type { Mailbox } from "@roost/testbed/mailbox";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { startPlanning } from "./test-planner.ts";
 import type { Planning } from "./test-planner.ts";
 

@@ -1,8 +1,8 @@
 import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import type { Subscription } from "@roost/contract/preferences";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 interface Row {
   id: string;

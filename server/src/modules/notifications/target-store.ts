@@ -1,9 +1,9 @@
 import type { Severity } from "@roost/contract/alarms";
 import type { NotificationTargetId, PersonId } from "@roost/contract/ids";
 import type { NotificationTarget } from "@roost/contract/notifications";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import { breakerOf } from "./breaker.ts";
 
 interface TargetRow {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { DeviceId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 
 import type { Clock } from "../../platform/clock.ts";
@@ -15,7 +16,6 @@ import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMail } from "../../platform/mail.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createOnCall } from "../on-call/on-call.ts";

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import type { AlarmId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import { startCatcher } from "@roost/testbed/catchers";
 import { createTestDatabase } from "@roost/testbed/postgres";
 
@@ -14,7 +15,6 @@ import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMail } from "../../platform/mail.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Actor } from "../../platform/tenancy.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";

@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Override, Rotation } from "./rotation.ts";
 
 /** A schedule as it is kept. */

@@ -1,9 +1,9 @@
 import type { AnyRole } from "@roost/contract/people";
 import type { Permission } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { heldOf } from "./membership-rules.ts";
 import type { Held, Terms } from "./membership-rules.ts";
 

@@ -15,11 +15,11 @@ import {
   withdrawInvitation,
 } from "@roost/contract/people";
 import { addOrganisation } from "@roost/contract/platform-administration";
+import { sql } from "@roost/contract/sql";
 import { startMailbox } from "@roost/testbed/mailbox";
 import type { Mailbox } from "@roost/testbed/mailbox";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { outcome, password, startHouse, tokenIn } from "./test-organisations.ts";
 import type { House, Visitor } from "./test-organisations.ts";
 

@@ -1,8 +1,8 @@
 import type { Permission } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { membershipColumns } from "../auth/auth.ts";
 import type { MembershipRow } from "../auth/auth.ts";
 import { heldOf } from "./membership-rules.ts";

@@ -1,10 +1,10 @@
 import type { OrganisationId } from "@roost/contract/ids";
 import type { Organisation } from "@roost/contract/organisations";
 import type { PlatformOrganisation } from "@roost/contract/platform-administration";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /**
  * One change of who may what at a time: the last owner cannot go twice at once, and nobody acts on rights that were just taken away.

@@ -23,9 +23,9 @@ import {
   removePerson,
   removeRole,
 } from "@roost/contract/people";
+import { sql } from "@roost/contract/sql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { outcome, startHouse } from "./test-organisations.ts";
 import type { House, Visitor } from "./test-organisations.ts";
 

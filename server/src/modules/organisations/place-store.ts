@@ -1,9 +1,9 @@
 import type { DeviceGroupId, SiteId } from "@roost/contract/ids";
 import type { DeviceGroup, Site } from "@roost/contract/organisations";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 interface SiteRow {
   id: string;

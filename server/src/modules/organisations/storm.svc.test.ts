@@ -2,10 +2,10 @@ import { AppError } from "@roost/contract/errors";
 import type { PersonId } from "@roost/contract/ids";
 import { addRole, changePerson, changeRole, leaveOrganisation, removePerson } from "@roost/contract/people";
 import { permissions, roles } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { sql } from "../../platform/sql.ts";
 import { startHouse } from "./test-organisations.ts";
 import type { House, Visitor } from "./test-organisations.ts";
 

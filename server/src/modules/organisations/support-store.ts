@@ -1,9 +1,9 @@
 import type { OrganisationId, PersonId, SupportGrantId } from "@roost/contract/ids";
 import type { SupportGrant } from "@roost/contract/platform-administration";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 interface GrantRow {
   id: string;

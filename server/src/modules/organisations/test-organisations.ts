@@ -5,6 +5,7 @@ import { createClient } from "@roost/contract/client";
 import { AppError } from "@roost/contract/errors";
 import { addInvitation, joinByInvitation } from "@roost/contract/people";
 import type { Permission } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { z } from "zod";
 
@@ -22,7 +23,6 @@ import { createLog } from "../../platform/log.ts";
 import { createMail } from "../../platform/mail.ts";
 import { createRateLimits } from "../../platform/rate-limits.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import type { Audit } from "../audit/audit.ts";
 import { createAuth } from "../auth/auth.ts";

@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Db, Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Audit } from "../audit/audit.ts";
 import { shares } from "./personal-map.ts";
 import type { DeviceSubject, PersonSubject, TableShare } from "./personal-share.ts";

@@ -1,5 +1,6 @@
+import type { Sql } from "@roost/contract/sql";
+
 import type { Db } from "../../platform/db.ts";
-import type { Sql } from "../../platform/sql.ts";
 import type { Within } from "../../platform/tenancy.ts";
 import { zip } from "../../platform/zip.ts";
 import type { ZipFile } from "../../platform/zip.ts";

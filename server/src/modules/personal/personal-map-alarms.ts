@@ -1,4 +1,5 @@
-import { sql } from "../../platform/sql.ts";
+import { sql } from "@roost/contract/sql";
+
 import { device, erasedWith, here, mine } from "./personal-share.ts";
 import type { DeviceSubject, TableShare } from "./personal-share.ts";
 

@@ -1,6 +1,6 @@
+import { identifier, sql } from "@roost/contract/sql";
 import { deviceTopics } from "@roost/contract/topics";
 
-import { identifier, sql } from "../../platform/sql.ts";
 import { alarmShares } from "./personal-map-alarms.ts";
 import { device, deviceKey, erasedWith, here, mine } from "./personal-share.ts";
 import type { TableShare } from "./personal-share.ts";

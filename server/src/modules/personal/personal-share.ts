@@ -1,5 +1,5 @@
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 
 /** Whose data is asked for. */
 export interface PersonSubject {

@@ -1,12 +1,12 @@
 import type { ErasureId } from "@roost/contract/ids";
 import type { Erasure } from "@roost/contract/personal-data";
+import { identifier, join, sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 import type pg from "pg";
 
 import { beginWithin } from "../../platform/db.ts";
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
 import { changeValues } from "../../platform/json-words.ts";
-import { identifier, join, sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import type { Within } from "../../platform/tenancy.ts";
 import type { TableShare } from "./personal-share.ts";
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import { peopleErrors } from "@roost/contract/people";
+import { identifier, sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { unzip } from "@roost/testbed/unzip";
@@ -15,7 +16,6 @@ import type { PersonCaller } from "../../platform/http/mount.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
-import { identifier, sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import type { Audit } from "../audit/audit.ts";
 import { createDevices } from "../devices/devices.ts";

@@ -1,10 +1,10 @@
 import type { Permission, Role } from "@roost/contract/permissions";
 import { rolePermissions } from "@roost/contract/permissions";
+import { sql } from "@roost/contract/sql";
 
 import type { Db } from "../../platform/db.ts";
 import type { PersonCaller } from "../../platform/http/mount.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** People and a device of two organisations, with a row in every table that may hold something of them. */
 export interface Household {

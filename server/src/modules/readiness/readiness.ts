@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { Canary } from "./canary.ts";
 
 /** One thing that must be true before readings are welcome. */

@@ -1,10 +1,10 @@
 import type { DeviceGroupId, DeviceId, SiteId, AlarmRuleId } from "@roost/contract/ids";
 import type { RuleScope } from "@roost/contract/rule-conditions";
 import type { AlarmRule, RuleFields } from "@roost/contract/rules";
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import type { LiveRule } from "./rule.ts";
 
 interface RuleRow {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { AlarmId, AlarmRuleId, DeviceId } from "@roost/contract/ids";
+import { sql } from "@roost/contract/sql";
 import { connectionTo, createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import pg from "pg";
@@ -13,7 +14,6 @@ import type { Db } from "../../platform/db.ts";
 import { createDispatch } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createRules } from "./rules.ts";

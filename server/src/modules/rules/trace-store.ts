@@ -1,9 +1,9 @@
 import type { AlarmKind, AlarmMute } from "@roost/contract/alarms";
 import type { RuleScope } from "@roost/contract/rule-conditions";
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 
 /** A device that a rule is about. */
 export interface DeviceAbout {

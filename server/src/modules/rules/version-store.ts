@@ -1,7 +1,7 @@
 import type { RuleFields } from "@roost/contract/rules";
+import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** A rule as it was. */
 export interface KeptVersion {

@@ -1,6 +1,7 @@
+import { identifier, join, sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
+
 import type { Queryable, Transaction } from "../../platform/db.ts";
-import { identifier, join, sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 
 /** A column that keeps sealed secrets, and what each of them is bound to. */
 export interface SealedColumn {

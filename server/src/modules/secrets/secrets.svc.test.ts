@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { until } from "@roost/testbed/waiting";
@@ -20,7 +21,6 @@ import { createSeal, kidOf } from "../../platform/seal.ts";
 import { fileSource } from "../../platform/secrets/envelope-source.ts";
 import { createKeyRing } from "../../platform/secrets/key-ring.ts";
 import type { KeyRing } from "../../platform/secrets/key-ring.ts";
-import { sql } from "../../platform/sql.ts";
 import { sealedColumns } from "../../sealed-columns.ts";
 import { configuredSecrets } from "../../secret-keys.ts";
 import { createAudit } from "../audit/audit.ts";

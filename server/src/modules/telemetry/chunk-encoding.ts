@@ -1,5 +1,5 @@
-import { sql, trusted } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
+import { sql, trusted } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
 
 const keyColumns = ["device_key", "series_key", "hour_at"];
 // oxfmt-ignore

@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import { encodedChunks, putChunks } from "./chunk-encoding.ts";
 import { segmentTable } from "./segment-store.ts";
 

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 
+import { identifier, sql } from "@roost/contract/sql";
 import type pg from "pg";
 
 import type { Db, Queryable } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
-import { identifier, sql } from "../../platform/sql.ts";
 import { compactSlice, countValuesByDevice, selectSpentSegments, selectWaitingSegments } from "./chunk-store.ts";
 import type { WaitingSegment } from "./chunk-store.ts";
 import { indexSegment, segmentTable } from "./segment-store.ts";

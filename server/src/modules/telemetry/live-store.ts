@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 
 /** A moment of the database: which commits had been made. */
 export interface Moment {

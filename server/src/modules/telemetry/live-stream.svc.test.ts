@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 
+import { sql } from "@roost/contract/sql";
 import type { LiveSample } from "@roost/contract/telemetry";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
@@ -10,7 +11,6 @@ import { systemClock } from "../../platform/clock.ts";
 import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
-import { sql } from "../../platform/sql.ts";
 import { createAudit } from "../audit/audit.ts";
 import { createLiveHub } from "./live-hub.ts";
 import type { LiveHub } from "./live-hub.ts";

@@ -1,6 +1,7 @@
+import { join, sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { join, sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import { cutHours, followsDays } from "./buckets.ts";
 import type { Buckets } from "./buckets.ts";
 import { sumLimit } from "./chunk-encoding.ts";

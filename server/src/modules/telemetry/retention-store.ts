@@ -1,6 +1,7 @@
+import { identifier, sql } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { identifier, sql } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 
 /** What is kept for a while only. */
 export type RetainedKind = "samples" | "hours" | "days" | "rejects" | "events";

@@ -1,6 +1,7 @@
+import { identifier, join, sql, trusted } from "@roost/contract/sql";
+import type { Sql } from "@roost/contract/sql";
+
 import type { Queryable } from "../../platform/db.ts";
-import { identifier, join, sql, trusted } from "../../platform/sql.ts";
-import type { Sql } from "../../platform/sql.ts";
 import { segmentTable } from "./segment-store.ts";
 
 /** What tells copies of a sample apart: the device's own instant, or its counter where it has no clock. */

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 
+import type { Sql } from "@roost/contract/sql";
 import type pg from "pg";
 
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
-import type { Sql } from "../../platform/sql.ts";
 
 /** The writer's own connection, open and set to durable commits. */
 export interface SampleSession extends Queryable {

@@ -1,5 +1,6 @@
+import { identifier, sql, trusted } from "@roost/contract/sql";
+
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
-import { identifier, sql, trusted } from "../../platform/sql.ts";
 
 /** A partition of hot samples that is being written. */
 export interface OpenSegment {

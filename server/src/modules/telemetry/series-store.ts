@@ -1,7 +1,7 @@
+import { sql } from "@roost/contract/sql";
 import type { Unit } from "@roost/contract/units";
 
 import type { Queryable } from "../../platform/db.ts";
-import { sql } from "../../platform/sql.ts";
 import type { SeriesEntry, WantedSeries } from "./series.ts";
 
 interface SeriesRow {

@@ -1,6 +1,7 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
-import { sql } from "../../platform/sql.ts";
 import { openSegment } from "./segment-store.ts";
 import type { SeriesEntry, Telemetry } from "./telemetry.ts";
 

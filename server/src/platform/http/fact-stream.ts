@@ -1,11 +1,11 @@
 import { httpErrors } from "@roost/contract/errors";
+import { sql } from "@roost/contract/sql";
 import { streamFacts } from "@roost/contract/system";
 import type { FactNotice } from "@roost/contract/system";
 
 import type { Db } from "../db.ts";
 import { readableBelow } from "../events.ts";
 import type { Fact } from "../events.ts";
-import { sql } from "../sql.ts";
 import type { Within } from "../tenancy.ts";
 import { httpLimits } from "./limits.ts";
 import type { Mount } from "./mount.ts";

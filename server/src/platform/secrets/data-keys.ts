@@ -1,5 +1,6 @@
+import { sql } from "@roost/contract/sql";
+
 import type { Db, Queryable, Transaction } from "../db.ts";
-import { sql } from "../sql.ts";
 
 /** A row of `data_keys`. */
 export interface DataKeyRow {

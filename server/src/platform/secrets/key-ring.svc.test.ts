@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { sql } from "@roost/contract/sql";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { startVault } from "@roost/testbed/vault";
@@ -16,7 +17,6 @@ import { createEgress } from "../egress.ts";
 import { loadInstallationKey } from "../installation-key.ts";
 import { createLog } from "../log.ts";
 import { createSeal, kidOf } from "../seal.ts";
-import { sql } from "../sql.ts";
 import { environmentSource, fileSource, vaultSource } from "./envelope-source.ts";
 import type { EnvelopeSource } from "./envelope-source.ts";
 import { createKeyRing } from "./key-ring.ts";
