@@ -62,6 +62,7 @@ import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
 import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
 import { createTelemetry } from "./modules/telemetry/telemetry.ts";
+import { createBlobs } from "./platform/blobs.ts";
 import { machineNames } from "./platform/certificate-names.ts";
 import { createCertificates } from "./platform/certificates.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -178,6 +179,13 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const gate = new IntakeGate(intakeBytes);
   const reach = createReach({ config, certificates });
 
+  const blobs = createBlobs({
+    db,
+    clock,
+    log,
+    dataDir,
+    maxBytesPerOrganisation: config.ROOST_BLOBS_MAX_MB_PER_ORGANISATION * 1024 * 1024,
+  });
   const rateLimits = createRateLimits({ clock, log, metrics, db, rates: readRateTable(config.ROOST_RATE_LIMITS) });
   ends.push(() => rateLimits.close());
   const egress = createEgress({ allow: config.ROOST_EGRESS_ALLOW });
@@ -272,7 +280,11 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   ends.push(() => personal.close());
 
-  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job] });
+  const jobs = createJobs({
+    db,
+    log,
+    jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job, ...blobs.jobs],
+  });
   await jobs.start();
   ends.push(() => jobs.stop());
 

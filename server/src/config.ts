@@ -166,6 +166,13 @@ export const configSchema = z.object({
     .positive()
     .default(300)
     .describe("How long samples rest in a hot segment before the segment is closed."),
+  ROOST_BLOBS_MAX_MB_PER_ORGANISATION: z.coerce
+    .number()
+    .int()
+    .positive()
+    .max(1_048_576)
+    .default(2_048)
+    .describe("Room for the files of one organisation (photos, clips) in the data folder, in MB of 1,048,576 bytes."),
   ENABLE_IDEMPOTENCY: variableFlag.describe("Sets the flag enable_idempotency, and wins over what people set: `true` or `false`."),
   DISABLE_IDEMPOTENCY_ON_REDIS_FAILURE: variableFlag.describe(
     "Sets the flag disable_idempotency_on_redis_failure. Without effect: there is no Redis, and claims stay protected.",

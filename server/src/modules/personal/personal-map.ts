@@ -246,6 +246,8 @@ export const impersonal: Readonly<Record<string, string>> = {
   organisations: "An organisation is nobody.",
   setup: "Says that the first start is over. The first administrator's id in it is cut off when they go.",
   auth_keys: "Keys of the installation.",
+  blobs:
+    "Files of the organisation, such as photos of its plants; what of them is of a person or a device goes with the row that names them.",
   sites: "Places, named by the organisation.",
   device_groups: "Groups, named by the organisation.",
   roles: "Roles, named by the organisation.",
