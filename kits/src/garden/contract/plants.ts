@@ -96,6 +96,10 @@ export const gardenErrors = defineErrors("garden", {
   unknown_site: [422, "There is no such site here."],
   name_mismatch: [409, "The name given does not match the plant's. Nothing was removed."],
   out_of_reach: [403, "You act in a part of the organisation only, and the plant would not be seen there. Choose a site of your own."],
+  since_taken: [
+    409,
+    "The node cannot have stood there since then: that is ahead of now, or it stood at a plant meanwhile. Choose a later beginning.",
+  ],
   too_many_nodes: [409, "A plant has 8 nodes at most."],
   too_many_plants: [409, "The organisation has as many plants as one may have. Remove some."],
   too_many_photos: [409, "A plant has 50 photos at most. Remove some."],
@@ -234,9 +238,13 @@ export const assignNode = defineRoute({
   access: "garden:write",
   summary: "Puts a node at a plant; from another plant it moves, and what it measured there stays there. Twice is not an error.",
   params: onePlant,
-  body: z.strictObject({ deviceId }),
+  body: z.strictObject({
+    deviceId,
+    /** It stood there before this was put on record: what it measured since is the plant's too. Absent: from now on. */
+    since: instant.optional(),
+  }),
   reply: plant,
-  errors: [gardenErrors.plant_not_found, deviceErrors.not_found, gardenErrors.too_many_nodes],
+  errors: [gardenErrors.plant_not_found, deviceErrors.not_found, gardenErrors.too_many_nodes, gardenErrors.since_taken],
 });
 
 export const unassignNode = defineRoute({
