@@ -36,6 +36,8 @@ export const device = z.object({
   /** Seconds between two signs of life, as the device keeps them; three missed make it offline. */
   heartbeatSeconds: z.number().positive(),
   firmwareVersion: z.string().optional(),
+  /** What it is there for, as its kit says: the plants it feels for. */
+  purpose: z.string().optional(),
   /** Texts the device sent: hostile until encoded. */
   attributes: z.record(z.string(), z.string()),
 });

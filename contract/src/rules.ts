@@ -36,6 +36,8 @@ export const alarmRule = ruleFields.extend({
   version: z.int().min(1),
   changedAt: instant,
   changedBy: personal("name", z.string()),
+  /** The kit that keeps it: it is changed where the kit lets people, not here. */
+  keptBy: z.string().optional(),
 });
 export type AlarmRule = z.output<typeof alarmRule>;
 
@@ -74,6 +76,7 @@ export const ruleErrors = defineErrors("rules", {
   override_place: [400, "A rule about a device or a site has no exceptions for sites. Change the rule itself."],
   unknown_place: [422, "There is no such site or device group here."],
   out_of_reach: [403, "The rule is about more than the part of the organisation you act in. Ask somebody who acts in all of it."],
+  kept: [409, "A kit keeps this rule. Change what it follows from: for the limits of a plant, the plant."],
   too_many: [409, "There are as many rules as there may be. Change or remove one of them instead."],
   no_such_version: [404, "The rule never had such a version."],
   not_testable: [400, "What this rule looks at is not kept, so it cannot be tried on the past."],
@@ -143,7 +146,7 @@ export const changeAlarmRule = defineRoute({
   params,
   body: ruleFields,
   reply: alarmRule,
-  errors: [ruleErrors.not_found, ...fieldErrors],
+  errors: [ruleErrors.not_found, ruleErrors.kept, ...fieldErrors],
 });
 
 export const removeAlarmRule = defineRoute({
@@ -153,7 +156,7 @@ export const removeAlarmRule = defineRoute({
   access: "alarms:configure",
   summary: "Removes a rule; its open alarms are cleared.",
   params,
-  errors: [ruleErrors.not_found, ruleErrors.in_use, ruleErrors.out_of_reach],
+  errors: [ruleErrors.not_found, ruleErrors.in_use, ruleErrors.kept, ruleErrors.out_of_reach],
 });
 
 /** A change of one field, as its path reads: `condition.above`. */
@@ -196,7 +199,7 @@ export const rollBackAlarmRule = defineRoute({
   params,
   body: z.strictObject({ version: z.int().min(1).max(1_000_000_000) }),
   reply: alarmRule,
-  errors: [ruleErrors.not_found, ruleErrors.no_such_version, ...fieldErrors],
+  errors: [ruleErrors.not_found, ruleErrors.no_such_version, ruleErrors.kept, ...fieldErrors],
 });
 
 /** An alarm that a rule would have raised. */

@@ -15,6 +15,8 @@ create table devices (
   pace_seconds double precision check (pace_seconds > 0),
   firmware_version text,
   attributes jsonb not null default '{}',
+  -- What it is there for, as its kit says: the plants it feels for.
+  purpose text check (length(purpose) <= 200),
   -- 32 bytes, sealed with the installation's key: the HMAC of a claim cannot be checked against a hash.
   claim_secret_sealed bytea,
   created_at timestamptz not null default now(),

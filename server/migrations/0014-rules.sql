@@ -18,11 +18,16 @@ create table alarm_rules (
   probable_cause text,
   -- What is different at some sites.
   overrides jsonb not null default '[]',
+  -- Of a rule that a kit keeps: the kit, and the kit's own word for the rule.
+  kept_by text,
+  kept_key text,
   version integer not null default 1,
   created_at timestamptz not null default now(),
   changed_at timestamptz not null default now(),
   changed_by text not null default 'roost',
-  check (num_nonnulls(device_id, site_id, group_id, device_kind) + everything::integer = 1)
+  check (num_nonnulls(device_id, site_id, group_id, device_kind) + everything::integer = 1),
+  check ((kept_by is null) = (kept_key is null)),
+  unique (organisation_id, kept_by, kept_key)
 );
 create index alarm_rules_organisation_id_idx on alarm_rules (organisation_id, id);
 create index alarm_rules_device_id_idx on alarm_rules (device_id) where device_id is not null;

@@ -44,6 +44,11 @@ describe("rules over what is stored", () => {
       log,
     });
   }
+  /** All that was said until now has taken effect. */
+  async function settled(): Promise<void> {
+    await dispatch.settle();
+    await part.rules.settled();
+  }
   /** As after a kill: nothing that was in memory is written. */
   async function killAndStart(): Promise<void> {
     await dispatch.close();
@@ -216,7 +221,7 @@ describe("rules over what is stored", () => {
     await part.rules.add(whose, rule({ scope: { siteId: gone }, condition }));
     await part.rules.add(whose, rule({ scope: { siteId: north }, condition: { ...condition, forSeconds: 600 } }));
     await part.devices.change(whose, coop.id, { siteId: gone });
-    await dispatch.settle();
+    await settled();
     await measure(coop, { temperature: 31 }, (nowMs += minute));
     expect(await alarmsOf(coop.id)).toEqual(["above temperature 30 31 major raised"]);
     await db.transaction(async (tx) => {
@@ -225,12 +230,12 @@ describe("rules over what is stored", () => {
     });
     await expect.poll(() => alarmsOf(coop.id)).toEqual(["above temperature 30 31 major cleared"]);
     await part.devices.change(whose, coop.id, { siteId: north });
-    await dispatch.settle();
+    await settled();
     await measure(coop, { temperature: 20 }, (nowMs += minute));
     await measure(coop, { temperature: 31 }, (nowMs += 8 * minute));
     await part.devices.change(whose, coop.id, { siteId: south });
     await part.devices.change(whose, coop.id, { siteId: north });
-    await dispatch.settle();
+    await settled();
     await measure(coop, { temperature: 31 }, (nowMs += 4 * minute));
     expect(await alarmsOf(coop.id)).toHaveLength(1);
     await measure(coop, { temperature: 31 }, (nowMs += 6 * minute));
@@ -270,7 +275,7 @@ describe("rules over what is stored", () => {
       const payload = { type, timestamp: new Date((nowMs += 1_000)).toISOString(), data: { door: 1 } };
       for (const copy of [payload, payload]) send(part.ingest, coop, copy, "event");
       await part.ingest.drain();
-      await dispatch.settle();
+      await settled();
     };
     await tell("door_stuck");
     expect(await alarmsOf(coop.id)).toEqual([]);
@@ -302,13 +307,13 @@ describe("rules over what is stored", () => {
     );
     const composites = async () => (await alarmsOf(coop.id)).filter((one) => one.startsWith("composite"));
     await measure(coop, { temperature: 31, humidity: 50 }, (nowMs += minute));
-    await dispatch.settle();
+    await settled();
     expect(await composites()).toEqual([]);
     await measure(coop, { humidity: 10 }, (nowMs += minute));
-    await dispatch.settle();
+    await settled();
     expect(await composites()).toEqual(["composite    critical raised"]);
     await measure(coop, { temperature: 20 }, (nowMs += minute));
-    await dispatch.settle();
+    await settled();
     expect(await composites()).toEqual(["composite    critical cleared"]);
     const loop = rule({ scope: { everything: true }, condition: { kind: "composite", any: [both.id] } });
     await expect(part.rules.change(whose, both.id, loop)).rejects.toMatchObject({ code: "rules.cycle" });

@@ -19,6 +19,7 @@ interface DeviceRow {
   state_since: Date;
   heartbeat_seconds: number;
   firmware_version: string | null;
+  purpose: string | null;
   attributes: Record<string, string>;
   created_at: Date;
   claimed_at: Date | null;
@@ -27,7 +28,7 @@ interface DeviceRow {
 
 const columns = sql`d.id, d.key, d.organisation_id, d.site_id, d.name, d.kind, d.state, d.state_since, d.heartbeat_seconds,
   (select array_agg(g.group_id order by g.group_id) from device_group_members g where g.device_id = d.id) as group_ids,
-  (select p.id from devices p where p.id = d.parent_id) as parent_id, d.firmware_version, d.attributes, d.created_at, d.claimed_at, d.last_seen_at`;
+  (select p.id from devices p where p.id = d.parent_id) as parent_id, d.firmware_version, d.purpose, d.attributes, d.created_at, d.claimed_at, d.last_seen_at`;
 
 function deviceOf(row: DeviceRow): Device {
   return {
@@ -45,6 +46,7 @@ function deviceOf(row: DeviceRow): Device {
     stateSince: row.state_since,
     heartbeatSeconds: row.heartbeat_seconds,
     ...(row.firmware_version === null ? {} : { firmwareVersion: row.firmware_version }),
+    ...(row.purpose === null ? {} : { purpose: row.purpose }),
     attributes: row.attributes,
   };
 }
@@ -91,6 +93,8 @@ export interface FleetPart {
   readonly siteId?: string | undefined;
   readonly groupId?: string | undefined;
   readonly parentId?: string | undefined;
+  /** Those of these kinds alone. */
+  readonly kinds?: readonly string[] | undefined;
 }
 
 export interface FleetFilter extends FleetPart {
@@ -100,10 +104,11 @@ export interface FleetFilter extends FleetPart {
   readonly after: { readonly name: string; readonly id: string } | undefined;
 }
 
-function matching(organisationId: string, { q, siteId, groupId, parentId }: FleetPart): Sql {
+function matching(organisationId: string, { q, siteId, groupId, parentId, kinds }: FleetPart): Sql {
   const needle = q?.trim();
   const all = sql`d.organisation_id = ${organisationId} and not d.hidden
     ${siteId === undefined ? sql`` : sql`and d.site_id = ${siteId}`}
+    ${kinds === undefined ? sql`` : sql`and d.kind = any(${kinds}::text[])`}
     ${groupId === undefined ? sql`` : sql`and exists (select from device_group_members g where g.device_id = d.id and g.group_id = ${groupId})`}
     ${parentId === undefined ? sql`` : sql`and d.parent_id = ${parentId} and exists (select from devices p where p.id = d.parent_id)`}`;
   if (needle === undefined || needle === "") return all;
@@ -143,6 +148,14 @@ export async function updateDevice(
       heartbeat_seconds = coalesce(${change.heartbeatSeconds ?? null}, d.heartbeat_seconds)
     where d.id = ${id} returning ${columns}`);
   return row === undefined ? undefined : deviceOf(row);
+}
+
+/** Says what a device is there for; whether that changed anything. */
+export async function setPurpose(tx: Transaction, organisationId: string, id: string, purpose: string | undefined): Promise<boolean> {
+  const rows = await tx.query(sql`
+    update devices set purpose = ${purpose ?? null}
+    where id = ${id} and organisation_id = ${organisationId} and purpose is distinct from ${purpose ?? null} returning 1`);
+  return rows.length > 0;
 }
 
 export async function deleteDevice(tx: Transaction, id: string): Promise<void> {

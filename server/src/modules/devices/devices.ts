@@ -31,6 +31,7 @@ import {
   loadRegistryRows,
   lockDevice,
   setClaimSecret,
+  setPurpose,
   setRevoked,
   updateDevice,
 } from "./device-store.ts";
@@ -294,6 +295,12 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
         await record(tx, whose, "device.changed", after, { before: settingsOf(device), after: settingsOf(after) });
         return after;
       }),
+    /** What a device is there for, as its kit says; 200 characters at most. Nothing where there is no such device. */
+    async setPurpose(organisationId: string, id: string, purpose: string | undefined): Promise<void> {
+      await db.transaction(async (tx) => {
+        if (await setPurpose(tx, organisationId, id, purpose?.slice(0, 200))) await changed(tx, organisationId, id, "purpose");
+      });
+    },
     /**
      * Removes a device and all that hangs on it, and ends its connections.
      *

@@ -26,10 +26,11 @@ interface RuleRow {
   version: number;
   changed_at: Date;
   changed_by: string;
+  kept_by: string | null;
 }
 
 const ruleColumns = sql`r.id, r.organisation_id, r.name, r.device_id, r.site_id, r.group_id, r.device_kind, r.everything, r.condition, r.severity,
-  r.enabled, r.title, r.text, r.probable_cause, r.overrides, r.version, r.changed_at, r.changed_by`;
+  r.enabled, r.title, r.text, r.probable_cause, r.overrides, r.version, r.changed_at, r.changed_by, r.kept_by`;
 
 function scopeOf(row: RuleRow): RuleScope {
   if (row.device_id !== null) return { deviceId: row.device_id as DeviceId };
@@ -54,7 +55,14 @@ function fieldsOf(row: RuleRow): RuleFields {
 }
 
 function ruleOf(row: RuleRow): AlarmRule {
-  return { id: row.id as AlarmRuleId, ...fieldsOf(row), version: row.version, changedAt: row.changed_at, changedBy: row.changed_by };
+  return {
+    id: row.id as AlarmRuleId,
+    ...fieldsOf(row),
+    version: row.version,
+    changedAt: row.changed_at,
+    changedBy: row.changed_by,
+    ...(row.kept_by === null ? {} : { keptBy: row.kept_by }),
+  };
 }
 
 function liveOf(row: RuleRow): LiveRule {
@@ -180,14 +188,34 @@ export async function selectMembers(
   };
 }
 
-export async function insertRule(tx: Transaction, organisationId: string, id: string, fields: RuleFields, by: string): Promise<AlarmRule> {
+/** The kit that keeps a rule, and its own word for it. */
+export interface Kept {
+  readonly by: string;
+  readonly key: string;
+}
+
+/** The rules that a kit keeps whose key begins so, by key. */
+export async function selectKept(db: Queryable, organisationId: string, by: string, prefix: string): Promise<Map<string, AlarmRule>> {
+  const rows = await db.query<RuleRow & { kept_key: string }>(sql`
+    select ${ruleColumns}, r.kept_key from alarm_rules r
+    where r.organisation_id = ${organisationId} and r.kept_by = ${by} and starts_with(r.kept_key, ${prefix})`);
+  return new Map(rows.map((row) => [row.kept_key, ruleOf(row)]));
+}
+
+export async function insertRule(
+  tx: Transaction,
+  organisationId: string,
+  id: string,
+  fields: RuleFields,
+  { by, kept }: { by: string; kept?: Kept | undefined },
+): Promise<AlarmRule> {
   const [row] = await tx.query<RuleRow>(sql`
     insert into alarm_rules as r (id, organisation_id, name, device_id, site_id, group_id, device_kind, everything, condition, severity, enabled, title,
-      text, probable_cause, overrides, changed_by, changed_at)
+      text, probable_cause, overrides, changed_by, changed_at, kept_by, kept_key)
     values (${id}, ${organisationId}, ${fields.name ?? null}, ${fields.scope.deviceId ?? null}, ${fields.scope.siteId ?? null},
       ${fields.scope.groupId ?? null}, ${fields.scope.kind ?? null}, ${fields.scope.everything === true}, ${JSON.stringify(fields.condition)},
       ${fields.severity}, ${fields.enabled}, ${fields.title ?? null}, ${fields.text ?? null}, ${fields.probableCause ?? null},
-      ${JSON.stringify(fields.overrides)}, ${by}, clock_timestamp())
+      ${JSON.stringify(fields.overrides)}, ${by}, clock_timestamp(), ${kept?.by ?? null}, ${kept?.key ?? null})
     returning ${ruleColumns}`);
   if (row === undefined) throw new TypeError("An insert answers its row.");
   return ruleOf(row);

@@ -216,7 +216,7 @@ describe("rules and their alarms", () => {
     await sleep(10);
     await admin.query(`alter database ${name} allow_connections true`);
     await admin.end();
-    await expect.poll(async () => (await alarms.list({ organisationId }, all)).items.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await alarms.list({ organisationId }, all)).items.length, { timeout: 20_000 }).toBe(1);
     await alarms.settle();
     expect((await alarms.list({ organisationId }, all)).items).toMatchObject([{ state: "cleared", value: 35 }]);
     expect((await facts()).slice(1)).toEqual(["alarm.raised", "alarm.cleared"]);

@@ -8,7 +8,6 @@ import type { Clock } from "../../platform/clock.ts";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
-import type { Fact } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import { actorOf } from "../../platform/tenancy.ts";
@@ -16,7 +15,9 @@ import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Alarms } from "../alarms/alarms.ts";
 import type { Audit } from "../audit/audit.ts";
 import { createComposites } from "./composites.ts";
+import { createFollowing } from "./following.ts";
 import { kindsOf } from "./judges.ts";
+import { createKeptRules } from "./kept-rules.ts";
 import { createRuleBook } from "./rule-book.ts";
 import { createRuleLoader } from "./rule-loader.ts";
 import type { StoredHistory } from "./rule-loader.ts";
@@ -49,8 +50,6 @@ export interface RuleDeps extends Pick<WatchDeps, "placeOf" | "unitOf"> {
 /** Rules that one metric of one device may have for itself: each costs time for every value that arrives. */
 const rulesPerMetric = 16;
 const rulesPerOrganisation = 5_000;
-/** Facts after which other rules may be about a device. */
-const movedFacts = new Set(["device.changed", "device.claimed"]);
 
 /**
  * Watches values against rules, and says so to the alarms.
@@ -68,6 +67,8 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
   const loader = createRuleLoader({ db, rules, book, silence, settlement, alarms, history, placeOf, log });
 
   const composites = createComposites({ db, rules, isLoaded: () => loaded, alarms, placeOf, unitOf });
+
+  const following = createFollowing({ db, rules, book, silence, loader, alarms, origin, placeOf, log });
 
   let loaded = false;
 
@@ -110,12 +111,14 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
     ruleId: AlarmRuleId,
     what: "changed" | "rolled_back",
     fieldsOf: (tx: Transaction, before: AlarmRule) => Promise<RuleFields>,
+    keeper?: string,
   ): Promise<AlarmRule> {
     const by = nameOf(whose);
     const rule = await db.within(whose).transaction(async (tx) => {
       const before = await store.lockRule(tx, { organisationId: whose.organisationId, ruleId, own: ownPlaces(whose.scope) });
       if (before === undefined) throw ruleErrors.not_found({ ruleId });
       if (!isTheirs(whose.scope, before.scope)) throw ruleErrors.out_of_reach();
+      if (before.keptBy !== keeper) throw ruleErrors.kept({ kit: before.keptBy });
       const fields = await fieldsOf(tx, before);
       checkRule(fields);
       await checkNamed(tx, whose, ruleId, fields);
@@ -126,6 +129,40 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
     });
     await takeEffect(ruleId);
     return rule;
+  }
+
+  async function add(whose: Whose, fields: RuleFields, kept?: store.Kept): Promise<AlarmRule> {
+    checkRule(fields);
+    const id = newId();
+    const rule = await db.within(whose).transaction(async (tx) => {
+      await checkNamed(tx, whose, id, fields);
+      const { deviceId } = fields.scope;
+      const count = await store.countRules(tx, { organisationId: whose.organisationId, deviceId, metric: metricOf(fields.condition) });
+      if (count.here >= rulesPerMetric) throw ruleErrors.too_many({ limit: rulesPerMetric });
+      if (count.all >= rulesPerOrganisation) throw ruleErrors.too_many({ limit: rulesPerOrganisation });
+      const added = await store.insertRule(tx, whose.organisationId, id, fields, { by: nameOf(whose), kept });
+      await record(tx, whose, "added", { after: added });
+      return added;
+    });
+    await takeEffect(rule.id);
+    return rule;
+  }
+
+  async function remove(whose: Whose, ruleId: AlarmRuleId, keeper?: string): Promise<void> {
+    const before = await db.within(whose).transaction(async (tx) => {
+      const rule = await store.lockRule(tx, { organisationId: whose.organisationId, ruleId, own: ownPlaces(whose.scope) });
+      if (rule === undefined) throw ruleErrors.not_found({ ruleId });
+      if (!isTheirs(whose.scope, rule.scope)) throw ruleErrors.out_of_reach();
+      if (rule.keptBy !== keeper) throw ruleErrors.kept({ kit: rule.keptBy });
+      const { members } = await store.selectMembers(tx, whose.organisationId, []);
+      const users = [...members].filter(([, ids]) => ids.includes(ruleId)).map(([id]) => id);
+      if (users.length > 0) throw ruleErrors.in_use({ ruleIds: users });
+      await alarms.endOfRule(tx, ruleId, { detail: "rule removed", by: nameOf(whose) });
+      await store.deleteRule(tx, ruleId);
+      await record(tx, whose, "removed", { before: rule });
+      return rule;
+    });
+    await loader.reload(before.id);
   }
 
   /** Ends the open alarms that a rule, as it is now, would not make any more; of the others the newest value decides. */
@@ -142,50 +179,6 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
         return !isStillAbout || effective === undefined || !kindsOf(effective.condition).includes(kind);
       },
     });
-  }
-
-  /** Ends the alarms about a device of rules that are not about it any more. */
-  async function endElsewhere(deviceId: string): Promise<void> {
-    const device = placeOf(deviceId);
-    if (device === undefined) return;
-    for (const rule of rules.all()) {
-      const open = kindsOf(rule.fields.condition).filter((kind) => book.isHolding(rule.id, deviceId, kind));
-      if (open.length === 0 || (isAbout(rule, deviceId, device) && ruleAt(rule.fields, device.siteId) !== undefined)) continue;
-      await db.transaction(async (tx) =>
-        alarms.endOfRule(tx, rule.id, {
-          detail: "the rule is not about this device any more",
-          by: "roost",
-          which: (alarm) => alarm.deviceId === deviceId,
-        }),
-      );
-      for (const kind of open) book.noteOpen(rule.id, deviceId, kind, false);
-    }
-  }
-
-  async function moved(deviceId: string): Promise<void> {
-    await endElsewhere(deviceId).catch((error: unknown) =>
-      log.warn({ err: error, deviceId }, "alarms of rules about another place could not be ended"),
-    );
-    await loader.moved(deviceId);
-  }
-
-  /** A site or group is gone, and its rules with it; who stood there is judged by others now. */
-  function placeGone(placeId: string): void {
-    const were = new Set<string>();
-    for (const { limits, others, deviceId } of book.all()) {
-      if ([...limits, ...others].some(({ siteId, rule }) => siteId === placeId || rule.fields.scope.groupId === placeId))
-        were.add(deviceId);
-    }
-    for (const { id, fields } of rules.all()) {
-      if (fields.scope.siteId === placeId || fields.scope.groupId === placeId) void loader.reload(id);
-    }
-    for (const deviceId of were) void moved(deviceId);
-  }
-
-  /** A device went to another organisation, and its own rules with it. */
-  async function handedOver(deviceId: string): Promise<void> {
-    for (const { id, fields } of rules.all()) if (fields.scope.deviceId === deviceId) await loader.reload(id);
-    await moved(deviceId);
   }
 
   /** A rule is in force here when this returns. */
@@ -239,37 +232,10 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
     tick: silence.tick,
 
     /** Hears every fact, in memory: what other servers changed takes effect here. */
-    observe(fact: Fact): void {
-      switch (fact.type) {
-        case "alarm_rule.changed":
-          if (fact.data["origin"] !== origin) void loader.reload(fact.nounId);
-          break;
-        case "alarm.raised":
-        case "alarm.repeated":
-        case "alarm.quiet":
-        case "alarm.cleared": {
-          const { ruleId, deviceId, kind, holds, origin: writer } = fact.data;
-          if (writer === alarms.origin) break;
-          if (typeof ruleId !== "string" || typeof deviceId !== "string" || typeof kind !== "string") break;
-          book.noteOpen(ruleId, deviceId, kind, holds === true);
-          if (kind === "no_data") silence.noteOpen(ruleId, deviceId, holds === true);
-          break;
-        }
-        case "device.removed":
-          silence.forget(fact.nounId);
-          book.forget(fact.nounId);
-          break;
-        case "site.removed":
-        case "device_group.removed":
-          placeGone(fact.nounId);
-          break;
-        case "device.transferred":
-          void handedOver(fact.nounId);
-          break;
-        default:
-          if (movedFacts.has(fact.type)) void moved(fact.nounId);
-      }
-    },
+    observe: following.observe,
+
+    /** Resolves when what facts changed until now has taken effect. */
+    settled: following.settled,
 
     async list(whose: Within, query: Page & { deviceId?: string | undefined }): Promise<{ items: AlarmRule[]; next?: string }> {
       const items = await store.selectRules(db.within(whose), {
@@ -298,22 +264,7 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
      *
      * @throws {AppError} one of the errors of `addAlarmRule`
      */
-    async add(whose: Whose, fields: RuleFields): Promise<AlarmRule> {
-      checkRule(fields);
-      const id = newId();
-      const rule = await db.within(whose).transaction(async (tx) => {
-        await checkNamed(tx, whose, id, fields);
-        const { deviceId } = fields.scope;
-        const count = await store.countRules(tx, { organisationId: whose.organisationId, deviceId, metric: metricOf(fields.condition) });
-        if (count.here >= rulesPerMetric) throw ruleErrors.too_many({ limit: rulesPerMetric });
-        if (count.all >= rulesPerOrganisation) throw ruleErrors.too_many({ limit: rulesPerOrganisation });
-        const added = await store.insertRule(tx, whose.organisationId, id, fields, nameOf(whose));
-        await record(tx, whose, "added", { after: added });
-        return added;
-      });
-      await takeEffect(rule.id);
-      return rule;
-    },
+    add: (whose: Whose, fields: RuleFields): Promise<AlarmRule> => add(whose, fields),
 
     /**
      * Replaces a rule. Switched off, or without the limit it had, its open alarms are cleared; else the newest value decides.
@@ -352,23 +303,17 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
     /**
      * Removes a rule; its open alarms are cleared.
      *
-     * @throws {AppError} `rules.not_found`, `rules.in_use`, `rules.out_of_reach`
+     * @throws {AppError} `rules.not_found`, `rules.in_use`, `rules.kept`, `rules.out_of_reach`
      */
-    async remove(whose: Whose, ruleId: AlarmRuleId): Promise<void> {
-      const before = await db.within(whose).transaction(async (tx) => {
-        const rule = await store.lockRule(tx, { organisationId: whose.organisationId, ruleId, own: ownPlaces(whose.scope) });
-        if (rule === undefined) throw ruleErrors.not_found({ ruleId });
-        if (!isTheirs(whose.scope, rule.scope)) throw ruleErrors.out_of_reach();
-        const { members } = await store.selectMembers(tx, whose.organisationId, []);
-        const users = [...members].filter(([, ids]) => ids.includes(ruleId)).map(([id]) => id);
-        if (users.length > 0) throw ruleErrors.in_use({ ruleIds: users });
-        await alarms.endOfRule(tx, ruleId, { detail: "rule removed", by: nameOf(whose) });
-        await store.deleteRule(tx, ruleId);
-        await record(tx, whose, "removed", { before: rule });
-        return rule;
-      });
-      await loader.reload(before.id);
-    },
+    remove: (whose: Whose, ruleId: AlarmRuleId): Promise<void> => remove(whose, ruleId),
+
+    /** Rules that a kit keeps in step with what people set there. */
+    keep: createKeptRules({
+      db,
+      add,
+      change: (whose, ruleId, fields, keeper) => change(whose, ruleId, "changed", async () => fields, keeper),
+      remove,
+    }).keep,
 
     /** Ends at once, as a process that is killed does: nothing is written any more. */
     abandon(): void {
@@ -392,6 +337,6 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
 export type Rules = ReturnType<typeof createRules>;
 
 /** What people set of a rule. */
-function settingsOf({ id: _id, version: _version, changedAt: _at, changedBy: _by, ...fields }: AlarmRule): RuleFields {
+function settingsOf({ id: _id, version: _version, changedAt: _at, changedBy: _by, keptBy: _kit, ...fields }: AlarmRule): RuleFields {
   return fields;
 }
