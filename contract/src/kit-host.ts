@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 import type { Alarm, Severity } from "./alarms.ts";
-import type { ClaimTicket, Device } from "./devices.ts";
+import type { ClaimTicket, Device, LatestValue } from "./devices.ts";
 import type { KitManifest } from "./kit.ts";
 import type { Permission } from "./permissions.ts";
 import type { Route, RouteInput, RouteReply } from "./route.ts";
@@ -83,6 +83,8 @@ export interface KitDevices {
 export interface KitTelemetry {
   /** All metrics of a device by name, with their newest values; empty for a device that never sent any. */
   series(deviceId: string): Promise<Series[]>;
+  /** The newest values of many devices at once, by device, then by the metric's name; who never sent any is not in it. */
+  latest(deviceIds: readonly string[]): Promise<ReadonlyMap<string, readonly LatestValue[]>>;
   /**
    * Points of a metric, oldest first; `undefined` where the device never sent such a metric.
    *
@@ -104,6 +106,8 @@ export interface KitTelemetry {
 }
 
 export interface KitAlarms {
+  /** How many alarms are open about each of many devices; who has none is not in it. */
+  openCounts(deviceIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Alarms about devices, the newest first; open ones unless asked otherwise. */
   list(within: Within, question: { deviceIds: readonly string[]; state?: "open" | "cleared" | "all"; limit: number }): Promise<Alarm[]>;
   /**
