@@ -14,6 +14,7 @@ const ranks = [
   "ingest",
   "personal",
   "flags",
+  "kits",
   "readiness",
 ];
 

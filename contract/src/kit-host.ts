@@ -238,8 +238,8 @@ export interface KitHost<Settings = Record<string, never>> {
       entry: {
         readonly action: string;
         readonly object: { readonly kind: string; readonly id: string; readonly name?: string };
-        readonly before?: unknown;
-        readonly after?: unknown;
+        readonly before?: object;
+        readonly after?: object;
       },
     ): Promise<void>;
   };

@@ -8,6 +8,7 @@ import * as externalAlarms from "./external-alarms.ts";
 import * as flags from "./flags.ts";
 import * as incidents from "./incidents.ts";
 import * as ingest from "./ingest.ts";
+import * as kits from "./kits.ts";
 import * as notifications from "./notifications.ts";
 import * as onCall from "./on-call.ts";
 import * as organisations from "./organisations.ts";
@@ -61,5 +62,6 @@ export const routes: readonly Route[] = [
   secrets,
   flags,
   rolloutPlans,
+  kits,
   system,
 ].flatMap((contract) => routesOf({ ...contract }));

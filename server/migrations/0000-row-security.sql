@@ -46,7 +46,7 @@ declare
 begin
   -- The parent has policies too: what is not in scope is not found there.
   if via <> '' then
-    rule := rule || format(' and ((select roost_scope()) is null or %1$I is null or exists (select from %2$I p where p.id = %1$I))', via, parent);
+    rule := rule || format(' and ((select roost_scope()) is null or %1$I is null or exists (select from %2$s p where p.id = %1$I))', via, parent::regclass);
   end if;
   execute format('alter table %s enable row level security', target);
   execute format('create policy tenant on %s to roost_tenant using (%s) with check (%s)', target, rule, rule);

@@ -3,7 +3,11 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { httpErrors } from "@roost/contract/errors";
 import { routes } from "@roost/contract/routes";
+import { kitRoutes } from "@roost/kits/kit-routes";
+import { kits as allKits } from "@roost/kits/kits";
+import { serverFaces } from "@roost/kits/server-faces";
 
 import type { Config } from "./config.ts";
 import { claimRepeatSeconds, deviceFlagContext, flagOverrides, gateReads } from "./flag-joins.ts";
@@ -41,6 +45,8 @@ import { createFlags } from "./modules/flags/flags.ts";
 import { createRolloutPlans } from "./modules/flags/rollout-plans.ts";
 import { mountIngest } from "./modules/ingest/ingest-routes.ts";
 import { createIngest } from "./modules/ingest/ingest.ts";
+import { mountKits } from "./modules/kits/kit-routes.ts";
+import { createKits } from "./modules/kits/kits.ts";
 import { createDeadMan } from "./modules/notifications/dead-man.ts";
 import { mountDeadMan, mountNotifications } from "./modules/notifications/notification-routes.ts";
 import { createNotifications } from "./modules/notifications/notifications.ts";
@@ -280,10 +286,32 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   ends.push(() => personal.close());
 
+  const isChosen = (id: string) => config.ROOST_KITS.length === 0 || config.ROOST_KITS.includes(id);
+  const kits = await createKits({
+    db,
+    audit,
+    devices,
+    telemetry,
+    alarms,
+    rules,
+    // Until the platform has commands, nothing is sent.
+    commands: { send: async () => Promise.reject(httpErrors.not_found()) },
+    blobs,
+    egress,
+    seal,
+    reach: reach.now,
+    publicUrl: config.ROOST_PUBLIC_URL,
+    clock,
+    log,
+    manifests: allKits.filter(({ id, alwaysOn }) => alwaysOn === true || isChosen(id)),
+    faces: serverFaces.filter(({ kit }) => isChosen(kit.id)),
+  });
+  ends.push(() => kits.stop());
+
   const jobs = createJobs({
     db,
     log,
-    jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job, ...blobs.jobs],
+    jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job, ...blobs.jobs, ...kits.jobs],
   });
   await jobs.start();
   ends.push(() => jobs.stop());
@@ -299,10 +327,12 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       ...rules.handlers,
       ...muting.handlers,
       ...notifications.handlers,
+      ...kits.handlers,
     ],
     observe: async (fact) => {
       // Whom a fact may be told to is a matter of where its device stands now.
       await devices.learn(fact);
+      await kits.observe(fact);
       windows.observe(fact);
       rules.observe(fact);
       ingest.observe(fact);
@@ -404,9 +434,15 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountPersonal(http.mount, personal);
   mountSecrets(http.mount, secrets);
   mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
+  mountKits(http.mount, kits);
   mountReadiness(http.mount, { readiness, clock });
   mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
-  mountEdge(http.mount, { routes, metrics, version, url: config.ROOST_PUBLIC_URL });
+  mountEdge(http.mount, {
+    routes: [...routes, ...Object.entries(kitRoutes).flatMap(([id, own]) => (isChosen(id) ? own : []))],
+    metrics,
+    version,
+    url: config.ROOST_PUBLIC_URL,
+  });
   mountFactStream(http.mount, { db, hub: facts, tellsOf });
   ends.push(() => http.close({ drainMs }));
   const { url, localUrl, port, httpsPort } = await http.listen();
@@ -417,6 +453,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   ends.push(() => canary.stop());
   deadMan.start();
   plans.start();
+  await kits.start();
 
   const claimFile = config.ROOST_LOCAL_DEVICE
     ? await ensureLocalDevice({ devices, organisationId, dataDir, url: localUrl, certificates })

@@ -109,6 +109,9 @@ export const configSchema = z.object({
   ROOST_EGRESS_ALLOW: list
     .refine(isAllowList, "Each is a host name, an address, or a network in CIDR form.")
     .describe("Private hosts or networks (CIDR) that outgoing requests may reach, comma separated."),
+  ROOST_KITS: list.describe(
+    "Kits of this installation, comma separated, such as garden. Absent: all there are. Organisations switch each on and off.",
+  ),
   ROOST_SMTP_URL: secret
     .optional()
     .describe("Mail server: smtps://user:password@host, or smtp://user:password@host:587 with STARTTLS. Absent: no mail is sent."),

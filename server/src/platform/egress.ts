@@ -16,6 +16,8 @@ export interface EgressRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** For the whole request, redirects included; the door's own time unless given. */
+  readonly timeoutMs?: number;
 }
 
 /** What came back. */
@@ -143,9 +145,9 @@ export function createEgress({ allow, resolve = resolveBySystem, ca, timeoutMs =
      * @throws {AppError} `egress.bad_url`, `egress.refused_address`, `egress.too_many_redirects`, `egress.too_slow`,
      * `egress.bad_certificate`, `egress.unreachable`
      */
-    async request({ url, method = "GET", headers = {}, body, signal }: EgressRequest): Promise<EgressAnswer> {
+    async request({ url, method = "GET", headers = {}, body, signal, timeoutMs: ownMs = timeoutMs }: EgressRequest): Promise<EgressAnswer> {
       const hop: Hop = { url: checkUrl(url), method, headers, body };
-      return inTime(timeoutMs, signal, async (limit) => follow(hop, limit));
+      return inTime(ownMs, signal, async (limit) => follow(hop, limit));
     },
   };
 }

@@ -22,22 +22,30 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
 // Any number will do, as long as it stays: two servers that start together meet here.
 const advisoryLockKey = 7_266_778;
 
+/** A schema of its own, with a list of migrations of its own: a kit's. It goes with the kit, so a database that has it is no newer one. */
+export interface OwnSchema {
+  readonly schema: string;
+}
+
 /**
  * Brings the database to this program's schema: forward only, each migration in a transaction of its own, under an advisory lock.
  *
  * @returns The names applied now, oldest first.
  * @throws {AppError} `migrate.newer_schema` when the database was used by a newer program; `migrate.changed` when an applied file was edited.
  */
-export async function migrate(db: Db, migrations: readonly Migration[], log: Log): Promise<string[]> {
+export async function migrate(db: Db, migrations: readonly Migration[], log: Log, own?: OwnSchema): Promise<string[]> {
+  const list = own === undefined ? "schema_migrations" : `"${own.schema}".schema_migrations`;
   const client = await db.connect("roost-migrate");
   try {
     await client.query("select pg_advisory_lock($1)", [advisoryLockKey]);
+    if (own !== undefined) {
+      await client.query(`create schema if not exists "${own.schema}"`);
+      await client.query(`grant usage on schema "${own.schema}" to roost_tenant`);
+    }
     await client.query(
-      "create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())",
+      `create table if not exists ${list} (name text primary key, sha256 text not null, applied_at timestamptz not null default now())`,
     );
-    const { rows } = await client.query<{ name: string; sha256: string }>(
-      "select m.name, m.sha256 from schema_migrations m order by m.name",
-    );
+    const { rows } = await client.query<{ name: string; sha256: string }>(`select m.name, m.sha256 from ${list} m order by m.name`);
     const known = new Map(migrations.map((migration) => [migration.name, migration]));
     for (const row of rows) {
       const migration = known.get(row.name);
@@ -65,7 +73,7 @@ export async function migrate(db: Db, migrations: readonly Migration[], log: Log
       await client.query("begin");
       try {
         await client.query(migration.text);
-        await client.query("insert into schema_migrations (name, sha256) values ($1, $2)", [migration.name, sha256(migration.text)]);
+        await client.query(`insert into ${list} (name, sha256) values ($1, $2)`, [migration.name, sha256(migration.text)]);
         await client.query("commit");
       } catch (caught) {
         await client.query("rollback").catch(() => undefined);

@@ -6,15 +6,16 @@ import type { Db } from "./db.ts";
 /**
  * Looks whether every table that holds rows of organisations keeps them apart by row-level security, before anybody is served.
  *
+ * @param schema - Whose tables: the platform's own, or those of a kit.
  * @throws {AppError} `row_security.missing` with the tables; `row_security.bypassed` when the role of people's work could pass by.
  */
-export async function checkRowSecurity(db: Db): Promise<void> {
+export async function checkRowSecurity(db: Db, schema = "public"): Promise<void> {
   const open = await db.query<{ name: string }>(sql`
     select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition and not c.relrowsecurity
+    where n.nspname = ${schema} and c.relkind in ('r', 'p') and not c.relispartition and not c.relrowsecurity
       and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname in ('organisation_id', 'device_id', 'device_key', 'person_id')
         and not a.attisdropped)
-      and has_table_privilege('roost_tenant', c.oid, 'select, insert, update, delete')
+      and (n.nspname <> 'public' or has_table_privilege('roost_tenant', c.oid, 'select, insert, update, delete'))
     order by c.relname`);
   if (open.length > 0) {
     throw new AppError("row_security.missing", 500, "Tables with rows of organisations are not protected by row-level security.", {

@@ -50,6 +50,7 @@ import { setParent } from "./topology-store.ts";
 
 export { slugOf } from "./device-name.ts";
 export type { ClaimOutcome } from "./claims.ts";
+export { labelHostFor } from "./reach.ts";
 export type { Reach } from "./reach.ts";
 export type { DeviceAccess, DeviceIdentity } from "./registry.ts";
 export type { DeviceEventRow } from "./report-store.ts";

@@ -1,36 +1,15 @@
 import { changeSeries, exportTelemetry, listSeries, queryTelemetry, streamTelemetry } from "@roost/contract/telemetry";
-import type { Series } from "@roost/contract/telemetry";
 
 import type { Mount } from "../../platform/http/mount.ts";
 import type { Within } from "../../platform/tenancy.ts";
-import { qualityOf } from "./series.ts";
-import type { SeriesWithLatest, Telemetry } from "./telemetry.ts";
+import { toSeries } from "./telemetry.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** What telemetry asks of devices: one device of an organisation. @throws {AppError} `devices.not_found` */
 export interface DeviceLookup {
   get(within: Within, deviceId: string): Promise<{ readonly key: number; readonly id: string }>;
   /** Aborts with `signal`, and within 5 s when the device is no more to be seen: handed over, moved out of the scope, removed. */
   whileSeen(within: Within, deviceId: string, signal: AbortSignal): AbortSignal;
-}
-
-function toSeries({ series, latest }: SeriesWithLatest): Series {
-  return {
-    metric: series.metric,
-    unit: series.unit,
-    kind: series.kind,
-    ...(series.min === undefined ? {} : { min: series.min }),
-    ...(series.max === undefined ? {} : { max: series.max }),
-    ...(latest === undefined
-      ? {}
-      : {
-          latest: {
-            value: latest.value,
-            measuredAt: new Date(latest.measuredAtUs / 1_000),
-            receivedAt: new Date(latest.receivedAtUs / 1_000),
-            quality: qualityOf(latest.quality),
-          },
-        }),
-  };
 }
 
 function namesIn(list: string | undefined): string[] | undefined {

@@ -1,5 +1,5 @@
 import { telemetryErrors } from "@roost/contract/telemetry";
-import type { Points } from "@roost/contract/telemetry";
+import type { Points, Series } from "@roost/contract/telemetry";
 import type { Unit } from "@roost/contract/units";
 
 import type { Clock } from "../../platform/clock.ts";
@@ -23,6 +23,7 @@ import type { RetentionReport } from "./retention.ts";
 import { existsSample, selectLatest } from "./sample-store.ts";
 import { createSeriesRegistry } from "./series-registry.ts";
 import { updateSeries } from "./series-store.ts";
+import { qualityOf } from "./series.ts";
 import type { CommittedMessage, LatestSample, SeriesEntry, WantedSeries } from "./series.ts";
 
 export type { ExportQuery } from "./export-csv.ts";
@@ -221,3 +222,24 @@ export function createTelemetry({ db, audit, log, describe }: TelemetryDeps) {
 }
 
 export type Telemetry = ReturnType<typeof createTelemetry>;
+
+/** A metric with its newest value, as it goes over the wire. */
+export function toSeries({ series, latest }: SeriesWithLatest): Series {
+  return {
+    metric: series.metric,
+    unit: series.unit,
+    kind: series.kind,
+    ...(series.min === undefined ? {} : { min: series.min }),
+    ...(series.max === undefined ? {} : { max: series.max }),
+    ...(latest === undefined
+      ? {}
+      : {
+          latest: {
+            value: latest.value,
+            measuredAt: new Date(latest.measuredAtUs / 1_000),
+            receivedAt: new Date(latest.receivedAtUs / 1_000),
+            quality: qualityOf(latest.quality),
+          },
+        }),
+  };
+}
