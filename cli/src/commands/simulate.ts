@@ -71,6 +71,8 @@ async function simulate(bench: Bench, options: SimulateOptions): Promise<void> {
   const progress = createProgress(terminal);
   const before = await bench.call(getStatus, {});
   const credentials = await claimFleet(bench.call, ids, {
+    kind: "generic",
+    nameOf: (id) => `Simulated ${id}`,
     heartbeatSeconds: Math.min(86_400, Math.max(1, options.interval / 1000)),
     signal,
     onClaimed: (done) => progress.show(`claimed ${done} of ${ids.length}`),

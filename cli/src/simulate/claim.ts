@@ -15,9 +15,16 @@ export function proofOf(deviceId: string, claimSecretHex: string, nonce: Buffer)
   return createHmac("sha256", Buffer.from(claimSecretHex, "hex")).update(deviceId, "ascii").update(nonce).digest("hex");
 }
 
-async function claimSecretOf(call: Call, deviceId: string, heartbeatSeconds: number): Promise<string> {
+/** What simulated devices are. */
+export interface FleetKind {
+  readonly kind: string;
+  readonly nameOf: (deviceId: string) => string;
+  readonly heartbeatSeconds: number;
+}
+
+async function claimSecretOf(call: Call, deviceId: string, { kind, nameOf, heartbeatSeconds }: FleetKind): Promise<string> {
   try {
-    const { ticket } = await call(addDevice, { body: { id: deviceId, name: `Simulated ${deviceId}`, kind: "generic", heartbeatSeconds } });
+    const { ticket } = await call(addDevice, { body: { id: deviceId, name: nameOf(deviceId), kind, heartbeatSeconds } });
     return ticket.claimSecret;
   } catch (error) {
     if (!isAppError(error, deviceErrors.already_exists.code)) throw error;
@@ -27,8 +34,8 @@ async function claimSecretOf(call: Call, deviceId: string, heartbeatSeconds: num
   }
 }
 
-async function claimOne(call: Call, deviceId: string, heartbeatSeconds: number, signal: AbortSignal): Promise<ClaimReply> {
-  const claimSecret = await patiently(signal, () => claimSecretOf(call, deviceId, heartbeatSeconds));
+async function claimOne(call: Call, deviceId: string, fleet: FleetKind, signal: AbortSignal): Promise<ClaimReply> {
+  const claimSecret = await patiently(signal, () => claimSecretOf(call, deviceId, fleet));
   const nonce = randomBytes(16);
   const body = { device_id: deviceId, nonce: nonce.toString("hex"), hmac_hex: proofOf(deviceId, claimSecret, nonce) };
   return patiently(signal, () => call(claimDevice, { body }));
@@ -53,7 +60,7 @@ async function patiently<Result>(signal: AbortSignal, work: () => Promise<Result
 export async function claimFleet(
   call: Call,
   deviceIds: readonly string[],
-  { heartbeatSeconds, signal, onClaimed }: { heartbeatSeconds: number; signal: AbortSignal; onClaimed: (done: number) => void },
+  { signal, onClaimed, ...fleet }: FleetKind & { signal: AbortSignal; onClaimed: (done: number) => void },
 ): Promise<ClaimReply[]> {
   const replies: ClaimReply[] = [];
   let next = 0;
@@ -61,7 +68,7 @@ export async function claimFleet(
   const work = async () => {
     for (let index = next++; index < deviceIds.length; index = next++) {
       signal.throwIfAborted();
-      replies[index] = await claimOne(call, deviceIds[index] ?? "", heartbeatSeconds, signal);
+      replies[index] = await claimOne(call, deviceIds[index] ?? "", fleet, signal);
       onClaimed((done += 1));
     }
   };

@@ -1,7 +1,6 @@
 import type { ClaimReply } from "@roost/contract/claim";
-import mqtt from "mqtt";
-import type { MqttClient } from "mqtt";
 
+import { connectDevice } from "./device-link.ts";
 import type { Random } from "./random.ts";
 import type { Outgoing, Turn } from "./script.ts";
 import type { Tally } from "./tally.ts";
@@ -35,45 +34,17 @@ export function createSimulatedDevice({
   tally: Tally;
   nowMs: () => number;
 }): SimulatedDevice {
-  const { topics } = credentials;
-  const client: MqttClient = mqtt.connect({
-    protocol: "mqtts",
-    host: credentials.mqtt.host,
-    port: credentials.mqtt.port,
-    ca: credentials.ca_pem,
-    username: credentials.mqtt.username,
-    password: credentials.mqtt.password,
-    clientId: credentials.mqtt.client_id,
-    protocolVersion: 5,
-    clean: true,
-    keepalive: 60,
-    connectTimeout: 15_000,
-    reconnectPeriod: spread(2_000),
-    will: { topic: topics.status, payload: Buffer.from('{"state":"offline"}'), qos: 1, retain: true },
+  const link = connectDevice({
+    credentials,
+    firmwareVersion: "simulated",
+    random,
+    onConnected: () => tally.connected(),
+    onDisconnected: () => tally.disconnected(),
   });
-  let isConnected = false;
   let waiting = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let idle: () => void = () => undefined;
-
-  function spread(ms: number): number {
-    return Math.round(ms * (0.5 + random()));
-  }
-
-  client.on("connect", () => {
-    isConnected = true;
-    tally.connected();
-    client.options.reconnectPeriod = spread(2_000);
-    client.publish(topics.status, '{"state":"online","firmware_version":"simulated"}', { qos: 1, retain: true });
-  });
-  client.on("close", () => {
-    if (!isConnected) return;
-    isConnected = false;
-    tally.disconnected();
-  });
-  // It comes back by itself; what cannot be mended shows in the counts.
-  client.on("error", () => undefined);
 
   function send(message: Outgoing): void {
     if (waiting >= mostWaiting) {
@@ -83,10 +54,10 @@ export function createSimulatedDevice({
     waiting += 1;
     tally.sent(message.kind);
     const sentMs = performance.now();
-    client.publish(message.topic, message.payload, { qos: 1 }, (error) => {
+    void link.publish(message.topic, message.payload).then((refusal) => {
       waiting -= 1;
-      if (error) tally.refused(reasonOf(error));
-      else tally.acknowledged(performance.now() - sentMs);
+      if (refusal === undefined) tally.acknowledged(performance.now() - sentMs);
+      else tally.refused(refusal);
       if (waiting === 0) idle();
     });
   }
@@ -95,16 +66,13 @@ export function createSimulatedDevice({
     if (stopped) return;
     const turn = next(nowMs());
     for (const message of turn.messages) send(message);
-    if (turn.breakForBeats !== undefined && isConnected) {
-      // The link breaks without a goodbye; meanwhile samples collect, and follow with their own times.
-      client.options.reconnectPeriod = Math.max(1, Math.round(turn.breakForBeats * intervalMs));
-      client.stream.destroy();
-    }
+    // Meanwhile samples collect, and follow with their own times.
+    if (turn.breakForBeats !== undefined) link.breakFor(turn.breakForBeats * intervalMs);
     timer = setTimeout(beat, intervalMs);
   }
 
   return {
-    connected: new Promise((resolve) => client.once("connect", () => resolve())),
+    connected: link.connected,
     play() {
       // A fleet does not beat in one beat.
       timer = setTimeout(beat, random() * intervalMs);
@@ -112,7 +80,7 @@ export function createSimulatedDevice({
     async stop() {
       stopped = true;
       clearTimeout(timer);
-      if (waiting > 0 && isConnected) {
+      if (waiting > 0 && link.isConnected) {
         await new Promise<void>((resolve) => {
           const late = setTimeout(resolve, drainMs);
           idle = () => {
@@ -121,14 +89,7 @@ export function createSimulatedDevice({
           };
         });
       }
-      const graceful = waiting === 0 && isConnected;
-      // A goodbye is no cut.
-      isConnected = false;
-      await client.endAsync(!graceful);
+      await link.close({ graceful: waiting === 0 && link.isConnected });
     },
   };
-}
-
-function reasonOf(error: Error & { code?: unknown }): string {
-  return typeof error.code === "number" ? `0x${error.code.toString(16)}` : "connection lost";
 }

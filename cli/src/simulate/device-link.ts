@@ -1,0 +1,132 @@
+import type { ClaimReply } from "@roost/contract/claim";
+import mqtt from "mqtt";
+import type { MqttClient } from "mqtt";
+
+/** A device's connection to the door: MQTT 5 over TLS with its own credentials, as any device would hold it. */
+export interface DeviceLink {
+  /** Resolves when the door has accepted it for the first time; it goes on trying until then. */
+  readonly connected: Promise<void>;
+  readonly isConnected: boolean;
+  /**
+   * Sends at QoS 1. What is sent while there is no connection follows when there is one.
+   *
+   * @returns Why it was not taken, such as `0x99`; `undefined` when it was acknowledged.
+   */
+  publish(topic: string, payload: string | Buffer): Promise<string | undefined>;
+  /** Breaks without a goodbye; comes back by itself after about so long. */
+  breakFor(ms: number): void;
+  /** Breaks without a goodbye and stays away until `comeBack`. */
+  leave(): void;
+  comeBack(): void;
+  /** Knocks with a password that does not count, again and again, until told to end; answers how often it was refused. */
+  knockInVain(): { end(): Promise<number> };
+  /** Says goodbye, or just goes. */
+  close(options: { graceful: boolean }): Promise<void>;
+}
+
+export interface DeviceLinkOptions {
+  readonly credentials: ClaimReply;
+  readonly firmwareVersion: string;
+  /** Numbers from 0 up to 1: those who lost their link do not come back in one beat. */
+  readonly random: () => number;
+  readonly onConnected?: () => void;
+  readonly onDisconnected?: () => void;
+}
+
+const patienceMs = 2_000;
+
+export function connectDevice({ credentials, firmwareVersion, random, onConnected, onDisconnected }: DeviceLinkOptions): DeviceLink {
+  const { topics } = credentials;
+  const client = open(credentials, credentials.mqtt.password);
+  let isConnected = false;
+  let isAway = false;
+
+  function open({ mqtt: door, ca_pem }: ClaimReply, password: string): MqttClient {
+    const opened = mqtt.connect({
+      protocol: "mqtts",
+      host: door.host,
+      port: door.port,
+      ca: ca_pem,
+      username: door.username,
+      password,
+      clientId: door.client_id,
+      protocolVersion: 5,
+      clean: true,
+      keepalive: 60,
+      connectTimeout: 15_000,
+      reconnectPeriod: spread(),
+      // A door that is full for now says so in its answer.
+      reconnectOnConnackError: true,
+      will: { topic: topics.status, payload: Buffer.from('{"state":"offline"}'), qos: 1, retain: true },
+    });
+    // It comes back by itself; what cannot be mended shows in the counts.
+    opened.on("error", () => undefined);
+    return opened;
+  }
+
+  function spread(): number {
+    return Math.round(patienceMs * (0.5 + random()));
+  }
+
+  client.on("connect", () => {
+    if (isAway) {
+      client.stream.destroy();
+      return;
+    }
+    isConnected = true;
+    onConnected?.();
+    client.options.reconnectPeriod = spread();
+    client.publish(topics.status, JSON.stringify({ state: "online", firmware_version: firmwareVersion }), { qos: 1, retain: true });
+  });
+  client.on("close", () => {
+    if (!isConnected) return;
+    isConnected = false;
+    onDisconnected?.();
+  });
+
+  return {
+    connected: new Promise((resolve) => client.once("connect", () => resolve())),
+    get isConnected() {
+      return isConnected;
+    },
+    publish: (topic, payload) =>
+      new Promise((resolve) => {
+        client.publish(topic, payload, { qos: 1 }, (error) => resolve(error ? reasonOf(error) : undefined));
+      }),
+    breakFor(ms) {
+      if (!isConnected) return;
+      client.options.reconnectPeriod = Math.max(1, Math.round(ms));
+      client.stream.destroy();
+    },
+    leave() {
+      isAway = true;
+      client.options.reconnectPeriod = 0;
+      client.stream.destroy();
+    },
+    comeBack() {
+      isAway = false;
+      client.options.reconnectPeriod = spread();
+      if (!isConnected) client.connect();
+    },
+    knockInVain() {
+      let refusals = 0;
+      const knocker = open(credentials, `${credentials.mqtt.password.slice(0, -4)}XXXX`);
+      knocker.on("error", () => (refusals += 1));
+      return {
+        async end() {
+          await knocker.endAsync(true);
+          return refusals;
+        },
+      };
+    },
+    async close({ graceful }) {
+      // A goodbye is no cut.
+      isConnected = false;
+      await client.endAsync(!graceful);
+    },
+  };
+}
+
+function reasonOf(error: Error & { code?: unknown }): string {
+  return typeof error.code === "number" ? `0x${error.code.toString(16)}` : "connection lost";
+}
