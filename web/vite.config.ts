@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 
 /** Of the contract what no single page has to itself: what only some pages speak of comes with them. */
 const ofPages =
-  "incidents|windows|routing|preferences|on-call|dead-man|audit|flags|rollout|sign-in|secrets|personal-data|platform|transfers";
+  "incidents|windows|routing|preferences|on-call|dead-man|audit|flags|rollout|sign-in|secrets|personal-data|platform|transfers|commands|registrations|home-assistant|kit-host|sql";
 const shared = new RegExp(`/contract/src/(?!${ofPages})`);
 
 export default defineConfig({
@@ -24,7 +24,10 @@ export default defineConfig({
               name: "vendor",
               test: /node_modules\/(react|react-dom|scheduler|use-sync-external-store|@tanstack\/(?!react-virtual|virtual-core)[^/]+|zod)\//,
             },
-            { name: "parts", test: /\/(kits\/src\/|web\/src\/(parts\/(?!chart|view|zones|pinch|confirm|copy)|roost\.tsx))/ },
+            {
+              name: "parts",
+              test: /\/(kits\/src\/([^/]+$|[^/]+\/(kit\.ts|web\.tsx)$)|web\/src\/(parts\/(?!kit-link|chart|view|zones|pinch|confirm|copy)|roost\.tsx))/,
+            },
             { name: "contract", test: shared },
           ],
         },

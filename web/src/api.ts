@@ -6,6 +6,7 @@ import { getDeadManSwitch } from "@roost/contract/dead-man";
 import { type DeviceState, getDevice, listDevices } from "@roost/contract/devices";
 import { httpErrors, isAppError } from "@roost/contract/errors";
 import { listRejects } from "@roost/contract/ingest";
+import { listKits } from "@roost/contract/kits";
 import { type DeliveryState, listDeliveries, listMyTargets, listNotificationTargets } from "@roost/contract/notifications";
 import { listAlarmRules } from "@roost/contract/rules";
 import { findSession } from "@roost/contract/sign-in";
@@ -166,6 +167,7 @@ export function createApi(call: Call) {
         queryKey: ["audit", "archives"],
         queryFn: ({ signal }) => call(listAuditArchives, { query: { limit: 200 }, signal }),
       }),
+    kits: () => queryOptions({ queryKey: ["kits", "list"], queryFn: ({ signal }) => call(listKits, { signal }), staleTime: 60_000 }),
     status: () =>
       queryOptions({ queryKey: ["status"], queryFn: ({ signal }) => call(getStatus, { signal }), refetchInterval: valuesEveryMs }),
     ready: () => queryOptions({ queryKey: ["ready"], queryFn: ({ signal }) => askReady(call, signal), refetchInterval: 10_000 }),
@@ -191,11 +193,13 @@ const staleBy: Readonly<Record<string, readonly string[]>> = {
   alarm_rule: ["alarm-rules", "alarms"],
   delivery: ["deliveries", "alarms"],
   notification_target: ["notification-targets"],
+  kit: ["kits"],
 };
 
 /** Says which kept answers a fact about a noun makes stale. */
 export function keysOfNoun(noun: string): readonly string[] {
-  return staleBy[noun] ?? [];
+  // Kits name their keys by their own name: `garden` for all that the garden asks.
+  return staleBy[noun] ?? [noun];
 }
 
 type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };

@@ -344,6 +344,22 @@ const statusRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/status/status-page.tsx"), "StatusPage"),
 });
 
+const kitsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/kits",
+  component: lazyRouteComponent(() => import("./pages/kits/kits-page.tsx"), "KitsPage"),
+});
+
+const kitFrame = lazyRouteComponent(() => import("./pages/kits/kit-frame.tsx"), "KitFrame");
+
+/** Kits bring their own pages: which one stands at an address is the frame's to find. */
+const kitRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/kits/$kitId/$",
+  validateSearch: z.record(z.string(), text(200)),
+  component: kitFrame,
+});
+
 const routeTree = rootRoute.addChildren([
   setUpRoute,
   signInRoute,
@@ -377,6 +393,8 @@ const routeTree = rootRoute.addChildren([
     flagsRoute,
     flagRoute,
     rolloutRoute,
+    kitsRoute,
+    kitRoute,
     apiDocsRoute,
     statusRoute,
   ]),

@@ -183,6 +183,11 @@ export const PlatformIcon = (props: IconProps) => (
     <path d="M10 2.8 16.2 5v4.6c0 3.6-2.5 6.3-6.2 7.6-3.7-1.3-6.2-4-6.2-7.6V5z" />
   </Icon>
 );
+export const KitIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3.5 8.5 10 5l6.5 3.5L10 12zM3.5 8.5v5L10 17l6.5-3.5v-5M10 12v5" />
+  </Icon>
+);
 export const AuditIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M5 2.8h7.5L16 6.3v10.9H5zM12.2 3v3.6h3.6M8 10h5M8 13h5" />

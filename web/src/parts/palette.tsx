@@ -18,6 +18,7 @@ const pages = [
   { word: "Notifications", to: "/notifications" },
   { word: "Add device", to: "/add-device" },
   { word: "API tokens", to: "/api-tokens" },
+  { word: "Kits", to: "/kits" },
   { word: "Audit trail", to: "/audit" },
   { word: "API reference", to: "/api/docs" },
   { word: "Status", to: "/status" },

@@ -13,6 +13,7 @@ import {
   DocsIcon,
   FlagIcon,
   FleetIcon,
+  KitIcon,
   KeyIcon,
   LimitIcon,
   MoreIcon,
@@ -30,6 +31,7 @@ import {
   SwitchIcon,
   WindowIcon,
 } from "./icons.tsx";
+import { KitPlaceLink, type PlaceOfKit, useKitPlaces } from "./kit-places.tsx";
 import { Palette } from "./palette.tsx";
 
 import styles from "./shell.module.css";
@@ -58,6 +60,7 @@ const morePlaces: readonly Place[] = [
   { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
   { to: "/organisation", word: "Organisation", icon: <OrganisationIcon />, needs: "organisation:read" },
   { to: "/api-tokens", word: "API tokens", icon: <KeyIcon />, needs: "tokens:write" },
+  { to: "/kits", word: "Kits", icon: <KitIcon />, needs: "organisation:read" },
   { to: "/audit", word: "Audit trail", icon: <AuditIcon />, needs: "audit:read" },
   { to: "/flags", word: "Feature flags", icon: <FlagIcon />, needs: "platform:flags" },
   { to: "/api/docs", word: "API reference", icon: <DocsIcon /> },
@@ -74,6 +77,7 @@ export function Shell() {
   }, [live]);
   const mayAdd = useMay("devices:write");
   const { organisation, permissions } = useSession();
+  const ofKits = useKitPlaces();
   const rest = morePlaces.filter(({ needs }) => needs === undefined || permissions.includes(needs));
   return (
     <div className={styles.shell}>
@@ -100,6 +104,18 @@ export function Shell() {
             <NavItem key={place.to} place={place} />
           ))}
         </ul>
+        {ofKits.length > 0 && (
+          <ul>
+            {ofKits.map((place) => (
+              <li key={`${place.kitId}/${place.path}`}>
+                <KitPlaceLink place={place} className={styles.place}>
+                  {place.icon}
+                  <span>{place.word}</span>
+                </KitPlaceLink>
+              </li>
+            ))}
+          </ul>
+        )}
         <ul>
           {rest.map((place) => (
             <NavItem key={place.to} place={place} />
@@ -116,7 +132,7 @@ export function Shell() {
           ))}
           {mayAdd && <NavItem place={{ to: "/add-device", word: "Add", icon: <PlusIcon /> }} />}
           <li>
-            <MoreMenu places={[...mainPlaces.slice(2), ...rest]} />
+            <MoreMenu places={[...mainPlaces.slice(2), ...rest]} ofKits={ofKits} />
           </li>
         </ul>
       </nav>
@@ -182,9 +198,9 @@ function OpenAlarms() {
   );
 }
 
-function MoreMenu({ places }: { readonly places: readonly Place[] }) {
+function MoreMenu({ places, ofKits }: { readonly places: readonly Place[]; readonly ofKits: readonly PlaceOfKit[] }) {
   const path = useRouterState({ select: (state) => state.location.pathname });
-  const here = places.some((place) => path.startsWith(place.to));
+  const here = path.startsWith("/kits/") || places.some((place) => path.startsWith(place.to));
   return (
     <Menu position="top-end" width={240}>
       <Menu.Target>
@@ -194,6 +210,20 @@ function MoreMenu({ places }: { readonly places: readonly Place[] }) {
         </button>
       </Menu.Target>
       <Menu.Dropdown>
+        {ofKits.map((place) => (
+          <Menu.Item
+            key={`${place.kitId}/${place.path}`}
+            renderRoot={({ children, className }: { children?: ReactNode; className?: string }) => (
+              <KitPlaceLink place={place} className={className}>
+                {children}
+              </KitPlaceLink>
+            )}
+            leftSection={place.icon}
+            className={styles.menuItem}
+          >
+            {place.word}
+          </Menu.Item>
+        ))}
         {places.map((place) => (
           <Menu.Item key={place.to} component={Link} to={place.to} leftSection={place.icon} className={styles.menuItem}>
             {place.word}

@@ -274,12 +274,12 @@ function mountKit(
     }) as never);
   };
   if (one.server === undefined) {
-    for (const route of routes) mount(route, (async () => Promise.reject(kitErrors.unhealthy({ kit: kit.id }))) as never);
+    for (const route of routes) mount(route, async () => Promise.reject(kitErrors.unhealthy({ kit: kit.id })));
     return;
   }
   one.server.mount(mountRoute);
   for (const route of wanted) {
     one.health.failed(`answering ${route.operation}: it has no handler`, true);
-    mount(route, (async () => Promise.reject(httpErrors.not_found())) as never);
+    mount(route, async () => Promise.reject(httpErrors.not_found()));
   }
 }
