@@ -1,4 +1,5 @@
 import { AppError } from "@roost/contract/errors";
+import { cliFaces } from "@roost/kits/cli-faces";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 import { addCommonOptions } from "./command.ts";
@@ -8,6 +9,7 @@ import { addConfigurationCommands } from "./commands/configuration.ts";
 import { addDeadManCommands } from "./commands/dead-man.ts";
 import { addDeviceCommands } from "./commands/devices.ts";
 import { addFlagCommands } from "./commands/flags.ts";
+import { addCommandsOfKits, addKitCommands } from "./commands/kits.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addNotificationCommands } from "./commands/notifications.ts";
 import { addOnCallCommands } from "./commands/on-call.ts";
@@ -78,7 +80,9 @@ function createProgram(terminal: Terminal): Command {
   addRolloutCommands(program, terminal);
   addSecretCommands(program, terminal);
   addSignInProviderCommands(program, terminal);
+  addKitCommands(program, terminal);
   addSimulateCommand(program, terminal);
+  addCommandsOfKits(program, terminal, cliFaces);
   return program;
 }
 
