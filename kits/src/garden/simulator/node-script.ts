@@ -1,23 +1,26 @@
 import { deviceTopics } from "@roost/contract/topics";
 
+import { rememberedSamples, samplesAtOnce } from "../firmware/node-build.ts";
+import { heartbeatText, sampleFields, sampleText, telemetryText } from "../firmware/node-messages.ts";
+import type { NodeSample } from "../firmware/node-messages.ts";
 import type { Chance } from "./chance.ts";
 import { incidentAt } from "./incidents.ts";
 import type { Incident, WrongClock } from "./incidents.ts";
 import type { Truth } from "./plant.ts";
 import { createSensors } from "./sensors.ts";
-import type { Values } from "./sensors.ts";
 
 /** A reading as its node knows it. */
 export interface Reading {
-  /** When it was measured, in truth. */
+  /** When it was measured, in truth; to the step of the node's clock. */
   readonly measuredMs: number;
   /** What the store keeps it under: the node's own time, or the time it was received where that is missing or wrong. */
   readonly kept: "own time" | "time of receipt";
-  readonly values: Values;
+  /** By metric; what could not be measured is not there. */
+  readonly values: Readonly<Record<string, number>>;
 }
 
 /** What a message is meant to be: the tally counts by it. */
-export type MessageKind = "reading" | "late reading" | "wrong clock" | "heartbeat";
+export type MessageKind = "reading" | "late readings" | "wrong clock" | "heartbeat";
 
 export interface NodeMessage {
   readonly topic: string;
@@ -38,132 +41,165 @@ export interface Turn {
   readonly messages: readonly NodeMessage[];
 }
 
-/** Readings that fit into a node's memory while there is no way to send them: half a day of one a minute. */
-export const remembered = 720;
-/** Readings in one message of what was kept: below the buffer of the node's MQTT client. */
-const lateAtOnce = 40;
+export interface NodePart {
+  readonly deviceId: string;
+  readonly chance: Chance;
+  /** What is true of its plant. */
+  readonly truth: (atMs: number) => Truth;
+  readonly incidents: readonly Incident[];
+  readonly intervalMs: number;
+  /** When it was switched on. */
+  readonly startedMs: number;
+  /** Volts at `startedMs`; absent: it hangs on a charger. */
+  readonly batteryFrom?: number;
+}
+
 /** The time comes from the network a little after the start. */
 const clockAfterMs = 20_000;
 
+interface Taken {
+  readonly atMs: number;
+  readonly seq: number;
+  readonly sample: NodeSample;
+  /** What the node's clock said then, if it said anything. */
+  readonly timestamp: number | undefined;
+  readonly isWrong: boolean;
+}
+
 /**
- * What a node with our firmware sends: a reading and a heartbeat a beat, each with its time once the time is known; what cannot be sent is kept and
- * follows with its own times. What goes wrong is given by the incidents; the same chance plays the same part.
+ * What a node with our firmware sends, byte for byte: a reading and a heartbeat a beat, each with its time once the time is known; what cannot be sent
+ * is kept and follows with its own times. What goes wrong is given by the incidents; the same chance plays the same part.
  *
- * @param truth - What is true of its plant.
  * @returns What it does next, asked once a beat, in order.
  */
-export function createNodeScript({
-  deviceId,
-  chance,
-  truth,
-  incidents,
-  intervalMs,
-  startedMs,
-  batteryFrom,
-}: {
-  deviceId: string;
-  chance: Chance;
-  truth: (atMs: number) => Truth;
-  incidents: readonly Incident[];
-  intervalMs: number;
-  /** When it was switched on. */
-  startedMs: number;
-  /** Volts at `startedMs`; absent: it hangs on a charger. */
-  batteryFrom?: number;
-}): (atMs: number) => Turn {
+export function createNodeScript({ deviceId, chance, truth, incidents, intervalMs, startedMs, batteryFrom }: NodePart) {
   const topics = deviceTopics(deviceId);
   const sensors = createSensors(chance, incidents);
   // Seconds are what the firmware's clock gives; a faster beat needs finer ones.
-  const stampPer = intervalMs % 1_000 === 0 ? 1_000 : 1;
+  const stepMs = intervalMs % 1_000 === 0 ? 1_000 : 1;
   let bootMs = startedMs;
-  let seq = 0;
-  let kept: { readonly json: object; readonly reading: Reading }[] = [];
+  let seq = firstSeq(chance, bootMs);
+  let kept: Taken[] = [];
 
-  /** What the node writes as its time, and whether that can be it. */
-  function stampAt(atMs: number): { readonly timestamp?: number; readonly kept: Reading["kept"]; readonly isWrong: boolean } {
+  function knowsTime(atMs: number): boolean {
+    return incidentAt(incidents, "no clock", atMs) === undefined && atMs - bootMs >= Math.min(clockAfterMs, intervalMs);
+  }
+
+  function clockAt(atMs: number): Pick<Taken, "timestamp" | "isWrong"> {
     const wrong = incidentAt(incidents, "wrong clock", atMs);
-    if (wrong !== undefined) return { timestamp: wrongTime(wrong.clock, atMs, bootMs), kept: "time of receipt", isWrong: true };
-    if (incidentAt(incidents, "no clock", atMs) !== undefined || atMs - bootMs < Math.min(clockAfterMs, intervalMs))
-      return { kept: "time of receipt", isWrong: false };
-    return { timestamp: Math.floor(atMs / stampPer), kept: "own time", isWrong: false };
+    if (wrong !== undefined) return { timestamp: wrongTime(wrong.clock, atMs, bootMs), isWrong: true };
+    return { timestamp: knowsTime(atMs) ? Math.floor(atMs / stepMs) : undefined, isWrong: false };
   }
 
-  function measure(atMs: number): { json: object; reading: Reading; isWrong: boolean } {
+  function take(atMs: number): Taken {
     // Noise belongs to the instant, so that a story that is told again from the middle is the same.
-    const index = Math.floor(atMs / intervalMs);
-    const { timestamp, kept: keptUnder, isWrong } = stampAt(atMs);
-    const values: Values = {
-      ...sensors.read(truth(atMs), atMs, index),
-      ...(batteryFrom === undefined ? {} : { battery: batteryAt(batteryFrom, atMs - startedMs) }),
-      rssi: sensors.rssi(atMs, index),
-      uptime: Math.round((atMs - bootMs) / 1_000),
-    };
+    const sample = sensors.read(truth(atMs), atMs, Math.floor(atMs / intervalMs));
+    const battery = batteryFrom === undefined ? {} : { batteryVolts: batteryAt(batteryFrom, atMs - startedMs) };
     seq += 1;
-    const json = { ...values, seq, ...(timestamp === undefined ? {} : { timestamp }) };
-    const measuredMs = keptUnder === "own time" ? Math.floor(atMs / stampPer) * stampPer : atMs;
-    return { json, reading: { measuredMs, kept: keptUnder, values }, isWrong };
+    return { atMs, seq, sample: { ...sample, ...battery }, ...clockAt(atMs) };
   }
 
-  function keep(one: { json: object; reading: Reading }): void {
-    // When it was measured would be a guess later on: such a reading is not worth keeping.
-    if (one.reading.kept !== "own time") return;
-    kept.push(one);
-    if (kept.length > remembered) kept.shift();
+  function write(taken: Taken, nowMs: number): { text: string; reading: Reading } | undefined {
+    // What was taken before the time came gets its time by its age.
+    const epochSeconds = taken.timestamp ?? (knowsTime(nowMs) && taken.atMs < nowMs ? Math.floor(taken.atMs / stepMs) : undefined);
+    const text = sampleText({ epochSeconds, seq: taken.seq }, taken.sample);
+    if (text === undefined) return undefined;
+    const isDated = epochSeconds !== undefined && !taken.isWrong;
+    return {
+      text,
+      reading: {
+        measuredMs: isDated ? Math.floor(taken.atMs / stepMs) * stepMs : taken.atMs,
+        kept: isDated ? "own time" : "time of receipt",
+        values: valuesOf(taken.sample),
+      },
+    };
   }
 
-  function lateMessages(): NodeMessage[] {
+  function lateMessages(nowMs: number): NodeMessage[] {
+    // Without any time a reading that is not fresh is not sent: the time of receipt would be wrong for it.
+    const ready = knowsTime(nowMs) ? kept : kept.filter(({ timestamp }) => timestamp !== undefined);
+    kept = kept.filter((taken) => !ready.includes(taken));
     const messages: NodeMessage[] = [];
-    for (let from = 0; from < kept.length; from += lateAtOnce) {
-      const some = kept.slice(from, from + lateAtOnce);
+    for (let from = 0; from < ready.length; from += samplesAtOnce) {
+      const some = ready.slice(from, from + samplesAtOnce).flatMap((taken) => write(taken, nowMs) ?? []);
+      if (some.length === 0) continue;
       messages.push({
         topic: topics.telemetry,
-        payload: JSON.stringify(some.map(({ json }) => json)),
-        kind: "late reading",
+        payload: telemetryText(some.map(({ text }) => text)),
+        kind: "late readings",
         readings: some.map(({ reading }) => reading),
       });
     }
-    kept = [];
     return messages;
   }
 
   function heartbeat(atMs: number, sleepsMs: number | undefined): NodeMessage {
-    const index = Math.floor(atMs / intervalMs);
-    const { timestamp } = stampAt(atMs);
-    const payload = JSON.stringify({
-      uptime: Math.round((atMs - bootMs) / 1_000),
-      rssi: sensors.rssi(atMs, index),
-      ...(sleepsMs === undefined ? {} : { interval: Math.max(1, Math.round(sleepsMs / 1_000)) }),
-      ...(timestamp === undefined ? {} : { timestamp }),
+    const { timestamp } = clockAt(atMs);
+    const payload = heartbeatText({
+      uptimeSeconds: uptimeAt(atMs),
+      rssiDbm: sensors.rssi(atMs, Math.floor(atMs / intervalMs)),
+      ...(sleepsMs === undefined ? {} : { intervalSeconds: Math.max(1, Math.round(sleepsMs / 1_000)) }),
+      ...(timestamp === undefined ? {} : { epochSeconds: timestamp }),
     });
     return { topic: topics.heartbeat, payload, kind: "heartbeat", readings: [] };
   }
 
-  return (atMs) => {
-    const silence = incidentAt(incidents, "silence", atMs);
-    if (silence !== undefined) {
-      // When it comes back it has started anew, and what it kept in memory is gone.
-      bootMs = silence.toMs;
-      seq = 0;
-      kept = [];
-      return { link: "off", messages: [] };
-    }
-    const sleep = incidentAt(incidents, "deep sleep", atMs);
-    const beat = sleep === undefined ? 1 : Math.max(1, Math.round(sleep.everyMs / intervalMs));
-    if (beat > 1 && Math.floor(atMs / intervalMs) % beat !== 0) return { link: "off", messages: [] };
-    const link = linkAt(incidents, atMs);
-    const one = measure(atMs);
-    if (link !== "up") {
-      keep(one);
-      return { link, messages: [] };
-    }
-    const reading: NodeMessage = {
-      topic: topics.telemetry,
-      payload: JSON.stringify(one.json),
-      kind: one.isWrong ? "wrong clock" : "reading",
-      readings: [one.reading],
-    };
-    return { link, messages: [...lateMessages(), reading, heartbeat(atMs, sleep?.everyMs)] };
+  function uptimeAt(atMs: number): number {
+    return Math.round((atMs - bootMs) / 1_000);
+  }
+
+  return {
+    next(atMs: number): Turn {
+      const silence = incidentAt(incidents, "silence", atMs);
+      if (silence !== undefined) {
+        // When it comes back it has started anew, and what it kept in memory is gone.
+        bootMs = silence.toMs;
+        seq = firstSeq(chance, bootMs);
+        kept = [];
+        return { link: "off", messages: [] };
+      }
+      const sleep = incidentAt(incidents, "deep sleep", atMs);
+      const beats = sleep === undefined ? 1 : Math.max(1, Math.round(sleep.everyMs / intervalMs));
+      if (Math.floor(atMs / intervalMs) % beats !== 0) return { link: "off", messages: [] };
+      const link = linkAt(incidents, atMs);
+      const taken = take(atMs);
+      if (link !== "up") {
+        kept = [...kept, taken].slice(-rememberedSamples);
+        return { link, messages: [] };
+      }
+      const late = lateMessages(atMs);
+      const written = write(taken, atMs);
+      const fresh: NodeMessage[] =
+        written === undefined
+          ? []
+          : [
+              {
+                topic: topics.telemetry,
+                payload: telemetryText([written.text]),
+                kind: taken.isWrong ? "wrong clock" : "reading",
+                readings: [written.reading],
+              },
+            ];
+      return { link, messages: [...late, ...fresh, heartbeat(atMs, sleep?.everyMs)] };
+    },
+    /** What its heartbeats said at an instant that is over. */
+    beatAt: (atMs: number): { uptime: number; rssi: number } => ({
+      uptime: uptimeAt(atMs),
+      rssi: sensors.rssi(atMs, Math.floor(atMs / intervalMs)),
+    }),
   };
+}
+
+export type NodeScript = ReturnType<typeof createNodeScript>;
+
+function valuesOf(sample: NodeSample): Record<string, number> {
+  const known = sampleFields.map(([field, metric]) => [metric, sample[field]] as const);
+  return Object.fromEntries(known.filter((one): one is readonly [(typeof one)[0], number] => one[1] !== undefined));
+}
+
+/** Numbers of a start begin anywhere, so that they are never taken for those of an earlier one. */
+function firstSeq(chance: Chance, bootMs: number): number {
+  return Math.floor(chance.unit("seq", bootMs) * 2 ** 32) * 2 ** 20;
 }
 
 function linkAt(incidents: readonly Incident[], atMs: number): Link {

@@ -1,16 +1,15 @@
+import type { NodeSample } from "../firmware/node-messages.ts";
 import type { Chance } from "./chance.ts";
 import { clamp } from "./climate.ts";
 import { incidentAt } from "./incidents.ts";
 import type { Incident } from "./incidents.ts";
 import type { Truth } from "./plant.ts";
 
-/** Values of one reading by metric; what could not be measured is not there. */
-export type Values = Readonly<Record<string, number>>;
-
 /** The most the BH1750 can tell: 65,535 counts at 1.2 counts per lux. */
 const brightestLux = 54_612;
-const dryVolts = 2.8;
-const wetVolts = 1.3;
+/** The ends of the probe's calibration: 4,095 and 1,500 counts at 3.3 V. */
+const dryVolts = 3.3;
+const wetVolts = 1.209;
 
 /**
  * What the sensors of a node make of the truth: each with its offset, its noise and its steps, and with what is wrong with it.
@@ -45,16 +44,16 @@ export function createSensors(chance: Chance, incidents: readonly Incident[]) {
 
   return {
     /** @param index - Counts readings: noise belongs to the reading. */
-    read(truth: Truth, atMs: number, index: number): Values {
+    read(truth: Truth, atMs: number, index: number): NodeSample {
       const soil = soilMoisture(truth, atMs, index);
       const hasLight = incidentAt(incidents, "failed light", atMs) === undefined;
       const lux = truth.lightLux * lightTimes * (1 + 0.015 * chance.bell("lux", index));
       return {
         ...(soil === undefined
           ? {}
-          : { soil_moisture: rounded(soil, 1), soil_raw: rounded(dryVolts + ((wetVolts - dryVolts) * soil) / 100, 3) }),
+          : { soilMoisture: rounded(soil, 1), soilVolts: rounded(dryVolts + ((wetVolts - dryVolts) * soil) / 100, 3) }),
         ...air(truth, atMs, index),
-        ...(hasLight ? { light_level: rounded(clamp(lux, 0, brightestLux), 0) } : {}),
+        ...(hasLight ? { lightLevel: rounded(clamp(lux, 0, brightestLux), 0) } : {}),
       };
     },
     /** dBm: doors, people and the weather between node and router. */

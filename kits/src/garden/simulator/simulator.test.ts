@@ -1,6 +1,7 @@
 import { heartbeat } from "@roost/contract/envelope";
 import { describe, expect, it } from "vitest";
 
+import { rememberedSamples } from "../firmware/node-build.ts";
 import { gardenKit } from "../kit.ts";
 import { createChance } from "./chance.ts";
 import { createClimate, sunHeightDegrees } from "./climate.ts";
@@ -8,7 +9,7 @@ import { faultEveryBeats, faultsOf } from "./faults.ts";
 import type { Incident } from "./incidents.ts";
 import { createMonth, spots } from "./month.ts";
 import type { Part, Species } from "./month.ts";
-import { createNodeScript, remembered } from "./node-script.ts";
+import { createNodeScript } from "./node-script.ts";
 import type { Reading, Turn } from "./node-script.ts";
 import { createPlant } from "./plant.ts";
 import { createSoil, dryingPerMinute } from "./soil.ts";
@@ -50,8 +51,8 @@ function play(
   part: Pick<Part, "spot" | "pot" | "incidents" | "batteryFrom">,
   { minutes = 1_440, seed = 1, startMs = fromMs }: { minutes?: number; seed?: number; startMs?: number } = {},
 ): { turns: Turn[]; readings: Reading[] } {
-  const next = scriptOf(part, { seed });
-  const turns = Array.from({ length: minutes }, (_, minute) => next(startMs + minute * minuteMs));
+  const script = scriptOf(part, { seed });
+  const turns = Array.from({ length: minutes }, (_, minute) => script.next(startMs + minute * minuteMs));
   return { turns, readings: turns.flatMap(({ messages }) => messages.flatMap(({ readings }) => readings)) };
 }
 
@@ -138,14 +139,14 @@ describe("a simulated node", () => {
     expect(turns.every(({ messages }) => messages.map(({ kind }) => kind).join() === "reading,heartbeat")).toBe(true);
     expect(new Set(readings.map(({ measuredMs }) => measuredMs)).size).toBe(1_440);
     for (const { values } of readings) {
-      expect(Object.keys(values).toSorted()).toEqual(Object.keys(metrics).toSorted());
+      expect(Object.keys(values)).toEqual(["soil_moisture", "temperature", "humidity", "light_level", "soil_raw", "battery"]);
       for (const [name, value] of Object.entries(values)) {
         expect(value, name).toBeGreaterThanOrEqual(metrics[name]?.min ?? -Infinity);
         expect(value, name).toBeLessThanOrEqual(metrics[name]?.max ?? Infinity);
       }
     }
     const [reading, beat] = turns[5]?.messages ?? [];
-    expect(JSON.parse(reading?.payload ?? "")).toMatchObject({ seq: 6, timestamp: (fromMs + 5 * minuteMs) / 1_000, uptime: 3_900 });
+    expect(JSON.parse(reading?.payload ?? "")).toMatchObject({ timestamp: (fromMs + 5 * minuteMs) / 1_000 });
     expect(heartbeat.parse(JSON.parse(beat?.payload ?? ""))).toMatchObject({ uptime: 3_900, timestamp: (fromMs + 5 * minuteMs) / 1_000 });
   });
 
@@ -163,30 +164,34 @@ describe("a simulated node", () => {
     for (const kind of ["outage", "reconnect"] as const) {
       const { turns, readings } = play(during({ ...from100To200, kind }));
       expect(turns.slice(100, 200).every(({ link, messages }) => link === "down" && messages.length === 0)).toBe(true);
-      const late = turns[200]?.messages.filter((message) => message.kind === "late reading").flatMap((message) => message.readings) ?? [];
+      const late = turns[200]?.messages.filter((message) => message.kind === "late readings").flatMap((message) => message.readings) ?? [];
       expect(late.map(({ measuredMs }) => measuredMs)).toEqual(Array.from({ length: 100 }, (_, at) => from100To200.fromMs + at * minuteMs));
       expect(readings).toHaveLength(1_440);
     }
   });
 
   it("keeps no more than its memory holds: the oldest goes", () => {
-    const { turns } = play(during({ fromMs, toMs: fromMs + 1_000 * minuteMs, kind: "outage" }), { minutes: 1_001 });
-    const late = turns.at(-1)?.messages.filter(({ kind }) => kind === "late reading") ?? [];
+    const { turns } = play(during({ fromMs, toMs: fromMs + 300 * minuteMs, kind: "outage" }), { minutes: 301 });
+    const late = turns.at(-1)?.messages.filter(({ kind }) => kind === "late readings") ?? [];
     const readings = late.flatMap((message) => message.readings);
-    expect(readings).toHaveLength(remembered);
-    expect(readings[0]?.measuredMs).toBe(fromMs + (1_000 - remembered) * minuteMs);
+    expect(readings).toHaveLength(rememberedSamples);
+    expect(readings[0]?.measuredMs).toBe(fromMs + (300 - rememberedSamples) * minuteMs);
   });
 
   it("starts anew after silence: nothing kept, counting from the start, at first without a time", () => {
     const { turns } = play(during({ ...from100To200, kind: "silence" }));
     expect(turns.slice(100, 200).every(({ link, messages }) => link === "off" && messages.length === 0)).toBe(true);
-    const [first, second] = [turns[200], turns[201]].map((turn) => JSON.parse(turn?.messages[0]?.payload ?? "") as object);
-    expect(first).toMatchObject({ seq: 1, uptime: 0 });
+    const said = [99, 200, 201].map((at) =>
+      (turns[at]?.messages ?? []).map(({ payload }) => JSON.parse(payload) as Record<string, number>),
+    );
+    const [before, first, second] = said.map(([reading]) => reading);
     expect(first).not.toHaveProperty("timestamp");
-    expect(second).toMatchObject({ seq: 2, uptime: 60, timestamp: from100To200.toMs / 1_000 + 60 });
+    expect(second).toMatchObject({ seq: (first?.["seq"] ?? 0) + 1, timestamp: from100To200.toMs / 1_000 + 60 });
+    expect(first?.["seq"]).not.toBe((before?.["seq"] ?? 0) + 1);
+    expect(said.slice(1).map(([, beat]) => beat?.["uptime"])).toEqual([0, 60]);
   });
 
-  it("tells wrong times as wrong clocks do, and keeps none of them for later", () => {
+  it("tells wrong times as wrong clocks do", () => {
     const stampIn = (incident: Incident) =>
       (JSON.parse(play(during(incident)).turns[150]?.messages[0]?.payload ?? "") as { timestamp?: number }).timestamp;
     const trueSeconds = (fromMs + 150 * minuteMs) / 1_000;
@@ -194,14 +199,15 @@ describe("a simulated node", () => {
     expect(stampIn({ ...from100To200, kind: "wrong clock", clock: "hour ahead" })).toBe(trueSeconds + 3_600);
     expect(stampIn({ ...from100To200, kind: "wrong clock", clock: "since boot" })).toBe((3_600 + 150 * 60) * 1_000);
     expect(stampIn({ ...from100To200, kind: "no clock" })).toBeUndefined();
-    const away = {
-      ...calm,
-      incidents: [
-        { ...from100To200, kind: "outage" },
-        { ...from100To200, kind: "no clock" },
-      ] as const,
-    };
-    expect(play(away).readings.filter(inIt)).toEqual([]);
+  });
+
+  it("gives what it measured before it knew the time its time by its age; what it cannot date it does not send late", () => {
+    const outage: Incident = { ...from100To200, kind: "outage" };
+    const dated = play({ ...calm, incidents: [outage, { ...from100To200, kind: "no clock" }] }).readings.filter(inIt);
+    expect(dated).toHaveLength(100);
+    expect(dated.every(({ kept, measuredMs }) => kept === "own time" && measuredMs % minuteMs === 0)).toBe(true);
+    const never: Incident = { kind: "no clock", fromMs, toMs: fromMs + dayMs };
+    expect(play({ ...calm, incidents: [outage, never] }).readings.filter(inIt)).toEqual([]);
   });
 
   it("lets a dying probe drift, rattle and fall silent, and a spiking one leap", () => {
@@ -226,7 +232,7 @@ describe("a simulated node", () => {
   it("knocks in vain with a wrong password, and keeps what it measures meanwhile", () => {
     const { turns } = play(during({ ...from100To200, kind: "wrong credential" }));
     expect(turns.slice(100, 200).every(({ link, messages }) => link === "refused" && messages.length === 0)).toBe(true);
-    expect(turns[200]?.messages.filter(({ kind }) => kind === "late reading").flatMap(({ readings }) => readings)).toHaveLength(100);
+    expect(turns[200]?.messages.filter(({ kind }) => kind === "late readings").flatMap(({ readings }) => readings)).toHaveLength(100);
   });
 });
 
