@@ -37,6 +37,12 @@ export type SupportGrantId = z.infer<typeof supportGrantId>;
 export const deviceTransferId = uuid.brand("DeviceTransferId");
 export type DeviceTransferId = z.infer<typeof deviceTransferId>;
 
+/** Of a device that registered by itself and waits. */
+export const registrationId = uuid.brand("RegistrationId");
+export type RegistrationId = z.infer<typeof registrationId>;
+
+export const enrolmentCodeId = uuid.brand("EnrolmentCodeId");
+export type EnrolmentCodeId = z.infer<typeof enrolmentCodeId>;
 /** A person's id, as the sign-in library makes it. */
 export const personId = personal("id", z.string().min(1).max(64)).brand("PersonId");
 export type PersonId = z.infer<typeof personId>;

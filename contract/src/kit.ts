@@ -32,6 +32,8 @@ export interface DeviceKindManifest {
   readonly title: string;
   readonly metrics: Readonly<Record<string, MetricManifest>>;
   readonly commands?: Readonly<Record<string, CommandManifest>>;
+  /** Devices of this kind may register by themselves and wait for a person; absent: they are added first. */
+  readonly registersItself?: true;
 }
 
 /** A rule that an organisation has from the moment it switches the kit on; from then on it is theirs to change. */

@@ -17,6 +17,7 @@ import * as personalData from "./personal-data.ts";
 import * as platformAdministration from "./platform-administration.ts";
 import * as preferences from "./preferences.ts";
 import * as push from "./push.ts";
+import * as registrations from "./registrations.ts";
 import * as rolloutPlans from "./rollout-plans.ts";
 import type { Route } from "./route.ts";
 import * as routing from "./routing.ts";
@@ -44,6 +45,7 @@ export const routes: readonly Route[] = [
   devices,
   transfers,
   claim,
+  registrations,
   telemetry,
   ingest,
   alarms,

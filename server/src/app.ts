@@ -21,6 +21,7 @@ import {
   isReadBack,
   metricDescriptions,
   ruleReads,
+  selfRegisteringKinds,
 } from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
@@ -36,6 +37,8 @@ import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
 import { mountDevices } from "./modules/devices/device-routes.ts";
 import { createDevices } from "./modules/devices/devices.ts";
+import { mountRegistrations } from "./modules/devices/registration-routes.ts";
+import { createRegistrations } from "./modules/devices/registrations.ts";
 import { mountTransfers } from "./modules/devices/transfer-routes.ts";
 import { createTransfers } from "./modules/devices/transfers.ts";
 import { mountExternalAlarms } from "./modules/external-alarms/external-alarm-routes.ts";
@@ -218,6 +221,9 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const transfers = createTransfers({ db, audit, organisations, devices, log });
   ends.push(() => transfers.close());
   transfers.start();
+  const registrations = createRegistrations({ db, audit, devices, reach: reach.now, kinds: selfRegisteringKinds(), log });
+  ends.push(() => registrations.close());
+  registrations.start();
 
   const telemetry = createTelemetry({ db, audit, clock, log, describe: metricDescriptions(devices) });
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
@@ -421,6 +427,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountOrganisations(http.mount, organisations);
   mountDevices(http.mount, devices, fleetReads(telemetry, alarms));
   mountTransfers(http.mount, transfers);
+  mountRegistrations(http.mount, registrations);
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
   mountIngest(http.mount, ingest);
   mountAlarms(http.mount, alarms);

@@ -62,6 +62,10 @@ export function metricDescriptions(devices: Devices) {
   };
 }
 
+/** Kinds of devices that may register by themselves, as the kits say. */
+export function selfRegisteringKinds(): string[] {
+  return kits.flatMap((kit) => Object.entries(kit.deviceKinds).flatMap(([kind, { registersItself }]) => (registersItself ? [kind] : [])));
+}
 // A look at memory alone; what is open ends well within the 5 s in which access has to end.
 const lookMs = 1_000;
 

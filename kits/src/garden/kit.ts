@@ -10,6 +10,7 @@ export const gardenKit = defineKit({
   deviceKinds: {
     "garden-node": {
       title: "Garden node",
+      registersItself: true,
       metrics: {
         soil_moisture: {
           unit: "%",

@@ -1,11 +1,13 @@
 import { alarmExpectations } from "./expect-alarms.ts";
 import { deviceExpectations } from "./expect-devices.ts";
 import { externalAlarmExpectations } from "./expect-external-alarms.ts";
+import { homeAssistantExpectations } from "./expect-home-assistant.ts";
 import { installationExpectations } from "./expect-installation.ts";
 import { notificationExpectations } from "./expect-notifications.ts";
 import { organisationExpectations } from "./expect-organisations.ts";
 import { peopleExpectations } from "./expect-people.ts";
 import { platformExpectations } from "./expect-platform.ts";
+import { registrationExpectations } from "./expect-registrations.ts";
 import { routingExpectations } from "./expect-routing.ts";
 import { signInExpectations } from "./expect-sign-in.ts";
 import { windowExpectations } from "./expect-windows.ts";
@@ -17,10 +19,12 @@ export const expectations: Expectations = {
   ...signInExpectations,
   ...organisationExpectations,
   ...deviceExpectations,
+  ...registrationExpectations,
   ...alarmExpectations,
   ...windowExpectations,
   ...routingExpectations,
   ...externalAlarmExpectations,
+  ...homeAssistantExpectations,
   ...notificationExpectations,
   ...platformExpectations,
   ...installationExpectations,

@@ -6,6 +6,7 @@ import { listSessions } from "@roost/contract/sign-in";
 import { offerDevice } from "@roost/contract/transfers";
 
 import type { Place } from "./callers.ts";
+import { addCode, addRegistration } from "./expect-registrations.ts";
 import { addRouting } from "./expect-routing.ts";
 import { addWindow } from "./expect-windows.ts";
 import { markers, organisationOf } from "./stage.ts";
@@ -61,6 +62,8 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     archiveId,
     erasureId,
     ...(await addWindow(world, place)),
+    ...(await addRegistration(world, place)),
+    enrolmentCodeId: (await addCode(world, place))["enrolmentCodeId"] ?? "",
     ...(await addRouting(world, place, { personId })),
     key: "enable_idempotency",
     planId: randomUUID(),

@@ -101,6 +101,20 @@ export const shares: readonly TableShare[] = [
     // The other organisation keeps its own record.
     device: { rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`, erase: "delete" },
   },
+  {
+    table: "registrations",
+    about: "That the device asks to be let in: from which address, and how often. Gone within a day.",
+    withheld: ["secret_hash"],
+    words: ["remote_address"],
+    device: { rows: (s) => sql`${here(s)} and t.device_id = ${s.id}`, erase: "delete" },
+  },
+  {
+    table: "enrolment_codes",
+    about: "Codes by which new devices come in that the person made, without the codes.",
+    withheld: ["code_hash"],
+    words: ["created_by"],
+    person: { rows: (s) => sql`${here(s)} and lower(t.created_by) = lower(${s.email ?? null}::text)`, erase: "name" },
+  },
   { table: "device_group_members", about: "Groups the device belongs to.", device: { rows: device, erase: "delete" } },
   {
     table: "hot_samples",
