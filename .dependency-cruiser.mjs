@@ -13,6 +13,7 @@ const ranks = [
   "on-call",
   "notifications",
   "ingest",
+  "home-assistant",
   "personal",
   "flags",
   "kits",

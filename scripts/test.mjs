@@ -10,7 +10,7 @@ import { createProgress, ensureNode, ensurePackages, ensureWebApp, enter, root, 
 
 const programs = [
   { name: "chromium", packages: ["chromium"], for: "the browser stories" },
-  { name: "mosquitto", packages: ["mosquitto"], for: "comparisons with another broker" },
+  { name: "mosquitto", packages: ["mosquitto"], for: "the bridge to Home Assistant's broker, and comparisons with another broker" },
   { name: "mosquitto_pub", packages: ["mosquitto-clients"], for: "tests with foreign MQTT clients" },
   { name: "prometheus", packages: ["prometheus"], for: "the test with a real Prometheus" },
   { name: "prometheus-alertmanager", packages: ["prometheus-alertmanager"], for: "the test with a real Alertmanager" },

@@ -6,6 +6,7 @@ import * as deadMan from "./dead-man.ts";
 import * as devices from "./devices.ts";
 import * as externalAlarms from "./external-alarms.ts";
 import * as flags from "./flags.ts";
+import * as homeAssistant from "./home-assistant.ts";
 import * as incidents from "./incidents.ts";
 import * as ingest from "./ingest.ts";
 import * as kits from "./kits.ts";
@@ -48,6 +49,7 @@ export const routes: readonly Route[] = [
   registrations,
   telemetry,
   ingest,
+  homeAssistant,
   alarms,
   incidents,
   rules,

@@ -20,6 +20,7 @@ import {
   fleetReads,
   isReadBack,
   metricDescriptions,
+  metricPrecision,
   ruleReads,
   selfRegisteringKinds,
 } from "./joins.ts";
@@ -46,6 +47,8 @@ import { createExternalAlarms } from "./modules/external-alarms/external-alarms.
 import { mountFlags } from "./modules/flags/flag-routes.ts";
 import { createFlags } from "./modules/flags/flags.ts";
 import { createRolloutPlans } from "./modules/flags/rollout-plans.ts";
+import { mountHomeAssistant } from "./modules/home-assistant/home-assistant-routes.ts";
+import { createHomeAssistant } from "./modules/home-assistant/home-assistant.ts";
 import { mountIngest } from "./modules/ingest/ingest-routes.ts";
 import { createIngest } from "./modules/ingest/ingest.ts";
 import { mountKits } from "./modules/kits/kit-routes.ts";
@@ -269,6 +272,22 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const ingest = createIngest({ db, devices, samples, telemetry, rules, gate, clock, log });
   ends.push(() => ingest.stop(drainMs));
 
+  const homeAssistant = createHomeAssistant({
+    db,
+    audit,
+    seal,
+    egress,
+    devices,
+    telemetry,
+    ingest,
+    raise: alarms.take,
+    precisionOf: metricPrecision,
+    version,
+    clock,
+    log,
+  });
+  ends.push(() => homeAssistant.close());
+
   const secrets = createSecrets({
     db,
     ring,
@@ -342,6 +361,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       windows.observe(fact);
       rules.observe(fact);
       ingest.observe(fact);
+      homeAssistant.observe(fact);
       facts.observe(fact);
     },
     log,
@@ -350,6 +370,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   await devices.refresh();
   await rules.catchUp();
   alarms.start();
+  await homeAssistant.start();
   await externalAlarms.start();
   const syslog = await openSyslogDoor({ config, db, external: externalAlarms, organisationId, devices, clock, metrics, log });
   ends.push(() => syslog.close());
@@ -430,6 +451,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountRegistrations(http.mount, registrations);
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
   mountIngest(http.mount, ingest);
+  mountHomeAssistant(http.mount, homeAssistant);
   mountAlarms(http.mount, alarms);
   mountWindows(http.mount, windows);
   mountRules(http.mount, rules);

@@ -66,6 +66,11 @@ export function metricDescriptions(devices: Devices) {
 export function selfRegisteringKinds(): string[] {
   return kits.flatMap((kit) => Object.entries(kit.deviceKinds).flatMap(([kind, { registersItself }]) => (registersItself ? [kind] : [])));
 }
+/** How many digits of a metric mean something, where a kit knows it. */
+export function metricPrecision(kind: string, metric: string): number | undefined {
+  return findMetricManifest(kits, kind, metric)?.precision;
+}
+
 // A look at memory alone; what is open ends well within the 5 s in which access has to end.
 const lookMs = 1_000;
 

@@ -1,6 +1,7 @@
 import { sessionKeyPurpose } from "./modules/auth/session-keys.ts";
 import { providerPurpose } from "./modules/auth/sign-in-providers.ts";
 import { answerPurpose, claimSecretPurpose } from "./modules/devices/claims.ts";
+import { brokerPurpose } from "./modules/home-assistant/home-assistant.ts";
 import { switchPurpose } from "./modules/notifications/dead-man.ts";
 import { pushKeyPurpose } from "./modules/notifications/push.ts";
 import { sealPurpose } from "./modules/notifications/sender.ts";
@@ -31,6 +32,12 @@ export const sealedColumns: readonly SealedColumn[] = [
     column: "url_sealed",
     key: ["organisation_id"],
     purpose: ({ organisation_id: id }) => switchPurpose(String(id)),
+  },
+  {
+    table: "home_assistant_bridges",
+    column: "password_sealed",
+    key: ["organisation_id"],
+    purpose: ({ organisation_id: id }) => brokerPurpose(String(id)),
   },
   { table: "secret_sightings", column: "digest_sealed", key: ["name"], purpose: ({ name }) => sightingPurpose(String(name)) },
 ];

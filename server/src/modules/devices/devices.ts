@@ -70,6 +70,9 @@ export interface DevicesDeps {
   readonly claimRepeatSeconds?: (device: DeviceIdentity | undefined) => number;
 }
 
+/** What is done for a device in the transaction that adds it. */
+type DeviceWork = (tx: Transaction, device: Device) => Promise<void>;
+
 const pruneEveryMs = 60_000;
 const eventsPerStep = 5_000;
 
@@ -117,7 +120,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
     within: Database,
     whose: Whose,
     { id, name, kind, heartbeatSeconds, siteId, groupIds = [], parentId }: AddDevice,
-    { hidden, claimSecret }: { hidden: boolean; claimSecret: Buffer | undefined },
+    { hidden, claimSecret, also }: { hidden: boolean; claimSecret: Buffer | undefined; also?: DeviceWork },
   ): Promise<Device> {
     const deviceId = id?.toLowerCase() ?? makeDeviceId(name);
     const added = await within.transaction(async (tx) => {
@@ -141,6 +144,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
       }
       await emit(tx, { organisationId: whose.organisationId, type: "device.added", nounId: deviceId });
       await record(tx, whose, "device.added", device, { after: settingsOf(device) });
+      await also?.(tx, device);
       return device;
     });
     await reload([deviceId]);
@@ -254,6 +258,14 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
       const device = await insert(db.within(whose), whose, wanted, { hidden: false, claimSecret: secret });
       return { device, ticket: ticketOf(device.id, device.name, secret.toString("hex"), hostHeader) };
     },
+    /**
+     * Adds a device whose readings come by another way than our door: it has no claim secret, and no credentials.
+     *
+     * @param also - What belongs to it, in the same transaction.
+     * @throws {AppError} `devices.already_exists`, `devices.unknown_place`, `devices.out_of_reach`
+     */
+    addBridged: (whose: Whose, wanted: AddDevice, also: DeviceWork): Promise<Device> =>
+      insert(db.within(whose), whose, wanted, { hidden: false, claimSecret: undefined, also }),
     /** Devices by name, case aside. @throws {AppError} `http.invalid` for a cursor of another list. */
     async list(
       whose: Within,

@@ -115,6 +115,11 @@ export const shares: readonly TableShare[] = [
     words: ["created_by"],
     person: { rows: (s) => sql`${here(s)} and lower(t.created_by) = lower(${s.email ?? null}::text)`, erase: "name" },
   },
+  {
+    table: "home_assistant_devices",
+    about: "That the device was taken in from Home Assistant, and which of its values.",
+    device: { rows: device, erase: "delete" },
+  },
   { table: "device_group_members", about: "Groups the device belongs to.", device: { rows: device, erase: "delete" } },
   {
     table: "hot_samples",
@@ -276,6 +281,7 @@ export const impersonal: Readonly<Record<string, string>> = {
   push_keys: "What browsers know this installation by, sealed.",
   dead_man_switches: "Who outside the organisation is told that all is well, sealed.",
   delivery_silences: "Since when no notice arrives.",
+  home_assistant_bridges: "Which broker Home Assistant listens to, and as whom Roost signs in there; the password sealed.",
   on_call_schedules: "When people hand over; who they are stands in on_call_members.",
   on_call_feeds: "Addresses of calendars, by their hashes.",
   notification_routes: "By which ways alarms reach people; people stand there by id alone.",

@@ -158,6 +158,9 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
     sql`insert into device_group_members (group_id, device_id, organisation_id) values (${groupId}, ${id}, ${organisationId})`,
   );
   await db.query(
+    sql`insert into home_assistant_devices (device_id, organisation_id, found_id, metrics) values (${id}, ${organisationId}, 'ab12', '[]')`,
+  );
+  await db.query(
     sql`insert into device_credentials (id, device_id, organisation_id, secret_hash) values (${newId()}, ${id}, ${organisationId}, ${bytes})`,
   );
   await db.query(

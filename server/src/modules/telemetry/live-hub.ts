@@ -6,9 +6,11 @@ export type LiveListener = (message: CommittedMessage) => void;
 /** Hands committed messages to those who watch the device just now. Free for devices nobody watches. */
 export function createLiveHub() {
   const byDevice = new Map<number, Set<LiveListener>>();
+  const everywhere = new Set<(messages: readonly CommittedMessage[]) => void>();
   return {
     /** Call after the commit. */
     publish(messages: readonly CommittedMessage[]): void {
+      for (const listener of everywhere) listener(messages);
       if (byDevice.size === 0) return;
       for (const message of messages) {
         const listeners = byDevice.get(message.deviceKey);
@@ -25,6 +27,11 @@ export function createLiveHub() {
         listeners.delete(listener);
         if (listeners.size === 0 && byDevice.get(deviceKey) === listeners) byDevice.delete(deviceKey);
       };
+    },
+    /** Hears of all devices, of each the newest values at least. @returns What ends the listening. */
+    listenAll(listener: (messages: readonly CommittedMessage[]) => void): () => void {
+      everywhere.add(listener);
+      return () => void everywhere.delete(listener);
     },
     /** Says whether somebody watches the device now. */
     isWatched: (deviceKey: number): boolean => byDevice.has(deviceKey),

@@ -138,6 +138,8 @@ export function createTelemetry({ db, audit, log, describe }: TelemetryDeps) {
       registry.record(messages);
       hub.publish(messages);
     },
+    /** Calls back after every commit, with the newest values at least. It must not throw and must not wait. @returns What ends it. */
+    onCommitted: hub.listenAll,
     /** Devices with an open chart, and whether one of them is: all messages of those are told, of others the newest will do. */
     watchedDevices: (): number => hub.watched(),
     isWatched: (deviceKey: number): boolean => hub.isWatched(deviceKey),

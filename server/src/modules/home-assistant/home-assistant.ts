@@ -1,0 +1,328 @@
+import type { Device } from "@roost/contract/devices";
+import { homeAssistantErrors } from "@roost/contract/home-assistant";
+import type { FoundDevice, HomeAssistantBridge, HomeAssistantState } from "@roost/contract/home-assistant";
+import type { Unit } from "@roost/contract/units";
+
+import type { Clock } from "../../platform/clock.ts";
+import type { Db, Transaction } from "../../platform/db.ts";
+import type { Egress } from "../../platform/egress.ts";
+import type { Fact } from "../../platform/events.ts";
+import { emit } from "../../platform/events.ts";
+import { newId } from "../../platform/id.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Seal } from "../../platform/seal.ts";
+import { actorOf } from "../../platform/tenancy.ts";
+import type { Whose, Within } from "../../platform/tenancy.ts";
+import type { Signal } from "../alarms/alarms.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Devices } from "../devices/devices.ts";
+import type { Ingest } from "../ingest/ingest.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { checkBridge, defaultPrefix, goesElsewhere, recordOf, shownOf } from "./bridge-setting.ts";
+import type { WantedBridge } from "./bridge-setting.ts";
+import { clientIdOf, createBridge } from "./bridge.ts";
+import type { Bridge } from "./bridge.ts";
+import { connectBroker } from "./broker.ts";
+import type { BrokerAddress } from "./broker.ts";
+import { foundDeviceOf } from "./found-devices.ts";
+import * as store from "./home-assistant-store.ts";
+import type { KeptBridge } from "./home-assistant-store.ts";
+import { usualRetry } from "./link.ts";
+import type { Retry } from "./link.ts";
+import { heartbeatOf, planTaking } from "./taking-in.ts";
+import type { WantedMetric } from "./taking-in.ts";
+
+export interface HomeAssistantDeps {
+  readonly db: Db;
+  readonly audit: Pick<Audit, "record">;
+  readonly seal: Seal;
+  readonly egress: Pick<Egress, "resolveHost">;
+  readonly devices: Pick<Devices, "find" | "findByKey" | "get" | "list" | "presence" | "addBridged">;
+  readonly telemetry: Pick<Telemetry, "latestOf" | "ensureSeries" | "onCommitted">;
+  readonly ingest: Pick<Ingest, "acceptHttp">;
+  readonly raise: (tx: Transaction, signals: readonly Signal[]) => Promise<unknown>;
+  /** Digits that mean something, where a kit knows the metric. */
+  readonly precisionOf: (kind: string, metric: string) => number | undefined;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly retry?: Retry;
+  /** How long a broker is away before that is an alarm. */
+  readonly awaySeconds?: number;
+  readonly lookEveryMs?: number;
+}
+
+const defaultAwaySeconds = 5 * 60;
+const defaultLookMs = 15_000;
+const testTimeoutMs = 3_500;
+
+/** The seal binds a broker's password to its organisation. */
+export function brokerPurpose(organisationId: string): string {
+  return `home-assistant-broker:${organisationId}`;
+}
+
+/** The bridges to the brokers that Home Assistant listens to: announces Roost's devices there, and takes in those of others. */
+export function createHomeAssistant(deps: HomeAssistantDeps) {
+  const { db, audit, seal, egress, devices, telemetry, raise, clock, log } = deps;
+  const { retry = usualRetry, awaySeconds = defaultAwaySeconds, lookEveryMs = defaultLookMs } = deps;
+  const bridges = new Map<string, Bridge>();
+  const alarmed = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  let stopListening: (() => void) | undefined;
+  let turning: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  function addressOf(kept: KeptBridge): BrokerAddress {
+    const { organisationId, host, port, tls, caPem, username, passwordSealed } = kept;
+    const password = passwordSealed === undefined ? undefined : seal.open(passwordSealed, brokerPurpose(organisationId)).toString("utf8");
+    return { host, port, tls, caPem, username, password };
+  }
+
+  function settle(organisationId: string): void {
+    db.transaction((tx) => raise(tx, [{ ...awaySignal(organisationId, new Date(clock.nowMs())), what: "clear" }]))
+      .then(() => alarmed.delete(organisationId))
+      .catch((error: unknown) => log.warn({ err: error, organisationId }, "the alarm about the bridge could not be cleared"));
+  }
+
+  function open(kept: KeptBridge): void {
+    const { organisationId, discoveryPrefix, statePrefix, publish, takeIn } = kept;
+    if (closed || !(publish || takeIn)) return;
+    const settings = { ...addressOf(kept), organisationId, discoveryPrefix, statePrefix, publish, takeIn };
+    const loadTaken = (id: string) => store.selectTaken(db, id);
+    const bridge = createBridge(settings, { ...deps, retry, loadTaken, onConnected: settle });
+    bridges.set(organisationId, bridge);
+    // Whoever has no bridge pays nothing: ingest tells nobody.
+    stopListening ??= telemetry.onCommitted((messages) => {
+      for (const { deviceKey, series } of messages) bridges.get(series[0]?.organisationId ?? "")?.touched(deviceKey);
+    });
+    bridge.start();
+  }
+
+  /** Brings what runs up to date with what is set; one after the other. */
+  function turn(organisationId: string): Promise<void> {
+    const next = turning
+      .then(async () => {
+        const kept = await store.selectBridge(db, organisationId);
+        const running = bridges.get(organisationId);
+        bridges.delete(organisationId);
+        await running?.close(true);
+        if (kept !== undefined) open(kept);
+        if (kept === undefined || !bridges.has(organisationId)) settle(organisationId);
+        if (bridges.size > 0) return;
+        stopListening?.();
+        stopListening = undefined;
+      })
+      .catch((error: unknown) => log.warn({ err: error, organisationId }, "the bridge to Home Assistant could not be turned"));
+    turning = next;
+    return next;
+  }
+
+  /** Raises an alarm for each broker that has been away for long. */
+  async function look(): Promise<void> {
+    const away = [...bridges].filter(([id, bridge]) => {
+      const { state, since } = bridge.state();
+      return state === "away" && !alarmed.has(id) && since !== undefined && clock.nowMs() - since.getTime() >= awaySeconds * 1_000;
+    });
+    if (away.length === 0) return;
+    await db.transaction((tx) =>
+      raise(
+        tx,
+        away.map(([id, bridge]) => {
+          const { since, lastFault } = bridge.state();
+          const at = since ?? new Date(clock.nowMs());
+          return { ...awaySignal(id, at), what: "raise", title: "The bridge to Home Assistant is down", text: lastFault?.message ?? "" };
+        }),
+      ),
+    );
+    for (const [id] of away) alarmed.add(id);
+  }
+
+  return {
+    /** Opens all bridges that are switched on. */
+    async start(): Promise<void> {
+      for (const kept of await store.selectBridges(db)) {
+        try {
+          open(kept);
+        } catch (error) {
+          log.error({ err: error, organisationId: kept.organisationId }, "a bridge to Home Assistant could not be opened");
+        }
+      }
+      timer = setInterval(() => {
+        look().catch((error: unknown) => log.warn({ err: error }, "the bridges to Home Assistant could not be looked after"));
+      }, lookEveryMs);
+      timer.unref();
+    },
+    look,
+
+    /** Hears every fact, in memory: what is announced follows what devices are. */
+    observe(fact: Fact): void {
+      if (!fact.type.startsWith("device.")) return;
+      const isGone = fact.type === "device.removed" || fact.type === "device.transferred";
+      // A device that was handed over is news for the giver and the receiver.
+      const told = isGone ? [...bridges.values()] : [bridges.get(fact.organisationId)];
+      for (const bridge of told) {
+        bridge?.changed(fact.nounId, isGone).catch((error: unknown) => log.warn({ err: error }, "a device could not be let go of"));
+      }
+    },
+
+    async get(whose: Within): Promise<{ bridge?: HomeAssistantBridge; state: HomeAssistantState; defaultStatePrefix: string }> {
+      const { organisationId } = whose;
+      const kept = await store.selectBridge(db.within(whose), organisationId);
+      const state = bridges.get(organisationId)?.state() ?? { state: "off" as const, published: 0, found: 0, taken: 0, leftOut: 0 };
+      return { ...(kept === undefined ? {} : { bridge: shownOf(kept) }), state, defaultStatePrefix: defaultPrefix(organisationId) };
+    },
+
+    /** Sets the bridge. @throws {AppError} `home_assistant.password_needed`, `.prefixes_overlap`, `.bad_certificate_authority`, `.refused_address` */
+    async set(whose: Whose, wanted: WantedBridge): Promise<HomeAssistantBridge> {
+      const { organisationId } = whose;
+      const { password, statePrefix = defaultPrefix(organisationId), ...given } = wanted;
+      checkBridge({ ...given, statePrefix });
+      await egress.resolveHost(given.host).catch((cause: unknown) => {
+        throw homeAssistantErrors.refused_address({}, { cause });
+      });
+      const kept = await db.within(whose).transaction(async (tx) => {
+        const before = await store.selectBridge(tx, organisationId);
+        const passwordSealed =
+          typeof password === "string"
+            ? seal.seal(Buffer.from(password), brokerPurpose(organisationId))
+            : password === null
+              ? undefined
+              : before?.passwordSealed;
+        // Whoever may point the bridge elsewhere must not thereby learn a password they never knew.
+        if (password === undefined && passwordSealed !== undefined && before !== undefined && goesElsewhere(before, given))
+          throw homeAssistantErrors.password_needed();
+        const after: KeptBridge = { ...given, statePrefix, organisationId, passwordSealed };
+        await store.saveBridge(tx, after);
+        await audit.record(tx, {
+          organisationId,
+          by: actorOf(whose),
+          action: "home_assistant_bridge.set",
+          object: { kind: "home_assistant_bridge", id: organisationId },
+          ...(before === undefined ? {} : { before: recordOf(before) }),
+          after: { ...recordOf(after), ...(typeof password === "string" ? { password: "set" } : {}) },
+        });
+        await emit(tx, { organisationId, type: "home_assistant_bridge.set", nounId: organisationId });
+        return after;
+      });
+      await turn(organisationId);
+      return shownOf(kept);
+    },
+
+    async remove(whose: Whose): Promise<void> {
+      const { organisationId } = whose;
+      await db.within(whose).transaction(async (tx) => {
+        const before = await store.selectBridge(tx, organisationId);
+        if (before === undefined) return;
+        await store.deleteBridge(tx, organisationId);
+        const object = { kind: "home_assistant_bridge", id: organisationId };
+        await audit.record(tx, {
+          organisationId,
+          by: actorOf(whose),
+          action: "home_assistant_bridge.removed",
+          object,
+          before: recordOf(before),
+        });
+        await emit(tx, { organisationId, type: "home_assistant_bridge.removed", nounId: organisationId });
+      });
+      await turn(organisationId);
+    },
+
+    /** Connects once. @throws {AppError} of `home_assistant.*`: what is wrong, in words */
+    async test(whose: Within): Promise<{ durationMs: number }> {
+      const kept = await store.selectBridge(db.within(whose), whose.organisationId);
+      if (kept === undefined) throw homeAssistantErrors.no_bridge();
+      const startedMs = clock.monotonicMs();
+      const session = await connectBroker(addressOf(kept), {
+        egress,
+        clientId: clientIdOf(whose.organisationId),
+        timeoutMs: testTimeoutMs,
+      });
+      const durationMs = clock.monotonicMs() - startedMs;
+      await session.end();
+      return { durationMs };
+    },
+
+    /** What others announce, by name. @throws {AppError} `home_assistant.not_connected` */
+    async found(whose: Within): Promise<{ items: FoundDevice[] }> {
+      const bridge = bridges.get(whose.organisationId);
+      const found = bridge?.found();
+      if (bridge === undefined || found === undefined) throw homeAssistantErrors.not_connected();
+      const items = found
+        .ids()
+        .flatMap((id) => found.find(id) ?? [])
+        .map((one) => foundDeviceOf(one, bridge.deviceOf(one.foundId)));
+      return { items: items.toSorted((a, b) => a.name.localeCompare(b.name, "en") || a.foundId.localeCompare(b.foundId)) };
+    },
+
+    /** Makes a found device one of ours. @throws {AppError} of `home_assistant.*`, `devices.already_exists`, `devices.unknown_place` */
+    async take(
+      whose: Whose,
+      foundId: string,
+      wanted: {
+        id?: string | undefined;
+        name?: string | undefined;
+        kind: string;
+        siteId?: string | undefined;
+        heartbeatSeconds?: number | undefined;
+        metrics?: readonly WantedMetric[] | undefined;
+      },
+    ): Promise<{
+      device: Device;
+      taken: { component: string; metric: string; unit: Unit }[];
+      leftOut: { component: string; because: string }[];
+    }> {
+      const { organisationId } = whose;
+      const bridge = bridges.get(organisationId);
+      const all = bridge?.found();
+      if (bridge === undefined || all === undefined) throw homeAssistantErrors.not_connected();
+      const found = all.find(foundId);
+      if (found === undefined) throw homeAssistantErrors.not_found();
+      const { metrics: given, ...place } = wanted;
+      const { metrics, leftOut } = planTaking(found, given);
+      const device = await devices.addBridged(
+        whose,
+        { ...place, name: place.name ?? found.name, heartbeatSeconds: place.heartbeatSeconds ?? heartbeatOf(found) },
+        async (tx, { id: deviceId, name }) => {
+          await store.lockBridge(tx, organisationId);
+          if (await store.isTaken(tx, organisationId, foundId)) throw homeAssistantErrors.already_taken();
+          await store.insertTaken(tx, organisationId, { deviceId, foundId, metrics });
+          const object = { kind: "device", id: deviceId, name };
+          await audit.record(tx, {
+            organisationId,
+            by: actorOf(whose),
+            action: "home_assistant_device.taken",
+            object,
+            after: { foundId, metrics },
+          });
+        },
+      );
+      const key = devices.find(device.id)?.key;
+      if (key !== undefined) {
+        const isSwitch = new Set(found.components.filter(({ platform }) => platform === "binary_sensor").map(({ id }) => id));
+        const series = metrics.map(({ component, metric, unit }) => ({
+          metric,
+          unit,
+          kind: isSwitch.has(component) ? ("boolean" as const) : ("number" as const),
+        }));
+        await telemetry.ensureSeries(key, organisationId, series);
+      }
+      await bridge.take({ deviceId: device.id, foundId, metrics });
+      return { device, taken: metrics.map(({ component, metric, unit }) => ({ component, metric, unit })), leftOut };
+    },
+
+    async close(): Promise<void> {
+      closed = true;
+      clearInterval(timer);
+      stopListening?.();
+      await turning;
+      await Promise.all([...bridges.values()].map((bridge) => bridge.close(false)));
+    },
+  };
+}
+
+export type HomeAssistant = ReturnType<typeof createHomeAssistant>;
+
+/** One alarm for each organisation. */
+function awaySignal(organisationId: string, at: Date): Omit<Signal, "what"> {
+  return { id: newId(), organisationId, source: "home_assistant", type: "bridge_away", kind: "delivery", severity: "major", at };
+}

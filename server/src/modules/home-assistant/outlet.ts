@@ -1,0 +1,210 @@
+import { deviceErrors } from "@roost/contract/devices";
+import type { Device } from "@roost/contract/devices";
+import { isAppError } from "@roost/contract/errors";
+
+import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Devices } from "../devices/devices.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { announcementOf, expirySeconds, stateOf } from "./announcing.ts";
+import type { Topics } from "./announcing.ts";
+import type { BrokerSession } from "./broker.ts";
+
+export interface OutletDeps {
+  readonly organisationId: string;
+  readonly topics: Topics;
+  readonly short: string;
+  readonly version: string;
+  readonly devices: Pick<Devices, "find" | "findByKey" | "get" | "list">;
+  readonly telemetry: Pick<Telemetry, "latestOf">;
+  readonly precisionOf: (kind: string, metric: string) => number | undefined;
+  /** Devices that came over the bridge do not go back over it. */
+  readonly isTaken: (deviceId: string) => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How often states are published: what a device sends in between is in the next one. */
+export const coalesceMs = 1_000;
+const devicesPerPage = 200;
+const staleCode = 2;
+
+interface Announced {
+  readonly payload: string;
+  availability: string;
+  /** The metrics that are announced: another one makes a new announcement. */
+  readonly metrics: string;
+  readonly expiresAfterSeconds: number;
+}
+
+/** Announces an organisation's devices on a broker, and publishes their states: the newest values of a device at most once a second. */
+export function createOutlet({ organisationId, topics, short, version, devices, telemetry, precisionOf, isTaken, clock, log }: OutletDeps) {
+  const announced = new Map<string, Announced>();
+  const withValues = new Set<number>();
+  const changed = new Set<string>();
+  const whose = { organisationId };
+  let session: BrokerSession | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let busy: Promise<void> = Promise.resolve();
+  let isBusy = false;
+  let bornAgain = false;
+
+  const retained = async (topic: string, payload: string) => session?.publish(topic, payload, { retain: true });
+
+  async function withdraw(deviceId: string): Promise<void> {
+    announced.delete(deviceId);
+    await Promise.all([retained(topics.config(deviceId), ""), retained(topics.availability(deviceId), "")]);
+  }
+
+  /** Says what a device is, where that is new; then whether it is there, and its values. */
+  async function announce(device: Device, isForced: boolean): Promise<void> {
+    const key = devices.find(device.id)?.key;
+    if (key === undefined || isTaken(device.id) || device.state === "revoked") {
+      if (announced.has(device.id)) await withdraw(device.id);
+      return;
+    }
+    const series = ((await telemetry.latestOf([key], Number.MAX_SAFE_INTEGER)).get(key) ?? []).map((one) => one.series);
+    // Nothing to show yet; its first values bring it here again.
+    if (series.length === 0) return;
+    const metrics = series.map(({ metric, unit, kind }) => ({ metric, unit, kind, precision: precisionOf(device.kind, metric) }));
+    const payload = announcementOf({ ...device, metrics }, topics, { short, version });
+    const availability = device.state === "online" ? "online" : "offline";
+    const before = announced.get(device.id);
+    announced.set(device.id, { payload, availability, metrics: markOf(series), expiresAfterSeconds: expirySeconds(device) });
+    if (isForced || before?.payload !== payload) await retained(topics.config(device.id), payload);
+    if (isForced || before?.availability !== availability) await retained(topics.availability(device.id), availability);
+    if (isForced || before === undefined) withValues.add(key);
+  }
+
+  async function announceAll(): Promise<void> {
+    const gone = new Set(announced.keys());
+    let cursor: string | undefined;
+    do {
+      const page = await devices.list(whose, { limit: devicesPerPage, ...(cursor === undefined ? {} : { cursor }) });
+      for (const device of page.items) {
+        gone.delete(device.id);
+        await announce(device, true);
+      }
+      cursor = page.next;
+    } while (cursor !== undefined && session !== undefined);
+    for (const deviceId of gone) await withdraw(deviceId);
+  }
+
+  async function announceChanged(deviceId: string): Promise<void> {
+    try {
+      await announce(await devices.get(whose, deviceId), false);
+    } catch (error) {
+      if (!isAppError(error, deviceErrors.not_found.code)) throw error;
+      if (announced.has(deviceId)) await withdraw(deviceId);
+    }
+  }
+
+  async function publishStates(): Promise<void> {
+    const keys = [...withValues];
+    withValues.clear();
+    if (keys.length === 0) return;
+    const found = await telemetry.latestOf(keys, Number.MAX_SAFE_INTEGER);
+    const nowMs = clock.nowMs();
+    const messages = keys.flatMap((key) => {
+      const deviceId = devices.findByKey(key)?.id;
+      const rows = found.get(key) ?? [];
+      const known = deviceId === undefined ? undefined : announced.get(deviceId);
+      if (deviceId === undefined) return [];
+      if (known?.metrics !== markOf(rows.map(({ series }) => series))) {
+        changed.add(deviceId);
+        // The values follow what announces them.
+        if (known === undefined) return [];
+      }
+      const values = rows.flatMap(({ series: { metric }, latest }) =>
+        latest === undefined || (latest.quality & 15) === staleCode
+          ? []
+          : [{ metric, value: latest.value, measuredAtMs: latest.measuredAtUs / 1_000 }],
+      );
+      const payload = stateOf(values, { nowMs, expiresAfterSeconds: known.expiresAfterSeconds });
+      return payload === undefined ? [] : [{ topic: topics.state(deviceId), payload }];
+    });
+    await Promise.all(messages.map(async ({ topic, payload }) => session?.publish(topic, payload, { retain: false })));
+  }
+
+  async function work(): Promise<void> {
+    if (bornAgain) {
+      bornAgain = false;
+      await announceAll();
+    }
+    const ids = [...changed];
+    changed.clear();
+    for (const id of ids) await announceChanged(id);
+    await publishStates();
+    // A device that was not announced yet is by now, and its values are as fresh as they were.
+    if (changed.size > 0) {
+      const late = [...changed];
+      changed.clear();
+      for (const id of late) await announceChanged(id);
+      await publishStates();
+    }
+  }
+
+  function tick(): void {
+    if (session === undefined || isBusy || (!bornAgain && withValues.size === 0 && changed.size === 0)) return;
+    isBusy = true;
+    busy = work()
+      .catch((error: unknown) => {
+        // Where the connection is lost, the next one announces everything.
+        if (session?.isUp() === true) {
+          log.warn({ err: error, organisationId }, "states could not be published to Home Assistant; all is announced again");
+          bornAgain = true;
+        }
+      })
+      .finally(() => {
+        isBusy = false;
+      });
+  }
+
+  return {
+    /** Announces all over a new connection. */
+    async up(opened: BrokerSession): Promise<void> {
+      session = opened;
+      await retained(topics.bridge, "online");
+      await announceAll();
+      await publishStates();
+      timer = setInterval(tick, coalesceMs);
+      timer.unref();
+    },
+    down(): void {
+      clearInterval(timer);
+      session = undefined;
+    },
+    /** Values of a device were committed. Cheap: they are looked at with the next second. */
+    touched: (deviceKey: number): void => void withValues.add(deviceKey),
+    /** A device was changed, came or went. */
+    changed: (deviceId: string): void => void changed.add(deviceId),
+    /** Home Assistant started anew, and knows nothing but what lies on the broker. */
+    born(): void {
+      bornAgain = true;
+    },
+    /** An announcement of ours lies on the broker. What we would not announce today was left there, and goes. */
+    async seen(deviceId: string): Promise<void> {
+      if (session !== undefined && !announced.has(deviceId)) await withdraw(deviceId);
+    },
+    /** Takes everything back: nothing of ours stays on the broker. */
+    async withdrawAll(): Promise<void> {
+      clearInterval(timer);
+      await busy;
+      for (const deviceId of announced.keys()) await withdraw(deviceId);
+      await retained(topics.bridge, "");
+    },
+    async close(): Promise<void> {
+      clearInterval(timer);
+      await busy;
+      if (session?.isUp() === true) await retained(topics.bridge, "offline");
+      session = undefined;
+    },
+    published: (): number => announced.size,
+  };
+}
+
+export type Outlet = ReturnType<typeof createOutlet>;
+
+function markOf(series: readonly { readonly metric: string; readonly unit: string }[]): string {
+  return series.map(({ metric, unit }) => `${metric} ${unit}`).join(",");
+}
