@@ -43,6 +43,7 @@ export type RegistrationId = z.infer<typeof registrationId>;
 
 export const enrolmentCodeId = uuid.brand("EnrolmentCodeId");
 export type EnrolmentCodeId = z.infer<typeof enrolmentCodeId>;
+
 /** A person's id, as the sign-in library makes it. */
 export const personId = personal("id", z.string().min(1).max(64)).brand("PersonId");
 export type PersonId = z.infer<typeof personId>;
@@ -69,6 +70,9 @@ export type NotificationTargetId = z.infer<typeof notificationTargetId>;
 
 export const deliveryId = uuid.brand("DeliveryId");
 export type DeliveryId = z.infer<typeof deliveryId>;
+
+export const commandId = uuid.brand("CommandId");
+export type CommandId = z.infer<typeof commandId>;
 
 export const apiTokenId = personal("id", z.string().min(1).max(64)).brand("ApiTokenId");
 export type ApiTokenId = z.infer<typeof apiTokenId>;

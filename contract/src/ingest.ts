@@ -45,6 +45,8 @@ export const ingestErrors = defineErrors("ingest", {
   not_allowed: [403, "This topic belongs to another device, or is not the device's to write."],
   unknown_device: [401, "No device with these credentials is known."],
   not_storable: [422, "The database refused this message for what it carries. It was left out so that the others could be stored."],
+  unknown_command: [404, "The device answered a command that was never sent to it."],
+  command_ended: [409, "The device answered a command that has ended otherwise. Its end stands."],
   bad_envelope: [400, "The message does not have the form its topic asks for."],
 });
 export type IngestErrorName = keyof typeof ingestErrors;

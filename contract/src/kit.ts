@@ -87,3 +87,9 @@ export function findMetricManifest(kits: readonly KitManifest[], kind: string, m
   }
   return undefined;
 }
+
+/** The commands that a kind of device understands by its kit; `undefined` where no kit knows the kind. */
+export function findCommandManifests(kits: readonly KitManifest[], kind: string): Readonly<Record<string, CommandManifest>> | undefined {
+  for (const kit of kits) if (Object.hasOwn(kit.deviceKinds, kind)) return kit.deviceKinds[kind]?.commands ?? {};
+  return undefined;
+}

@@ -6,6 +6,7 @@ export const permissionWords: Readonly<Record<Permission, string>> = {
   "devices:write": "add, change and remove devices, and say where they stand",
   "devices:credentials": "make, rotate and take away the credentials of devices",
   "devices:transfer": "hand devices over to another organisation, and take them over",
+  "commands:send": "send commands to devices, and call back those that wait",
   "telemetry:read": "see values and charts, and follow them live",
   "telemetry:export": "download values as a file",
   "rejects:read": "see what devices sent and Roost refused",

@@ -6,6 +6,7 @@ export const permissions = [
   "devices:write",
   "devices:credentials",
   "devices:transfer",
+  "commands:send",
   "telemetry:read",
   "telemetry:export",
   "rejects:read",
@@ -54,7 +55,7 @@ const viewer: readonly Permission[] = [
   "organisation:read",
   "garden:read",
 ];
-const operator: readonly Permission[] = [...viewer, "telemetry:export", "alarms:acknowledge", "garden:write"];
+const operator: readonly Permission[] = [...viewer, "commands:send", "telemetry:export", "alarms:acknowledge", "garden:write"];
 const admin: readonly Permission[] = [
   ...operator,
   "devices:write",

@@ -2,6 +2,7 @@ import * as alarms from "./alarms.ts";
 import * as audit from "./audit.ts";
 import * as auth from "./auth.ts";
 import * as claim from "./claim.ts";
+import * as commands from "./commands.ts";
 import * as deadMan from "./dead-man.ts";
 import * as devices from "./devices.ts";
 import * as externalAlarms from "./external-alarms.ts";
@@ -48,6 +49,7 @@ export const routes: readonly Route[] = [
   claim,
   registrations,
   telemetry,
+  commands,
   ingest,
   homeAssistant,
   alarms,

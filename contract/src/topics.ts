@@ -41,14 +41,14 @@ export const topicTable = [
     direction: "down",
     retained: false,
     qos: "1",
-    carries: '`{"name","params","expires_at"}`.',
+    carries: '`{"name","params","expires_at"}`; `{"cancel":true}` asks to stop it.',
   },
   {
     topic: "devices/{id}/commands/{commandId}/ack",
     direction: "up",
     retained: false,
     qos: "1",
-    carries: '`{"state":"accepted"|"progress"|"done"|"failed","result","code"}`.',
+    carries: '`{"state":"accepted"|"progress"|"done"|"failed"|"cancelled","result","code","progress"}`.',
   },
   { topic: "devices/{id}/config", direction: "down", retained: true, qos: "1", carries: "The configuration wanted, with its version." },
   {

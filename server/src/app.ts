@@ -3,7 +3,6 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { httpErrors } from "@roost/contract/errors";
 import { routes } from "@roost/contract/routes";
 import { kitRoutes } from "@roost/kits/kit-routes";
 import { kits as allKits } from "@roost/kits/kits";
@@ -14,6 +13,7 @@ import { claimRepeatSeconds, deviceFlagContext, flagOverrides, gateReads } from 
 import {
   alarmKeepers,
   allSamples,
+  commandManifests,
   deviceAuthentication,
   deviceLookup,
   factsInScope,
@@ -36,6 +36,8 @@ import { mountAudit } from "./modules/audit/audit-routes.ts";
 import { createAudit } from "./modules/audit/audit.ts";
 import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
+import { mountCommands } from "./modules/commands/command-routes.ts";
+import { createCommands } from "./modules/commands/commands.ts";
 import { mountDevices } from "./modules/devices/device-routes.ts";
 import { createDevices } from "./modules/devices/devices.ts";
 import { mountRegistrations } from "./modules/devices/registration-routes.ts";
@@ -269,7 +271,9 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   ends.push(() => notifications.close());
 
-  const ingest = createIngest({ db, devices, samples, telemetry, rules, gate, clock, log });
+  const commands = createCommands({ db, audit, devices, manifestsOf: commandManifests, log });
+  ends.push(() => commands.close());
+  const ingest = createIngest({ db, devices, samples, telemetry, rules, commands, gate, clock, log });
   ends.push(() => ingest.stop(drainMs));
 
   const homeAssistant = createHomeAssistant({
@@ -319,8 +323,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     telemetry,
     alarms,
     rules,
-    // Until the platform has commands, nothing is sent.
-    commands: { send: async () => Promise.reject(httpErrors.not_found()) },
+    commands: { send: async (whose, deviceId, wanted) => (await commands.send(whose, deviceId, wanted)).id },
     blobs,
     egress,
     seal,
@@ -362,6 +365,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       rules.observe(fact);
       ingest.observe(fact);
       homeAssistant.observe(fact);
+      commands.observe(fact);
       facts.observe(fact);
     },
     log,
@@ -379,6 +383,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const door = createDoor({
     authenticate: createAuthenticate({ devices, auth, ingest, log }),
     onRefused: ingest.refused,
+    onListening: ({ kind, id }) => (kind === "device" ? commands.listening(id) : undefined),
     gate,
     retained: await devices.loadRetained(),
     tls: certificates.serverCert(),
@@ -399,6 +404,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const ports = await door.listen();
   const mqttPort = ports.tls ?? config.ROOST_MQTT_PORT;
   ends.push(() => door.close({ drainMs }));
+  commands.start(door);
 
   const refusals = createRefusals({ db, audit, log });
   ends.push(() => refusals.settle());
@@ -450,6 +456,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountTransfers(http.mount, transfers);
   mountRegistrations(http.mount, registrations);
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
+  mountCommands(http.mount, commands);
   mountIngest(http.mount, ingest);
   mountHomeAssistant(http.mount, homeAssistant);
   mountAlarms(http.mount, alarms);

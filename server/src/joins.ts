@@ -1,6 +1,6 @@
 import { deviceErrors } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
-import { findMetricManifest } from "@roost/contract/kit";
+import { findCommandManifests, findMetricManifest } from "@roost/contract/kit";
 import { telemetryErrors } from "@roost/contract/telemetry";
 import { kits } from "@roost/kits/kits";
 
@@ -66,6 +66,10 @@ export function metricDescriptions(devices: Devices) {
 export function selfRegisteringKinds(): string[] {
   return kits.flatMap((kit) => Object.entries(kit.deviceKinds).flatMap(([kind, { registersItself }]) => (registersItself ? [kind] : [])));
 }
+
+/** The commands that devices of a kind understand, by the kits. */
+export const commandManifests = (kind: string) => findCommandManifests(kits, kind);
+
 /** How many digits of a metric mean something, where a kit knows it. */
 export function metricPrecision(kind: string, metric: string): number | undefined {
   return findMetricManifest(kits, kind, metric)?.precision;

@@ -1,4 +1,5 @@
 import type { Ticket } from "../../platform/intake.ts";
+import type { AckRow } from "../commands/commands.ts";
 import type { DeviceEventRow, RetainRow } from "../devices/devices.ts";
 import { SampleRows } from "../telemetry/telemetry.ts";
 import type { CommittedMessage } from "../telemetry/telemetry.ts";
@@ -21,6 +22,13 @@ export function emptyTally(): Tally {
   return { stored: 0, duplicates: 0, texts: 0, rejected: new Map() };
 }
 
+/** What a device said of a command, with where it said so. */
+export interface WaitingAck extends AckRow {
+  readonly lane: DeviceLane;
+  readonly topic: string;
+  readonly excerpt: string;
+}
+
 /** A message whose fate the database must help to decide. */
 export interface WaitingMessage {
   readonly lane: DeviceLane;
@@ -36,6 +44,8 @@ export interface WaitingMessage {
 export class Batch {
   readonly rows = new SampleRows();
   readonly rejects: RejectBook;
+  /** Answers to commands that cannot be true, found out by the commit. */
+  refusedAcks: RejectBook | undefined = undefined;
   /** In the order of arrival. */
   tickets: Ticket[] = [];
   /** Which ticket a row belongs to, for the rows that the database refuses. */
@@ -43,6 +53,7 @@ export class Batch {
   waiting: WaitingMessage[] = [];
   events: DeviceEventRow[] = [];
   retained: RetainRow[] = [];
+  acks: WaitingAck[] = [];
   attributes = new Map<number, Record<string, string>>();
   number = 0;
   bytes = 0;
@@ -51,11 +62,18 @@ export class Batch {
   duplicates = 0;
   /** A rule saw a value that turns an alarm. */
   turned = false;
+  readonly #budget: TopicBudget;
   #touched: SeriesSet[] = [];
   #rowSets: SeriesSet[] = [];
 
   constructor(budget: TopicBudget) {
+    this.#budget = budget;
     this.rejects = new RejectBook(budget);
+  }
+
+  /** A new book for this try of the commit. */
+  beginRefusedAcks(): RejectBook {
+    return (this.refusedAcks = new RejectBook(this.#budget));
   }
 
   /** True while there is nothing to commit and nobody to answer. */
@@ -64,7 +82,7 @@ export class Batch {
   }
 
   get hasFacts(): boolean {
-    return this.rejects.size > 0 || this.events.length > 0 || this.retained.length > 0 || this.attributes.size > 0;
+    return this.rejects.size > 0 || this.events.length > 0 || this.retained.length > 0 || this.acks.length > 0 || this.attributes.size > 0;
   }
 
   /** Appends a row of new values, judged before: remembers them, asks the rules. */
@@ -141,6 +159,8 @@ export class Batch {
     this.waiting = [];
     this.events = [];
     this.retained = [];
+    this.acks = [];
+    this.refusedAcks = undefined;
     this.attributes = new Map();
     this.#touched = [];
     this.#rowSets = [];

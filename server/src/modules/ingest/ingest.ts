@@ -17,6 +17,7 @@ import type { Log } from "../../platform/log.ts";
 import type { RefusedPublish } from "../../platform/mqtt/hub.ts";
 import type { Refusal } from "../../platform/mqtt/principal.ts";
 import type { Within } from "../../platform/tenancy.ts";
+import type { Commands } from "../commands/commands.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { Rules } from "../rules/rules.ts";
 import type { CommittedBatch, SampleWriter, Telemetry } from "../telemetry/telemetry.ts";
@@ -47,6 +48,7 @@ export interface IngestDeps {
   >;
   readonly samples: SampleWriter;
   readonly rules: Pick<Rules, "watchFor" | "settle" | "noteEvents">;
+  readonly commands: Pick<Commands, "settle" | "settled">;
   readonly gate: IntakeGate;
   readonly clock: Clock;
   readonly log: Log;
@@ -81,7 +83,7 @@ const clockAheadUs = ingestLimits.clockAheadSeconds * 1_000_000;
  *
  * One batch is being committed while the next one fills; a batch starts as soon as the one before is done.
  */
-export function createIngest({ db, devices, telemetry, samples, rules, gate, clock, log }: IngestDeps) {
+export function createIngest({ db, devices, telemetry, samples, rules, commands, gate, clock, log }: IngestDeps) {
   const lanes = new Map<number, DeviceLane>();
   const preparing = createPreparing({ devices, telemetry, samples, find: findLane, log });
   const rejects = new Map<string, number>();
@@ -247,6 +249,17 @@ export function createIngest({ db, devices, telemetry, samples, rules, gate, clo
       case "status":
         devices.presence.status(device.key, said.status, nowMs);
         break;
+      case "commandAck":
+        // What the device reports of a command that never was is known only to the database.
+        filling.acks.push({
+          commandId: topic.item ?? "",
+          deviceId: device.id,
+          ack: said.ack,
+          lane,
+          topic: name,
+          excerpt: excerptOf(payload),
+        });
+        break;
       case "event": {
         if (said.stamp.kind === "wrong") {
           refuse(filling, { name: "bad_clock", excerpt: excerptOf(payload) }, { lane, topic: name, ticket, tally: emptyTally() });
@@ -295,7 +308,9 @@ export function createIngest({ db, devices, telemetry, samples, rules, gate, clo
     await takeWaiting(batch);
     const committed = await samples.commit(
       batch.rows,
-      batch.hasFacts ? (tx, careful) => writeFacts(tx, batch, { devices, rules, careful, leftOut }) : undefined,
+      batch.hasFacts
+        ? (tx, careful) => writeFacts(tx, batch, { devices, rules, commands, careful, leftOut, nowMs: clock.nowMs() })
+        : undefined,
     );
     settle(batch, committed);
   }
@@ -310,6 +325,8 @@ export function createIngest({ db, devices, telemetry, samples, rules, gate, clo
     log.debug({ messages: batch.messages, values: batch.values, duplicates: batch.duplicates }, "messages are acknowledged");
     acknowledge(receipt, batch.tickets);
     gate.release(batch.bytes);
+    for (const { code, count } of batch.refusedAcks?.rows() ?? []) for (let n = 0; n < count; n += 1) countReject(code);
+    if (batch.acks.length > 0) commands.settled(new Set(batch.acks.map(({ deviceId }) => deviceId)));
     try {
       if (batch.rows.count > 0)
         telemetry.recordCommitted(batch.committedMessages(telemetry.watchedDevices() === 0 ? undefined : telemetry.isWatched));

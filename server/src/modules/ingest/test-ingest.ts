@@ -12,6 +12,8 @@ import type { CommitReceipt } from "../../platform/receipt.ts";
 import { createSeal } from "../../platform/seal.ts";
 import { createAlarms } from "../alarms/alarms.ts";
 import { createAudit } from "../audit/audit.ts";
+import { createCommands } from "../commands/commands.ts";
+import type { CommandDeps } from "../commands/commands.ts";
 import { createDevices } from "../devices/devices.ts";
 import type { Devices } from "../devices/devices.ts";
 import { createRules, offlineRules } from "../rules/rules.ts";
@@ -40,6 +42,8 @@ export interface TestIngestOptions {
   readonly level?: string;
   /** What rules read of what is stored; absent: nothing. */
   readonly ruleReads?: (devices: Devices, telemetry: Telemetry) => Pick<RuleDeps, "placeOf" | "unitOf" | "history">;
+  /** What kinds of devices understand; absent: no kind is known, so any name may be sent. */
+  readonly manifestsOf?: CommandDeps["manifestsOf"];
   /** Stands between ingest and the writer, to break what is real on purpose. */
   readonly between?: (samples: SampleWriter) => SampleWriter;
 }
@@ -58,6 +62,7 @@ export async function startIngest({
   gate,
   ruleReads = ({ find: placeOf }) => ({ placeOf, unitOf: () => "1", history: nothingStored }),
   between = (one) => one,
+  manifestsOf = () => undefined,
   ...segments
 }: TestIngestOptions) {
   const log = createLog({ level, pretty: false });
@@ -89,19 +94,28 @@ export async function startIngest({
     ...ruleReads(devices, telemetry),
   });
   await rules.catchUp();
+  const commands = createCommands({
+    audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
+    db,
+    devices,
+    manifestsOf,
+    log,
+  });
   const intake = gate ?? new IntakeGate({ highBytes: 32 << 20, lowBytes: 16 << 20 });
-  const ingest = createIngest({ db, devices, telemetry, samples: between(samples), rules, gate: intake, clock, log });
+  const ingest = createIngest({ db, devices, telemetry, samples: between(samples), rules, commands, gate: intake, clock, log });
   return {
     ingest,
     samples,
     alarms,
     rules,
+    commands,
     devices,
     telemetry,
     gate: intake,
     /** As a process that is killed: nothing is settled any more. */
     async kill(): Promise<void> {
       ingest.close();
+      await commands.close();
       await samples.close();
       await rules.close();
       await alarms.close();

@@ -1,5 +1,7 @@
 import { isUtf8 } from "node:buffer";
 
+import { commandAck, commandLimits } from "@roost/contract/commands";
+import type { CommandAck } from "@roost/contract/commands";
 import { deviceEvent, heartbeat, status } from "@roost/contract/envelope";
 import type { Heartbeat, Status } from "@roost/contract/envelope";
 import type { IngestErrorName } from "@roost/contract/ingest";
@@ -12,6 +14,7 @@ import type { Stamp } from "./stamp.ts";
 export type UpMessage =
   | { readonly kind: "heartbeat"; readonly heartbeat: Heartbeat }
   | { readonly kind: "status"; readonly status: Status }
+  | { readonly kind: "commandAck"; readonly ack: CommandAck }
   | { readonly kind: "event"; readonly type: string; readonly stamp: Stamp; readonly data: Readonly<Record<string, unknown>> }
   | { readonly kind: "refused"; readonly name: IngestErrorName };
 
@@ -21,8 +24,7 @@ const mostBytes = 128 * 1024;
 /**
  * Reads a message of the topics that carry no samples. Never throws.
  *
- * What later parts of the platform use (reported configuration, acknowledged commands, clips) is an event of that type,
- * so nothing that is acknowledged is lost before they exist.
+ * What later parts of the platform use (clips) is an event of that type, so nothing that is acknowledged is lost before they exist.
  *
  * @param item - Id of the command or clip, from the topic.
  * @param latestUs - The latest instant a right clock can show now, in epoch microseconds.
@@ -55,8 +57,12 @@ export function readUpMessage(kind: Exclude<UpKind, "telemetry">, item: string |
     }
     case "configReported":
       return asEvent("config.reported", {}, root, latestUs);
-    case "commandAck":
-      return asEvent("command.ack", { command: item }, root, latestUs);
+    case "commandAck": {
+      const read = commandAck.safeParse(root);
+      if (!read.success) return { kind: "refused", name: "bad_envelope" };
+      const isLarge = Buffer.byteLength(JSON.stringify(read.data.result ?? null)) > commandLimits.documentBytes;
+      return isLarge ? { kind: "refused", name: "too_large" } : { kind, ack: read.data };
+    }
     case "clip":
       return asEvent("clip.notice", { clip: item }, root, latestUs);
     default:

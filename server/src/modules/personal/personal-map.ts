@@ -76,6 +76,21 @@ export const shares: readonly TableShare[] = [
   },
   { table: "device_events", about: "What the device told by its event topic.", device: { rows: device, erase: "delete" } },
   {
+    table: "commands",
+    about: "What the device was told to do, by whom, and what it answered.",
+    withheld: ["idempotency_key"],
+    words: ["by_name"],
+    person: { rows: (s) => sql`${here(s)} and (t.by_id = ${s.id} or lower(t.by_name) = lower(${s.email ?? null}::text))`, erase: "name" },
+    device: { rows: device, erase: "delete" },
+  },
+  {
+    table: "device_configurations",
+    about: "What the device is to be set to, and what it says it is set to.",
+    words: ["changed_by"],
+    person: { rows: (s) => sql`${here(s)} and lower(t.changed_by) = lower(${s.email ?? null}::text)`, erase: "name" },
+    device: { rows: device, erase: "delete" },
+  },
+  {
     table: "device_credentials",
     about: "When the device got passwords, and how long they work; not what they are.",
     withheld: ["secret_hash"],

@@ -169,6 +169,11 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
   await db.query(sql`
     insert into device_transfers (id, organisation_id, direction, device_id, device_name, state, code_hash, by_name)
     values (${newId()}, ${organisationId}, 'out', ${id}, 'Teddy', 'offered', ${bytes}, 'nobody@example.org')`);
+  await db.query(sql`
+    insert into commands (id, organisation_id, device_id, name, params, by_kind, by_id, by_name, expires_at, due_at)
+    values (${newId()}, ${organisationId}, ${id}, 'sing', '{"song": "Teddy"}', 'person', 'nobody', 'nobody@example.org', now(), now())`);
+  await db.query(sql`
+    insert into device_configurations (device_id, organisation_id, version, changed_by) values (${id}, ${organisationId}, 2, 'nobody@example.org')`);
   await db.query(sql`insert into claim_tries (device_id) values (${id})`);
   await db.query(sql`
     insert into retained_messages (topic, device_id, organisation_id, payload, qos) values (${`devices/${id}/status`}, ${id}, ${organisationId}, 'online', 1)`);

@@ -241,6 +241,7 @@ export class Connection implements PacketLink, TickWork, GateWaiter {
     const { outbox } = admission.session;
     outbox?.resend(this, principal);
     outbox?.pump(this, principal);
+    if ((admission.session.subscriptions?.size ?? 0) > 0) hub.onListening(principal);
     this.#resumeSoon(forAuthentication);
   }
 

@@ -14,10 +14,10 @@ import type { ServerTls } from "../tls.ts";
 import { Census } from "./census.ts";
 import { Connection } from "./connection.ts";
 import { Hub, isOver } from "./hub.ts";
-import type { OnRefused } from "./hub.ts";
+import type { OnListening, OnRefused } from "./hub.ts";
 import { withDefaults } from "./limits.ts";
 import type { MqttLimits } from "./limits.ts";
-import type { Message } from "./message.ts";
+import type { Message, Offer } from "./message.ts";
 import { Pace } from "./pace.ts";
 import type { Authenticate } from "./principal.ts";
 import { PublishFrame } from "./publish-decoder.ts";
@@ -51,6 +51,7 @@ export interface DoorDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly onRefused: OnRefused;
+  readonly onListening?: OnListening | undefined;
 }
 
 export type Door = ReturnType<typeof createDoor>;
@@ -205,6 +206,27 @@ export function createDoor(deps: DoorDeps) {
       });
     },
 
+    /** Says whether a client is here that would get a message on this topic at QoS 1. */
+    hears: (topic: string): boolean => hub.listenerOn(topic) !== undefined,
+
+    /**
+     * Offers a message at QoS 1 to one client that is here, and hears its PUBACK. It is offered once over a connection, however often this is
+     * called; over another connection of the same session it goes again, marked as a duplicate, with the same packet id.
+     */
+    offer({ topic, payload, expirySeconds, ...offer }: ServerOffer): "held" | "away" | "too_large" {
+      return hub.offer({
+        topic,
+        payload: Buffer.from(payload),
+        qos: 1,
+        retain: false,
+        properties: undefined,
+        expiresAtMs: clock.monotonicMs() + expirySeconds * 1_000,
+        author: undefined,
+        origin: undefined,
+        offer,
+      });
+    },
+
     /** Cuts every connection of a principal and drops its sessions. `reason` is an MQTT 5 code, such as 0x98: administrative action. */
     disconnect(principalId: string, reason: number): void {
       for (const session of hub.sessions.values()) {
@@ -258,6 +280,13 @@ export interface ServerMessage {
   readonly qos: 0 | 1;
   readonly retain: boolean;
   readonly expirySeconds?: number | undefined;
+}
+
+/** A message of the server itself for one client alone. */
+export interface ServerOffer extends Offer {
+  readonly topic: string;
+  readonly payload: string | Uint8Array;
+  readonly expirySeconds: number;
 }
 
 function messageOf({ topic, payload, qos, expiresAt }: StoredRetained, clock: Clock): Message {

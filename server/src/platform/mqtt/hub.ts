@@ -4,8 +4,9 @@ import type { Log } from "../log.ts";
 import type { CommitReceipt } from "../receipt.ts";
 import { noneExceeded } from "./limits.ts";
 import type { Exceeded, LimitName, MqttLimits } from "./limits.ts";
+import type { Link } from "./link.ts";
 import { encodePublish } from "./message.ts";
-import type { Message } from "./message.ts";
+import type { Message, Offer } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import type { OutboxRules } from "./outbox.ts";
 import type { Authenticate, Principal } from "./principal.ts";
@@ -40,7 +41,11 @@ export interface HubDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly onRefused: OnRefused;
+  readonly onListening?: OnListening | undefined;
 }
+
+/** Hears that a client listens: it has subscribed, or came back to subscriptions it had. */
+export type OnListening = (principal: Principal) => void;
 
 /** What all connections share: sessions, subscriptions, retained messages, limits and their counters. */
 export class Hub implements OutboxRules {
@@ -50,6 +55,7 @@ export class Hub implements OutboxRules {
   readonly clock: Clock;
   readonly log: Log;
   readonly onRefused: OnRefused;
+  readonly onListening: OnListening;
   readonly exceeded: Exceeded = noneExceeded();
   readonly sessions = new Map<string, Session>();
   readonly subscriptions = new SubscriptionTree<Subscription>();
@@ -84,6 +90,7 @@ export class Hub implements OutboxRules {
     this.clock = deps.clock;
     this.log = deps.log;
     this.onRefused = deps.onRefused;
+    this.onListening = deps.onListening ?? (() => undefined);
   }
 
   get queueMessages(): number {
@@ -198,6 +205,34 @@ export class Hub implements OutboxRules {
     return this.deliver(message, this.subscriptions.match(message.topic));
   }
 
+  /** The subscription of a client that is here by which it would get a message at QoS 1, its main connection first. */
+  listenerOn(topic: string): (Subscription & { readonly session: { readonly link: Link } }) | undefined {
+    const here = this.subscriptions.match(topic).filter(isHere);
+    const may = here.filter(({ qos, session }) => qos === 1 && !session.principal.revoked && session.principal.mayReceive(topic));
+    return may.find(({ session }) => session.clientId === session.principal.id) ?? may[0];
+  }
+
+  /**
+   * Offers a message to one client that is here; nobody gets it later in its place.
+   *
+   * @returns `held`: it is on its way, be it since an earlier offer. `away`: nobody listens, or there is no room. `too_large`: for this client.
+   */
+  offer(message: Message & { readonly offer: Offer }): "held" | "away" | "too_large" {
+    const listener = this.listenerOn(message.topic);
+    if (listener === undefined) return "away";
+    const { session, id } = listener;
+    const outbox = this.outboxOf(session);
+    if (outbox.isHolding(message.offer.key)) return "held";
+    const subscriptionIds = id === 0 ? undefined : [id];
+    const { link } = session;
+    const packet = encodePublish({ message, qos: 1, retain: false, dup: false, packetId: 1, subscriptionIds }, link.version, this.nowMs());
+    if (packet.length > link.maximumPacketBytes) return "too_large";
+    if (!outbox.enqueue(message, false, subscriptionIds)) return "away";
+    outbox.pump(link, session.principal);
+    this.counters.delivered += 1;
+    return "held";
+  }
+
   /** Hands a message to subscribers: once per session, at the highest QoS any of its filters was granted. */
   deliver(message: Message, subscriptions: readonly Subscription[]): number {
     if (subscriptions.length === 0) return 0;
@@ -267,6 +302,10 @@ export class Hub implements OutboxRules {
     route.accept(message.payload, 0, message.payload.length, ticket, message.retain);
     if (ticket === undefined) this.publish(message);
   }
+}
+
+function isHere(subscription: Subscription): subscription is Subscription & { readonly session: { readonly link: Link } } {
+  return subscription.session.link?.isOpen === true;
 }
 
 /** A message is over when it expired or its author lost the right to say it. */

@@ -15,6 +15,16 @@ export interface Message {
   readonly author: Principal | undefined;
   /** The session it came from, for No Local. */
   readonly origin: object | undefined;
+  /** For one client alone, and somebody wants to know whether it took it. */
+  readonly offer?: Offer | undefined;
+}
+
+/** What the server itself offers to one client that is here. */
+export interface Offer {
+  /** Tells a second offer of the same from another one. */
+  readonly key: string;
+  /** The client confirmed that it got it (PUBACK). `reason`: 0, or from 0x80 on why it did not take it. */
+  readonly answered: (reason: number) => void;
 }
 
 /** Bytes a message costs while it waits. */

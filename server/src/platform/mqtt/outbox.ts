@@ -55,8 +55,18 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** Puts a QoS 1 message in the row. What was there stays; the new one is dropped and counted where there is no room. */
-  enqueue(message: Message, retain: boolean, subscriptionIds: readonly number[] | undefined): void {
+  /** Says whether what is offered under this key waits here, or was sent and not confirmed yet. */
+  isHolding(offerKey: string): boolean {
+    for (const { message } of this.#inflight.values()) if (message.offer?.key === offerKey) return true;
+    return this.#queue.some(({ message }) => message.offer?.key === offerKey);
+  }
+
+  /**
+   * Puts a QoS 1 message in the row. What was there stays; the new one is dropped and counted where there is no room.
+   *
+   * @returns Whether there was room.
+   */
+  enqueue(message: Message, retain: boolean, subscriptionIds: readonly number[] | undefined): boolean {
     const rules = this.#rules;
     const cost = costOf(message);
     const full =
@@ -69,11 +79,12 @@ export class Outbox {
             : undefined;
     if (full !== undefined) {
       rules.dropped(full);
-      return;
+      return false;
     }
     this.#bytes += cost;
     rules.totalBytes += cost;
     this.#queue.push({ message, retain, subscriptionIds });
+    return true;
   }
 
   /** Puts the retained messages of a filter in the row, before everything else; asking again for the same filter starts it anew. */
@@ -106,20 +117,23 @@ export class Outbox {
     return this.#inflight.has(packetId);
   }
 
-  /** A PUBACK came. @returns false for a packet id that nothing was sent under. */
-  settled(packetId: number): boolean {
+  /** A PUBACK came, with its reason code. @returns false for a packet id that nothing was sent under. */
+  settled(packetId: number, reason = 0): boolean {
     const waiting = this.#inflight.get(packetId);
     if (waiting === undefined) return false;
-    this.#inflight.delete(packetId);
-    this.#forget(waiting);
+    this.#drop(packetId, waiting);
+    waiting.message.offer?.answered(reason);
     return true;
   }
 
   /** Sends again, with DUP, what a former connection did not acknowledge (4.4). */
   resend(link: Link, principal: Principal): void {
     for (const [packetId, waiting] of this.#inflight) {
-      if (principal.mayReceive(waiting.message.topic)) this.#write(waiting, link, packetId, true);
-      else this.settled(packetId);
+      const { topic, offer, expiresAtMs } = waiting.message;
+      // What is offered is not worth doing any more once it expired; other messages go again, as 4.4 asks.
+      const isOver = offer !== undefined && expiresAtMs <= this.#rules.nowMs();
+      if (!isOver && principal.mayReceive(topic)) this.#write(waiting, link, packetId, true);
+      else this.#drop(packetId, waiting);
     }
   }
 
@@ -168,6 +182,11 @@ export class Outbox {
     if (packet.length > link.maximumPacketBytes) return false;
     link.send(packet);
     return true;
+  }
+
+  #drop(packetId: number, waiting: Waiting): void {
+    this.#inflight.delete(packetId);
+    this.#forget(waiting);
   }
 
   #forget(waiting: Waiting): void {

@@ -40,7 +40,9 @@ export function handlePacket(hub: Hub, session: Session, link: PacketLink, span:
     case 6:
     case 7: {
       const reason = reasonOf(hub, checkAck(bytes, body, end, link.version, type));
-      return reason === 0 ? acknowledged(session, link, type, bytes.readUInt16BE(body)) : reason;
+      return reason === 0
+        ? acknowledged(session, link, type, bytes.readUInt16BE(body), end > body + 2 ? (bytes[body + 2] ?? 0) : 0)
+        : reason;
     }
     case 8: {
       const reason = reasonOf(hub, checkSubscribe(bytes, body, end, link.version));
@@ -76,10 +78,10 @@ function reasonOf(hub: Hub, check: PacketCheck): number {
   return 0x97;
 }
 
-function acknowledged(session: Session, link: PacketLink, type: number, packetId: number): number {
+function acknowledged(session: Session, link: PacketLink, type: number, packetId: number, answer: number): number {
   const { outbox } = session;
   if (type === 4) {
-    outbox?.settled(packetId);
+    outbox?.settled(packetId, answer);
     outbox?.pump(link, session.principal);
   } else if (type === 6) {
     link.release(packetId);

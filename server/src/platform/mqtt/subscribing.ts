@@ -20,6 +20,7 @@ export function subscribe(hub: Hub, session: Session, link: Link, packet: ISubsc
   const { messageId } = packet;
   link.sendPacket(encodePacket({ cmd: "suback", granted, ...(messageId === undefined ? {} : { messageId }) }, link.version));
   session.outbox?.pump(link, session.principal);
+  if (granted.some((code) => code < 0x80)) hub.onListening(session.principal);
 }
 
 /** Why a filter is refused, as an MQTT 5 reason code; 0 where it is not. */
