@@ -36,6 +36,9 @@ export const gardenKit = defineKit({
     },
   },
   permissions: ["garden:read", "garden:write", "garden:configure"],
+  checks: {
+    limits: { title: "Limits are watched", about: "The limits of every plant are alarm rules at its nodes." },
+  },
   settings: z.strictObject({
     /** Whether a plant's state may be written up by a model at all; without one, rules advise. */
     plansByModel: z.boolean().default(true),

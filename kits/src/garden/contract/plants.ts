@@ -255,7 +255,7 @@ export const unassignNode = defineRoute({
   summary: "Takes a node from a plant. It goes on measuring; what it measured stays with the plant.",
   params: onePlant.extend({ deviceId }),
   reply: plant,
-  errors: [gardenErrors.plant_not_found, gardenErrors.not_its_node],
+  errors: [gardenErrors.plant_not_found, gardenErrors.not_its_node, gardenErrors.out_of_reach],
 });
 
 /** A time during which a node stood at a plant. */
@@ -333,7 +333,8 @@ export const exportPlantHistory = defineRoute({
   method: "GET",
   path: `${base}/plants/:plantId/history.csv`,
   access: "telemetry:export",
-  summary: "Streams what the nodes of a plant measured there as CSV, oldest first: measured_at, metric, value, unit, device_id.",
+  summary:
+    "Streams what the nodes of a plant measured there as CSV, metric by metric, each oldest first: measured_at, metric, value, unit, device_id.",
   params: onePlant,
   query: z.object({ metrics: z.string().max(1_000).optional(), from: instant, to: instant }),
   streams: "text/csv",

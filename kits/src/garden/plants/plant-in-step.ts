@@ -1,0 +1,155 @@
+import { isAppError } from "@roost/contract/errors";
+import type { KitCheckResult, KitFactHandler, KitHost } from "@roost/contract/kit-host";
+import type { Actor } from "@roost/contract/tenancy";
+
+import { endAssignment, lockNode, selectOpen } from "./assignment-store.ts";
+import { rulePrefix, rulesOf } from "./limit-rules.ts";
+import { findPlant, selectPlantedOrganisations, selectPlants } from "./plant-store.ts";
+
+/** What plants need of the platform: whatever the kit's settings are. */
+export type PlantHost = Omit<KitHost, "settings"> & { readonly settings: Pick<KitHost["settings"], "organisations"> };
+
+/**
+ * Keeps in step with the plants what the rest of the platform knows of them: alarm rules from their limits, and at each node what it is there for.
+ *
+ * Whoever changes a plant asks for it at once; the fact of the change asks again, so that a server that ended in between leaves nothing behind.
+ */
+export function createInStep(host: PlantHost) {
+  const { db, devices, rules, log } = host;
+  /** Why the limits of an organisation are not all in force. */
+  const faults = new Map<string, string>();
+  // One after the other: what was read later has to be written later.
+  let last: Promise<unknown> = Promise.resolve();
+
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Of one plant, or of all of an organisation. */
+  async function keepRules(organisationId: string, plantId: string | undefined, by: Actor | undefined): Promise<void> {
+    const [plants, open] = await Promise.all([
+      plantId === undefined ? selectPlants(db, { organisationId }) : findPlant(db, organisationId, plantId).then((found) => [found]),
+      selectOpen(db, organisationId, plantId === undefined ? {} : { plantId }),
+    ]);
+    const byId = new Map(plants.flatMap((plant) => (plant === undefined ? [] : [[plant.id, plant] as const])));
+    const limited = open.flatMap(({ plantId: id, deviceId }) => {
+      const plant = byId.get(id);
+      if (plant === undefined || devices.find(deviceId)?.organisationId !== organisationId) return [];
+      return [{ plantId: id, plantName: plant.name, limits: plant.limits, deviceId }];
+    });
+    try {
+      await rules.keep({ organisationId, by }, rulePrefix(plantId), rulesOf(limited));
+      if (plantId === undefined) faults.delete(organisationId);
+      // What did not fit before may fit now.
+      else if (faults.has(organisationId)) await keepRules(organisationId, undefined, by);
+    } catch (error) {
+      if (!isAppError(error) || error.code === "http.unavailable") throw error;
+      // Trying again would be refused again: it is said by the check, and tried with the next change.
+      faults.set(organisationId, error.code);
+      log.error({ err: error, organisationId, plantId }, "limits of plants are not all in force");
+    }
+  }
+
+  async function keepPurpose(organisationId: string, deviceId: string): Promise<void> {
+    const [open] = await selectOpen(db, organisationId, { deviceId });
+    await devices.setPurpose(organisationId, deviceId, open?.plantName);
+  }
+
+  /** A node that is not there any more stands at no plant. */
+  async function endGone(organisationId: string, deviceId: string): Promise<void> {
+    const at = new Date(host.clock.nowMs());
+    const ended = await db.transaction(async (tx) => {
+      await lockNode(tx, deviceId);
+      const open = await selectOpen(tx, organisationId, { deviceId });
+      for (const { id, plantId } of open) {
+        await endAssignment(tx, id, at, "Roost");
+        await host.emit(tx, {
+          organisationId,
+          type: "garden.node_unassigned",
+          nounId: plantId,
+          data: { plantId, formerDeviceId: deviceId },
+        });
+      }
+      return open;
+    });
+    for (const { plantId } of ended) await keepRules(organisationId, plantId, undefined);
+  }
+
+  const isStillThere = (organisationId: string, deviceId: string): Promise<boolean> =>
+    devices.get({ organisationId }, deviceId).then(
+      () => true,
+      (error: unknown) => {
+        if (isAppError(error, "devices.not_found")) return false;
+        throw error;
+      },
+    );
+
+  const plantsHandler: KitFactHandler = {
+    name: "plants",
+    types: ["garden.plant_changed", "garden.plant_removed", "garden.node_assigned", "garden.node_unassigned"],
+    handle: ({ organisationId, data }) =>
+      inTurn(async () => {
+        const plantIds = [data["plantId"], data["formerPlantId"]].filter((id) => typeof id === "string");
+        for (const plantId of plantIds) await keepRules(organisationId, plantId, undefined);
+        const ids = [data["deviceId"], data["formerDeviceId"], ...(Array.isArray(data["deviceIds"]) ? data["deviceIds"] : [])];
+        for (const id of new Set(ids)) if (typeof id === "string") await keepPurpose(organisationId, id);
+      }),
+  };
+
+  const nodesHandler: KitFactHandler = {
+    name: "nodes",
+    types: ["device.removed", "device.transferred"],
+    handle: ({ organisationId, nounId }) =>
+      inTurn(async () => {
+        if (!(await isStillThere(organisationId, nounId))) await endGone(organisationId, nounId);
+      }),
+  };
+
+  const switchHandler: KitFactHandler = {
+    name: "switch",
+    types: ["kit.switched_on"],
+    handle: ({ organisationId, nounId }) =>
+      inTurn(async () => (nounId === "garden" ? keepRules(organisationId, undefined, undefined) : undefined)),
+  };
+
+  return {
+    handlers: [plantsHandler, nodesHandler, switchHandler] as readonly KitFactHandler[],
+
+    /** After a change of a plant or its nodes. Never rejects: the fact of the change comes back to what failed. */
+    async after(
+      organisationId: string,
+      { plantIds, deviceIds, by }: { plantIds: readonly string[]; deviceIds: readonly string[]; by?: Actor | undefined },
+    ): Promise<void> {
+      await inTurn(async () => {
+        for (const plantId of plantIds) await keepRules(organisationId, plantId, by);
+        for (const deviceId of deviceIds) await keepPurpose(organisationId, deviceId);
+      }).catch((error: unknown) => log.warn({ err: error, organisationId }, "plants are brought in step later"));
+    },
+
+    /** Brings everything in step, once at the start: the kit may have been switched, or a backup been restored. */
+    async everything(): Promise<void> {
+      const on = new Set(await host.settings.organisations());
+      for (const organisationId of await selectPlantedOrganisations(db)) {
+        await inTurn(() =>
+          on.has(organisationId)
+            ? keepRules(organisationId, undefined, undefined)
+            : rules.keep({ organisationId }, rulePrefix(), new Map()),
+        );
+      }
+    },
+
+    /** Whether the limits of all plants are alarm rules. */
+    async check(organisationId: string): Promise<KitCheckResult> {
+      const plants = await selectPlants(db, { organisationId });
+      const open = await selectOpen(db, organisationId);
+      if (plants.length === 0) return { state: "unknown", evidence: "There are no plants yet." };
+      const fault = faults.get(organisationId);
+      if (fault !== undefined) return { state: "failed", evidence: `Not all limits of plants could be made alarm rules: ${fault}.` };
+      return { state: "ok", evidence: `The limits of ${plants.length} plants are watched at ${open.length} nodes.` };
+    },
+  };
+}
+
+export type InStep = ReturnType<typeof createInStep>;
