@@ -17,8 +17,8 @@ export interface KitDeviceLink {
   publish(topic: string, payload: string | Uint8Array): Promise<string | undefined>;
   /** Breaks without a goodbye; comes back by itself after about so long. */
   breakFor(ms: number): void;
-  /** Breaks without a goodbye and stays away until `comeBack`. */
-  leave(): void;
+  /** Breaks, with a goodbye or without one, and stays away until `comeBack`. */
+  leave(how?: { goodbye: boolean }): void;
   comeBack(): void;
   /** Knocks with a password that does not count, again and again, until told to end; answers how often it was refused. */
   knockInVain(): { end(): Promise<number> };

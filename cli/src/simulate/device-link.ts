@@ -12,11 +12,11 @@ export interface DeviceLink {
    *
    * @returns Why it was not taken, such as `0x99`; `undefined` when it was acknowledged.
    */
-  publish(topic: string, payload: string | Buffer): Promise<string | undefined>;
+  publish(topic: string, payload: string | Uint8Array): Promise<string | undefined>;
   /** Breaks without a goodbye; comes back by itself after about so long. */
   breakFor(ms: number): void;
-  /** Breaks without a goodbye and stays away until `comeBack`. */
-  leave(): void;
+  /** Breaks, with a goodbye or without one, and stays away until `comeBack`. */
+  leave(how?: { goodbye: boolean }): void;
   comeBack(): void;
   /** Knocks with a password that does not count, again and again, until told to end; answers how often it was refused. */
   knockInVain(): { end(): Promise<number> };
@@ -34,6 +34,8 @@ export interface DeviceLinkOptions {
 }
 
 const patienceMs = 2_000;
+/** A goodbye: the last will is not told. The client's own would end it for good. */
+const disconnectPacket = Buffer.of(0xe0, 0x00);
 
 export function connectDevice({ credentials, firmwareVersion, random, onConnected, onDisconnected }: DeviceLinkOptions): DeviceLink {
   const { topics } = credentials;
@@ -91,17 +93,20 @@ export function connectDevice({ credentials, firmwareVersion, random, onConnecte
     },
     publish: (topic, payload) =>
       new Promise((resolve) => {
-        client.publish(topic, payload, { qos: 1 }, (error) => resolve(error ? reasonOf(error) : undefined));
+        client.publish(topic, typeof payload === "string" ? payload : Buffer.from(payload), { qos: 1 }, (error) =>
+          resolve(error ? reasonOf(error) : undefined),
+        );
       }),
     breakFor(ms) {
       if (!isConnected) return;
       client.options.reconnectPeriod = Math.max(1, Math.round(ms));
       client.stream.destroy();
     },
-    leave() {
+    leave({ goodbye } = { goodbye: false }) {
       isAway = true;
       client.options.reconnectPeriod = 0;
-      client.stream.destroy();
+      if (goodbye && isConnected) client.stream.end(disconnectPacket);
+      else client.stream.destroy();
     },
     comeBack() {
       isAway = false;
