@@ -147,8 +147,10 @@ export async function takeWaiting(tx: Transaction, organisationId: string, id: s
   return row === undefined ? undefined : waitingOf(row);
 }
 
-/** The same for what a device left from an address, once a code has let it in. */
-export async function forgetWaiting(tx: Transaction, organisationId: string, deviceId: string, countedAs: string): Promise<void> {
-  await tx.query(sql`
-    delete from registrations r where r.organisation_id = ${organisationId} and r.device_id = ${deviceId} and r.counted_as = ${countedAs}`);
+/** The same for what a device left from an address, once a code has let it in. @returns Their ids. */
+export async function forgetWaiting(tx: Transaction, organisationId: string, deviceId: string, countedAs: string): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    delete from registrations r where r.organisation_id = ${organisationId} and r.device_id = ${deviceId} and r.counted_as = ${countedAs}
+    returning r.id`);
+  return rows.map(({ id }) => id);
 }

@@ -143,7 +143,9 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
     }
     const whose: Whose = { organisationId, by };
     await codes.countUse(tx, enrolment.id);
-    await store.forgetWaiting(tx, organisationId, given.deviceId, given.countedAs);
+    for (const id of await store.forgetWaiting(tx, organisationId, given.deviceId, given.countedAs)) {
+      await emit(tx, { organisationId, type: "registration.approved", nounId: id });
+    }
     const { device, isNew } = await admit(tx, whose, given, isNewAt(holder, enrolment));
     await record(tx, whose, "device.enrolled", device, { code: enrolment.name, codeId: enrolment.id, isNew });
     return "approved";
