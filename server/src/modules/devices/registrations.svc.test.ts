@@ -130,12 +130,12 @@ describe("registrations", () => {
   }
   const waiting = async (house: House = "home") => (await as(house)(contract.listRegistrations, {})).items;
   const makeCode = async (more: { maxUses?: number; readmits?: boolean; siteId?: string } = {}, house: House = "home") =>
-    as(house)(contract.addEnrolmentCode, { body: { name: "Bed 3", ...more } as never });
+    as(house)(contract.addEnrolmentCode, { body: { name: "Bed 3", ...more } });
   const works = async ({ device_id, mqtt_password }: RegisterReply) =>
     (await devices.authenticateDevice({ username: device_id, password: mqtt_password })) !== undefined;
   const approve = async (answer: RegisterReply, body: { name?: string; siteId?: string } = {}, house: House = "home") => {
     const one = (await waiting(house)).find(({ checkCode }) => checkCode === answer.check_code);
-    return as(house)(contract.approveRegistration, { params: { registrationId: one?.id ?? newId() } as never, body: body as never });
+    return as(house)(contract.approveRegistration, { params: { registrationId: one?.id ?? newId() }, body: body });
   };
   const trail = async () =>
     await db.query<{ action: string; actor_kind: string; remote_address: string | null }>(sql`
@@ -247,7 +247,7 @@ describe("registrations", () => {
     expect([await works(theirs), await works(ours)]).toEqual([true, false]);
     const [one] = await waiting();
     for (const route of [contract.approveRegistration, contract.rejectRegistration])
-      await expect(as("neighbour")(route, { params: { registrationId: one?.id ?? newId() } as never, body: {} })).rejects.toMatchObject({
+      await expect(as("neighbour")(route, { params: { registrationId: one?.id ?? newId() }, body: {} })).rejects.toMatchObject({
         code: "registrations.not_found",
       });
   });
