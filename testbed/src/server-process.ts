@@ -59,13 +59,16 @@ export async function startServer({
   dataDir,
   env = {},
   execArgv = [],
+  root,
 }: {
   dataDir: string;
+  /** Another checkout to run; this one unless given. */
+  root?: string;
   env?: Readonly<Record<string, string>>;
   /** Of Node itself: a profiler, a smaller heap. */
   execArgv?: readonly string[];
 }): Promise<ServerProcess> {
-  const child = fork(program, {
+  const child = fork(root === undefined ? program : join(root, "server/src/main.ts"), {
     env: {
       PATH: process.env["PATH"],
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
@@ -121,6 +124,7 @@ export async function startServer({
     restart: () =>
       startServer({
         dataDir,
+        ...(root === undefined ? {} : { root }),
         execArgv,
         env: {
           ...env,

@@ -193,7 +193,11 @@ export async function createKits(deps: KitDeps) {
     },
 
     async start(): Promise<void> {
-      for (const one of living.values()) await guarded(one, "starting", true, async () => one.server?.start?.()).catch(() => undefined);
+      for (const one of living.values()) {
+        if (one.server?.start === undefined) continue;
+        const { start } = one.server;
+        await guarded(one, "starting", true, () => start()).catch(() => undefined);
+      }
     },
     async stop(): Promise<void> {
       for (const { server, face } of living.values())
