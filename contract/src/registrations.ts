@@ -138,9 +138,8 @@ export const listRegistrations = defineRoute({
   method: "GET",
   path: "/api/v1/registrations",
   access: "devices:write",
-  // They have no place yet: outside of every part.
-  wholeOrganisation: true,
-  summary: "Lists devices that registered and wait for approval, newest first.",
+  summary:
+    "Lists devices that registered and wait for approval, newest first. Who acts in a part of the organisation sees those that were there before.",
   reply: z.object({ items: z.array(registration) }),
 });
 
@@ -149,7 +148,6 @@ export const approveRegistration = defineRoute({
   method: "POST",
   path: "/api/v1/registrations/:registrationId/approve",
   access: "devices:write",
-  wholeOrganisation: true,
   summary: "Lets a waiting device in with the credentials it holds. Those that it had before end, and their connections are cut.",
   params: oneRegistration,
   body: z.strictObject({
@@ -163,7 +161,7 @@ export const approveRegistration = defineRoute({
     siteId: siteId.optional(),
   }),
   reply: device,
-  errors: [registrationErrors.not_found, registrationErrors.taken, deviceErrors.unknown_place],
+  errors: [registrationErrors.not_found, registrationErrors.taken, deviceErrors.unknown_place, deviceErrors.out_of_reach],
 });
 
 export const rejectRegistration = defineRoute({
@@ -171,7 +169,6 @@ export const rejectRegistration = defineRoute({
   method: "POST",
   path: "/api/v1/registrations/:registrationId/reject",
   access: "devices:write",
-  wholeOrganisation: true,
   summary: "Sends a waiting device away; its credentials never work. A device that is here already goes on with those it had.",
   params: oneRegistration,
   errors: [registrationErrors.not_found],

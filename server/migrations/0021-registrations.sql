@@ -22,10 +22,12 @@ create table registrations (
   expires_at timestamptz not null
 );
 -- A device that asks again from the same place takes its own place; from another one it may be somebody else.
-create unique index registrations_device_id_key on registrations (organisation_id, device_id, counted_as);
+create unique index registrations_device_id_key on registrations (device_id, counted_as);
+create index registrations_organisation_id_idx on registrations (organisation_id, last_at desc);
 create index registrations_counted_as_idx on registrations (counted_as, last_at);
 create index registrations_last_at_idx on registrations (last_at);
-select protect_rows('registrations');
+-- Who acts in a part of the organisation meets those of the devices there; new ones have no place yet.
+select protect_rows('registrations', 'device_id');
 
 -- Pre-shared codes: a new device that shows one is approved at once.
 create table enrolment_codes (

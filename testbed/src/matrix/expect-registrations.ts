@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 
 import type { Place } from "./callers.ts";
-import { wholeOrganisation } from "./expectation.ts";
+import { isPartial, wholeOnly, wholeOrganisation } from "./expectation.ts";
 import type { Expectation, Expectations } from "./expectation.ts";
 import type { Ids, World } from "./stage.ts";
 
@@ -38,6 +38,9 @@ const forget = async ({ sql }: World, answer: string): Promise<void> => {
   await sql.query("delete from devices where id = $1", [device_id]);
 };
 
+/** A new device has no place yet: it is not there for who acts in a part of the organisation. */
+const newcomers = wholeOnly([404, "registrations.not_found"]);
+
 /** Anybody may ask: it is the code that says whose the device is. */
 const register: Expectation = {
   object: "none",
@@ -50,9 +53,13 @@ const register: Expectation = {
 export const registrationExpectations: Expectations = {
   registerDevice: register,
   registerDeviceOld: register,
-  listRegistrations: { except: [wholeOrganisation], object: "none", shows: (ids) => [ids["registrationId"] ?? ""] },
+  listRegistrations: {
+    object: "none",
+    shows: (ids, caller) => (isPartial(caller) ? [] : [ids["registrationId"] ?? ""]),
+    hides: (ids, caller) => (isPartial(caller) ? [ids["registrationId"] ?? ""] : []),
+  },
   approveRegistration: {
-    except: [wholeOrganisation],
+    except: [newcomers],
     object: "organisation",
     absent: [404, "registrations.not_found"],
     body: () => ({ name: "A node" }),
@@ -62,7 +69,7 @@ export const registrationExpectations: Expectations = {
     },
   },
   rejectRegistration: {
-    except: [wholeOrganisation],
+    except: [newcomers],
     object: "organisation",
     absent: [404, "registrations.not_found"],
     fresh: addRegistration,

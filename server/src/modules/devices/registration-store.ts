@@ -98,8 +98,7 @@ export interface NewRegistration {
 export async function insertRegistration(tx: Transaction, given: NewRegistration, keepSeconds: number): Promise<Waiting> {
   const [row] = await tx.query<RegistrationRow>(sql`
     with before as (
-      delete from registrations r
-      where r.organisation_id = ${given.organisationId} and r.device_id = ${given.deviceId} and r.counted_as = ${given.countedAs}
+      delete from registrations r where r.device_id = ${given.deviceId} and r.counted_as = ${given.countedAs}
       returning r.times, r.first_at, r.expires_at)
     select max(b.times) as times, min(b.first_at) as first_at from before b where b.expires_at > now()`);
   const [inserted] = await tx.query<RegistrationRow>(sql`
@@ -148,9 +147,8 @@ export async function takeWaiting(tx: Transaction, organisationId: string, id: s
 }
 
 /** The same for what a device left from an address, once a code has let it in. @returns Their ids. */
-export async function forgetWaiting(tx: Transaction, organisationId: string, deviceId: string, countedAs: string): Promise<string[]> {
+export async function forgetWaiting(tx: Transaction, deviceId: string, countedAs: string): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
-    delete from registrations r where r.organisation_id = ${organisationId} and r.device_id = ${deviceId} and r.counted_as = ${countedAs}
-    returning r.id`);
+    delete from registrations r where r.device_id = ${deviceId} and r.counted_as = ${countedAs} returning r.id`);
   return rows.map(({ id }) => id);
 }

@@ -233,6 +233,22 @@ describe("registrations", () => {
     expect(await works(fourth)).toBe(true);
   });
 
+  it("of a device that stands in a part of the organisation may be settled by who acts there; new ones may not", async () => {
+    const siteId = newId();
+    await db.query(sql`insert into sites (id, organisation_id, name) values (${siteId}, ${houses.home}, ${`Bed ${siteId}`})`);
+    const part = { allow: [{ siteIds: [siteId], groupIds: [] }], deny: { siteIds: [], groupIds: [] } };
+    const keeper = { organisationId: houses.home, scope: part };
+    const mac = nextMac();
+    await register(mac, (await makeCode({ siteId })).code);
+    const [fresh, again] = [await register(nextMac()), await register(mac)];
+    const seen = await registrations.list(keeper);
+    expect(seen.map(({ checkCode }) => checkCode)).toEqual([again.check_code]);
+    const other = (await waiting()).find(({ checkCode }) => checkCode === fresh.check_code);
+    await expect(registrations.approve(keeper, other?.id ?? newId(), {})).rejects.toMatchObject({ code: "registrations.not_found" });
+    await registrations.approve(keeper, seen[0]?.id ?? newId(), {});
+    expect([await works(fresh), await works(again)]).toEqual([false, true]);
+  });
+
   it("belong to the organisation of the code where there are several, and can take no other organisation's device", async () => {
     await addHouse("neighbour");
     const mac = nextMac();

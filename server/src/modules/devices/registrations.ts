@@ -61,10 +61,16 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
 
   const seen = ({ checkCode, macAddress, remoteAddress, times }: Waiting) => ({ checkCode, macAddress, remoteAddress, times });
 
+  const tell = (
+    tx: Transaction,
+    { id, organisationId, deviceId }: { id: string; organisationId: string; deviceId: string },
+    what: string,
+  ) => emit(tx, { organisationId, type: `registration.${what}`, nounId: id, data: { deviceId } });
+
   /** Ends a registration that nobody answered. */
   async function forget(tx: Transaction, waiting: Waiting, action: string): Promise<void> {
     await record(tx, waiting, action, { id: waiting.deviceId, name: waiting.deviceId }, seen(waiting));
-    await emit(tx, { organisationId: waiting.organisationId, type: "registration.ended", nounId: waiting.id });
+    await tell(tx, waiting, "ended");
   }
 
   async function sweep(): Promise<void> {
@@ -116,7 +122,7 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
   async function wait(tx: Transaction, given: NewRegistration, by: Actor): Promise<void> {
     const waiting = await store.insertRegistration(tx, given, registrationBounds.keepSeconds);
     await record(tx, { ...waiting, by }, "device.registered", { id: waiting.deviceId, name: waiting.deviceId }, seen(waiting));
-    await emit(tx, { organisationId: waiting.organisationId, type: "registration.waiting", nounId: waiting.id });
+    await tell(tx, waiting, "waiting");
     for (const dropped of await store.dropOldest(tx, given.countedAs, registrationBounds)) {
       await forget(tx, dropped, "device.registration_dropped");
     }
@@ -143,8 +149,8 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
     }
     const whose: Whose = { organisationId, by };
     await codes.countUse(tx, enrolment.id);
-    for (const id of await store.forgetWaiting(tx, organisationId, given.deviceId, given.countedAs)) {
-      await emit(tx, { organisationId, type: "registration.approved", nounId: id });
+    for (const id of await store.forgetWaiting(tx, given.deviceId, given.countedAs)) {
+      await tell(tx, { id, organisationId, deviceId: given.deviceId }, "approved");
     }
     const { device, isNew } = await admit(tx, whose, given, isNewAt(holder, enrolment));
     await record(tx, whose, "device.enrolled", device, { code: enrolment.name, codeId: enrolment.id, isNew });
@@ -219,7 +225,7 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
     /**
      * Lets a waiting device in with the credentials it holds; those it had end, with their connections.
      *
-     * @throws {AppError} `registrations.not_found`, `registrations.taken`, `devices.unknown_place`
+     * @throws {AppError} `registrations.not_found`, `registrations.taken`, `devices.unknown_place`, `devices.out_of_reach`
      */
     async approve(whose: Whose, id: string, wanted: { name?: string | undefined; siteId?: string | undefined }): Promise<Device> {
       const device = await db.within(whose).transaction(async (tx) => {
@@ -228,7 +234,7 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
         const { firmwareVersion, name } = waiting;
         const admitted = await admit(tx, whose, { ...waiting, firmwareVersion, name }, wanted);
         await record(tx, whose, "device.registration_approved", admitted.device, { ...seen(waiting), isNew: admitted.isNew });
-        await emit(tx, { organisationId: whose.organisationId, type: "registration.approved", nounId: id });
+        await tell(tx, waiting, "approved");
         return admitted.device;
       });
       await devices.reload(device.id);
@@ -240,7 +246,7 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
         const waiting = await store.takeWaiting(tx, whose.organisationId, id);
         if (waiting === undefined) throw registrationErrors.not_found({ registrationId: id });
         await record(tx, whose, "device.registration_rejected", { id: waiting.deviceId, name: waiting.deviceId }, seen(waiting));
-        await emit(tx, { organisationId: whose.organisationId, type: "registration.rejected", nounId: id });
+        await tell(tx, waiting, "rejected");
       });
     },
 
