@@ -3,6 +3,7 @@ import * as audit from "./audit.ts";
 import * as auth from "./auth.ts";
 import * as claim from "./claim.ts";
 import * as commands from "./commands.ts";
+import * as configuration from "./configuration.ts";
 import * as deadMan from "./dead-man.ts";
 import * as devices from "./devices.ts";
 import * as externalAlarms from "./external-alarms.ts";
@@ -49,6 +50,7 @@ export const routes: readonly Route[] = [
   claim,
   registrations,
   telemetry,
+  configuration,
   commands,
   ingest,
   homeAssistant,

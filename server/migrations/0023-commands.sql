@@ -61,10 +61,11 @@ create trigger commands_moved before update of organisation_id on commands for e
 create table device_configurations (
   device_id text primary key references devices (id) on delete cascade,
   organisation_id uuid not null references organisations (id) on delete cascade,
+  -- The first one is what the device was told when it was claimed; nobody set it.
   version integer not null,
   sample_seconds double precision,
   settings jsonb not null default '{}',
-  changed_by text not null,
+  changed_by text,
   changed_at timestamptz not null default now(),
   reported_version integer,
   reported jsonb,

@@ -38,6 +38,8 @@ import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
 import { mountCommands } from "./modules/commands/command-routes.ts";
 import { createCommands } from "./modules/commands/commands.ts";
+import { mountConfigurations } from "./modules/devices/configuration-routes.ts";
+import { createConfigurations } from "./modules/devices/configuration.ts";
 import { mountDevices } from "./modules/devices/device-routes.ts";
 import { createDevices } from "./modules/devices/devices.ts";
 import { mountRegistrations } from "./modules/devices/registration-routes.ts";
@@ -101,7 +103,7 @@ import { checkRowSecurity } from "./platform/row-security.ts";
 import { createAuthenticate } from "./principals.ts";
 import { createReach } from "./reach.ts";
 import { createRefusals } from "./refusals.ts";
-import { sealedColumns } from "./sealed-columns.ts";
+import { kitSealedColumns, sealedColumns } from "./sealed-columns.ts";
 import { configuredSecrets, keyFiles, openSecrets } from "./secret-keys.ts";
 import { openSyslogDoor } from "./syslog-door.ts";
 import { mountSystem } from "./system-routes.ts";
@@ -230,6 +232,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   ends.push(() => registrations.close());
   registrations.start();
 
+  const configurations = createConfigurations({ db, audit, devices, log });
   const telemetry = createTelemetry({ db, audit, clock, log, describe: metricDescriptions(devices) });
   const samples = createSampleWriter({ db, clock, log, closeAfterSeconds: config.ROOST_COMPACT_AFTER_SECONDS });
   ends.push(() => samples.close());
@@ -297,7 +300,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     ring,
     audit,
     log,
-    columns: sealedColumns,
+    columns: [...sealedColumns, ...kitSealedColumns(serverFaces)],
     configured: configuredSecrets(config),
     files: keyFiles(config, dataDir),
     sessionKeys: auth.sessionKeys,
@@ -366,6 +369,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       ingest.observe(fact);
       homeAssistant.observe(fact);
       commands.observe(fact);
+      configurations.observe(fact);
       facts.observe(fact);
     },
     log,
@@ -385,7 +389,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     onRefused: ingest.refused,
     onListening: ({ kind, id }) => (kind === "device" ? commands.listening(id) : undefined),
     gate,
-    retained: await devices.loadRetained(),
+    retained: [...(await devices.loadRetained()), ...(await configurations.loadRetained())],
     tls: certificates.serverCert(),
     ports: {
       tls: { host: config.ROOST_MQTT_HOST, port: config.ROOST_MQTT_PORT, variable: "ROOST_MQTT_PORT" },
@@ -405,6 +409,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const mqttPort = ports.tls ?? config.ROOST_MQTT_PORT;
   ends.push(() => door.close({ drainMs }));
   commands.start(door);
+  configurations.start(door);
 
   const refusals = createRefusals({ db, audit, log });
   ends.push(() => refusals.settle());
@@ -456,6 +461,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountTransfers(http.mount, transfers);
   mountRegistrations(http.mount, registrations);
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
+  mountConfigurations(http.mount, configurations);
   mountCommands(http.mount, commands);
   mountIngest(http.mount, ingest);
   mountHomeAssistant(http.mount, homeAssistant);

@@ -79,7 +79,13 @@ describe("the address on a label", () => {
 it("a claim's answer names https, wss and the host the device came by", () => {
   const now = reachOf().now();
   const answer = (hostHeader: string) =>
-    claimAnswer({ reach: now, host: hostFor(now, hostHeader), deviceId: "coop-1", secret: "s", heartbeatSeconds: 60 });
+    claimAnswer({
+      reach: now,
+      host: hostFor(now, hostHeader),
+      deviceId: "coop-1",
+      secret: "s",
+      configuration: { version: 1, heartbeatSeconds: 60, sampleSeconds: 60 },
+    });
   expect(answer("192.0.2.21:8443")).toMatchObject({
     mqtt: { host: "192.0.2.21", port: 8883, websocket_url: "wss://192.0.2.21:8443/mqtt" },
     http: { url: "https://192.0.2.21:8443/api/v1/devices/coop-1/telemetry" },

@@ -1,4 +1,5 @@
 import { alarmExpectations } from "./expect-alarms.ts";
+import { commandExpectations } from "./expect-commands.ts";
 import { deviceExpectations } from "./expect-devices.ts";
 import { externalAlarmExpectations } from "./expect-external-alarms.ts";
 import { homeAssistantExpectations } from "./expect-home-assistant.ts";
@@ -19,6 +20,7 @@ export const expectations: Expectations = {
   ...signInExpectations,
   ...organisationExpectations,
   ...deviceExpectations,
+  ...commandExpectations,
   ...registrationExpectations,
   ...alarmExpectations,
   ...windowExpectations,

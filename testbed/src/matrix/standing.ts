@@ -6,6 +6,7 @@ import { listSessions } from "@roost/contract/sign-in";
 import { offerDevice } from "@roost/contract/transfers";
 
 import type { Place } from "./callers.ts";
+import { addCommand } from "./expect-commands.ts";
 import { addCode, addRegistration } from "./expect-registrations.ts";
 import { addRouting } from "./expect-routing.ts";
 import { addWindow } from "./expect-windows.ts";
@@ -62,6 +63,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     archiveId,
     erasureId,
     ...(await addWindow(world, place)),
+    ...(await addCommand(world, place)),
     ...(await addRegistration(world, place)),
     enrolmentCodeId: (await addCode(world, place))["enrolmentCodeId"] ?? "",
     ...(await addRouting(world, place, { personId })),

@@ -7,7 +7,13 @@ export const repeatSeconds = 300;
 
 /** All that a claim is judged by. A device that is not there gives the same row with its parts absent. */
 export interface ClaimSituation {
-  readonly device: { readonly organisationId: string; readonly key: number; readonly heartbeatSeconds: number } | undefined;
+  readonly device:
+    | {
+        readonly organisationId: string;
+        readonly key: number;
+        readonly configuration: { readonly version: number; readonly heartbeatSeconds: number; readonly sampleSeconds: number };
+      }
+    | undefined;
   readonly claimSecretSealed: Buffer | undefined;
   readonly tries: number;
   readonly earlier:
@@ -25,6 +31,8 @@ interface SituationRow {
   organisation_id: string | null;
   key: number | null;
   heartbeat_seconds: number | null;
+  sample_seconds: number | null;
+  version: number | null;
   claim_secret_sealed: Buffer | null;
   tries: number;
   hmac: Buffer | null;
@@ -41,7 +49,7 @@ export async function lockClaims(tx: Transaction, deviceId: string): Promise<voi
 /** Reads the situation in one statement that does the same work for every id. */
 export async function readSituation(tx: Transaction, deviceId: string, nonce: Buffer): Promise<ClaimSituation> {
   const [row] = await tx.query<SituationRow>(sql`
-    select d.organisation_id, d.key, d.heartbeat_seconds, d.claim_secret_sealed, c.hmac, c.firmware_version,
+    select d.organisation_id, d.key, d.heartbeat_seconds, f.sample_seconds, f.version, d.claim_secret_sealed, c.hmac, c.firmware_version,
       abs(extract(epoch from now() - c.created_at))::float8 as age_seconds,
       case when abs(extract(epoch from now() - c.created_at)) <= ${repeatSeconds}
         and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and k.id is not null
@@ -51,6 +59,7 @@ export async function readSituation(tx: Transaction, deviceId: string, nonce: Bu
         where t.device_id = ${deviceId} and t.tried_at > now() - interval '60 s' and t.tried_at < now() + interval '5 s') as tries
     from (select 1) always
       left join devices d on d.id = ${deviceId}
+      left join device_configurations f on f.device_id = d.id
       left join claims c on c.device_id = ${deviceId} and c.nonce = ${nonce}
       left join device_credentials k on k.id = c.credential_id`);
   if (row === undefined) throw new TypeError("The claim's situation has always one row.");
@@ -58,7 +67,15 @@ export async function readSituation(tx: Transaction, deviceId: string, nonce: Bu
     device:
       row.organisation_id === null || row.key === null || row.heartbeat_seconds === null
         ? undefined
-        : { organisationId: row.organisation_id, key: row.key, heartbeatSeconds: row.heartbeat_seconds },
+        : {
+            organisationId: row.organisation_id,
+            key: row.key,
+            configuration: {
+              version: row.version ?? 1,
+              heartbeatSeconds: row.heartbeat_seconds,
+              sampleSeconds: row.sample_seconds ?? row.heartbeat_seconds,
+            },
+          },
     claimSecretSealed: row.claim_secret_sealed ?? undefined,
     tries: row.tries,
     earlier:

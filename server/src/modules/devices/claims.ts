@@ -83,7 +83,7 @@ export function createClaims({
     await endCredentials(tx, deviceId);
     const credentialId = await insertCredential(tx, { deviceId, organisationId: device.organisationId, secretHash: hashSecret(secret) });
     await setClaimed(tx, deviceId, request.firmware_version);
-    const answer = claimAnswer({ reach: reach(), host, deviceId, secret, heartbeatSeconds: device.heartbeatSeconds });
+    const answer = claimAnswer({ reach: reach(), host, deviceId, secret, configuration: device.configuration });
     await insertClaim(tx, {
       deviceId,
       nonce,

@@ -18,6 +18,7 @@ import type { Audit, AuditEntry } from "../audit/audit.ts";
 import { pruneClaims, repeatSeconds } from "./claim-store.ts";
 import { claimSecretPurpose, createClaims } from "./claims.ts";
 import type { ClaimOutcome } from "./claims.ts";
+import { makeVersion, reportConfigurations } from "./configuration-store.ts";
 import { endCredentials, expireCredentials, findCredentialDevice, insertCredential, pruneCredentials } from "./credential-store.ts";
 import { hashSecret, looksLikeDeviceSecret, makeDeviceSecret } from "./credential.ts";
 import { makeDeviceId } from "./device-name.ts";
@@ -54,6 +55,7 @@ export { labelHostFor } from "./reach.ts";
 export type { Reach } from "./reach.ts";
 export type { DeviceAccess, DeviceIdentity } from "./registry.ts";
 export type { DeviceEventRow } from "./report-store.ts";
+export type { ReportRow } from "./configuration-store.ts";
 export type { RetainRow } from "./retained-store.ts";
 
 export interface DevicesDeps {
@@ -300,6 +302,8 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
         const updated = (await updateDevice(tx, id, change)) ?? device;
         await leaveGroups(tx, id, leaves);
         if (change.parentId !== undefined) await setParent(tx, whose.organisationId, id, change.parentId);
+        if (updated.heartbeatSeconds !== device.heartbeatSeconds)
+          await makeVersion(tx, { organisationId: whose.organisationId, id, by: actorOf(whose).name });
         const after =
           joins.length + leaves.length === 0 && change.parentId === undefined
             ? updated
@@ -395,6 +399,7 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
     mergeAttributes,
     loadAttributes: (deviceKeys: readonly number[]) => loadAttributes(db, deviceKeys),
     insertDeviceEvents,
+    reportConfigurations,
 
     /** Adds a device that claims nothing and is in no list, and answers a password for it; an earlier one's passwords end. */
     async ensureHidden(organisationId: string, id: string, heartbeatSeconds: number): Promise<{ deviceId: string; password: string }> {

@@ -45,13 +45,13 @@ export function claimAnswer({
   host,
   deviceId,
   secret,
-  heartbeatSeconds,
+  configuration: { version, heartbeatSeconds, sampleSeconds },
 }: {
   reach: Reach;
   host: string;
   deviceId: string;
   secret: string;
-  heartbeatSeconds: number;
+  configuration: { version: number; heartbeatSeconds: number; sampleSeconds: number };
 }): ClaimReply {
   const topics = deviceTopics(deviceId);
   return {
@@ -76,6 +76,6 @@ export function claimAnswer({
       commands: topics.commands,
       command_ack: topics.commandAck("{commandId}"),
     },
-    configuration: { version: 1, heartbeat_seconds: heartbeatSeconds, sample_seconds: heartbeatSeconds },
+    configuration: { version, heartbeat_seconds: heartbeatSeconds, sample_seconds: sampleSeconds },
   };
 }

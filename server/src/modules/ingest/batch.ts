@@ -1,6 +1,6 @@
 import type { Ticket } from "../../platform/intake.ts";
 import type { AckRow } from "../commands/commands.ts";
-import type { DeviceEventRow, RetainRow } from "../devices/devices.ts";
+import type { DeviceEventRow, ReportRow, RetainRow } from "../devices/devices.ts";
 import { SampleRows } from "../telemetry/telemetry.ts";
 import type { CommittedMessage } from "../telemetry/telemetry.ts";
 import type { DecodedSample } from "./decode.ts";
@@ -54,6 +54,7 @@ export class Batch {
   events: DeviceEventRow[] = [];
   retained: RetainRow[] = [];
   acks: WaitingAck[] = [];
+  configurations: ReportRow[] = [];
   attributes = new Map<number, Record<string, string>>();
   number = 0;
   bytes = 0;
@@ -160,6 +161,7 @@ export class Batch {
     this.events = [];
     this.retained = [];
     this.acks = [];
+    this.configurations = [];
     this.refusedAcks = undefined;
     this.attributes = new Map();
     this.#touched = [];

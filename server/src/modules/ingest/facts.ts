@@ -12,7 +12,7 @@ import type { RejectBook } from "./reject-book.ts";
 
 /** Where a batch's facts go, beside its samples. */
 export interface FactSinks {
-  readonly devices: Pick<Devices, "mergeAttributes" | "insertDeviceEvents" | "retain">;
+  readonly devices: Pick<Devices, "mergeAttributes" | "insertDeviceEvents" | "reportConfigurations" | "retain">;
   readonly rules: Pick<Rules, "noteEvents">;
   readonly commands: Pick<Commands, "settle">;
   /** The batch was refused for something it carries: each fact goes alone, and what the database refuses is left out. */
@@ -41,6 +41,7 @@ export async function writeFacts(tx: Transaction, batch: Batch, sinks: FactSinks
     await devices.insertDeviceEvents(tx, batch.events);
     await rules.noteEvents(tx, batch.events);
     await devices.retain(tx, batch.retained);
+    await devices.reportConfigurations(tx, batch.configurations);
     await settle(tx, batch.acks, refusedAcks, sinks);
     await addRejects(tx, rejects);
     await addRejects(tx, refusedAcks.rows());
@@ -53,6 +54,7 @@ export async function writeFacts(tx: Transaction, batch: Batch, sinks: FactSinks
       await rules.noteEvents(tx, [row]);
     }),
     ...batch.retained.map((row) => () => devices.retain(tx, [row])),
+    ...batch.configurations.map((row) => () => devices.reportConfigurations(tx, [row])),
     ...batch.acks.map((row) => () => settle(tx, [row], refusedAcks, sinks)),
     ...rejects.map((row) => () => addRejects(tx, [row])),
   ];

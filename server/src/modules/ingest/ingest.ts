@@ -41,7 +41,10 @@ export type { SendingDevice } from "./lane.ts";
 /** The steps of the hot path, in their order: who is heard, what is stored, what is judged, who is told. */
 export interface IngestDeps {
   readonly db: Db;
-  readonly devices: Pick<Devices, "presence" | "retain" | "mergeAttributes" | "loadAttributes" | "insertDeviceEvents">;
+  readonly devices: Pick<
+    Devices,
+    "presence" | "retain" | "mergeAttributes" | "loadAttributes" | "insertDeviceEvents" | "reportConfigurations"
+  >;
   readonly telemetry: Pick<
     Telemetry,
     "forgetDevice" | "knownSeries" | "loadSeries" | "seriesOf" | "ensureSeries" | "recordCommitted" | "watchedDevices" | "isWatched"
@@ -266,6 +269,7 @@ export function createIngest({ db, devices, telemetry, samples, rules, commands,
         }
         const receivedAt = new Date(lane.eventMs(nowMs));
         const measuredAt = said.stamp.kind === "stamped" ? new Date(said.stamp.us / 1_000) : receivedAt;
+        if (said.configuration !== undefined) filling.configurations.push({ deviceId: device.id, reported: said.configuration });
         filling.events.push({ ...ownerOf(device), type: said.type, data: said.data, measuredAt, receivedAt });
         break;
       }

@@ -2,6 +2,8 @@ import { isUtf8 } from "node:buffer";
 
 import { commandAck, commandLimits } from "@roost/contract/commands";
 import type { CommandAck } from "@roost/contract/commands";
+import { configurationBytes, reportedConfiguration } from "@roost/contract/configuration";
+import type { ReportedConfiguration } from "@roost/contract/configuration";
 import { deviceEvent, heartbeat, status } from "@roost/contract/envelope";
 import type { Heartbeat, Status } from "@roost/contract/envelope";
 import type { IngestErrorName } from "@roost/contract/ingest";
@@ -15,7 +17,13 @@ export type UpMessage =
   | { readonly kind: "heartbeat"; readonly heartbeat: Heartbeat }
   | { readonly kind: "status"; readonly status: Status }
   | { readonly kind: "commandAck"; readonly ack: CommandAck }
-  | { readonly kind: "event"; readonly type: string; readonly stamp: Stamp; readonly data: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: "event";
+      readonly type: string;
+      readonly stamp: Stamp;
+      readonly data: Readonly<Record<string, unknown>>;
+      readonly configuration?: ReportedConfiguration;
+    }
   | { readonly kind: "refused"; readonly name: IngestErrorName };
 
 const deepest = 32;
@@ -55,8 +63,13 @@ export function readUpMessage(kind: Exclude<UpKind, "telemetry">, item: string |
       if (!read.success) return { kind: "refused", name: "bad_envelope" };
       return { kind, type: read.data.type, stamp: readStamp(read.data.timestamp, latestUs), data: read.data.data };
     }
-    case "configReported":
-      return asEvent("config.reported", {}, root, latestUs);
+    case "configReported": {
+      const read = reportedConfiguration.safeParse(root);
+      if (!read.success) return { kind: "refused", name: "bad_envelope" };
+      if (bytes.length > configurationBytes) return { kind: "refused", name: "too_large" };
+      const event = asEvent("config.reported", {}, root, latestUs);
+      return event.kind === "event" ? { ...event, configuration: read.data } : event;
+    }
     case "commandAck": {
       const read = commandAck.safeParse(root);
       if (!read.success) return { kind: "refused", name: "bad_envelope" };
