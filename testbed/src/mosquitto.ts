@@ -60,6 +60,7 @@ export async function startMosquitto({ tls }: { tls?: { readonly key: string; re
     username,
     password,
     async start() {
+      if (child !== undefined && child.exitCode === null) return;
       const started = spawn(program, ["-c", at("mosquitto.conf")], { stdio: "ignore" });
       child = started;
       for (let tries = 0; !(await isOpen(port)); tries += 1) {

@@ -34,6 +34,7 @@ export interface BridgeDeps {
   readonly loadTaken: (organisationId: string) => Promise<TakenDevice[]>;
   readonly onConnected: (organisationId: string) => void;
   readonly retry: Retry;
+  readonly everyMs: number;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;

@@ -29,6 +29,7 @@ import * as store from "./home-assistant-store.ts";
 import type { KeptBridge } from "./home-assistant-store.ts";
 import { usualRetry } from "./link.ts";
 import type { Retry } from "./link.ts";
+import { usualEveryMs } from "./outlet.ts";
 import { heartbeatOf, planTaking } from "./taking-in.ts";
 import type { WantedMetric } from "./taking-in.ts";
 
@@ -47,6 +48,8 @@ export interface HomeAssistantDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly retry?: Retry;
+  /** How often states are published at most. */
+  readonly everyMs?: number;
   /** How long a broker is away before that is an alarm. */
   readonly awaySeconds?: number;
   readonly lookEveryMs?: number;
@@ -64,7 +67,7 @@ export function brokerPurpose(organisationId: string): string {
 /** The bridges to the brokers that Home Assistant listens to: announces Roost's devices there, and takes in those of others. */
 export function createHomeAssistant(deps: HomeAssistantDeps) {
   const { db, audit, seal, egress, devices, telemetry, raise, clock, log } = deps;
-  const { retry = usualRetry, awaySeconds = defaultAwaySeconds, lookEveryMs = defaultLookMs } = deps;
+  const { retry = usualRetry, everyMs = usualEveryMs, awaySeconds = defaultAwaySeconds, lookEveryMs = defaultLookMs } = deps;
   const bridges = new Map<string, Bridge>();
   const alarmed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -89,7 +92,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     if (closed || !(publish || takeIn)) return;
     const settings = { ...addressOf(kept), organisationId, discoveryPrefix, statePrefix, publish, takeIn };
     const loadTaken = (id: string) => store.selectTaken(db, id);
-    const bridge = createBridge(settings, { ...deps, retry, loadTaken, onConnected: settle });
+    const bridge = createBridge(settings, { ...deps, retry, everyMs, loadTaken, onConnected: settle });
     bridges.set(organisationId, bridge);
     // Whoever has no bridge pays nothing: ingest tells nobody.
     stopListening ??= telemetry.onCommitted((messages) => {

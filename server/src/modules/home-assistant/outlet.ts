@@ -20,12 +20,13 @@ export interface OutletDeps {
   readonly precisionOf: (kind: string, metric: string) => number | undefined;
   /** Devices that came over the bridge do not go back over it. */
   readonly isTaken: (deviceId: string) => boolean;
+  readonly everyMs: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** How often states are published: what a device sends in between is in the next one. */
-export const coalesceMs = 1_000;
+export const usualEveryMs = 1_000;
 const devicesPerPage = 200;
 const staleCode = 2;
 
@@ -38,7 +39,19 @@ interface Announced {
 }
 
 /** Announces an organisation's devices on a broker, and publishes their states: the newest values of a device at most once a second. */
-export function createOutlet({ organisationId, topics, short, version, devices, telemetry, precisionOf, isTaken, clock, log }: OutletDeps) {
+export function createOutlet({
+  organisationId,
+  topics,
+  short,
+  version,
+  devices,
+  telemetry,
+  precisionOf,
+  isTaken,
+  everyMs,
+  clock,
+  log,
+}: OutletDeps) {
   const announced = new Map<string, Announced>();
   const withValues = new Set<number>();
   const changed = new Set<string>();
@@ -167,7 +180,7 @@ export function createOutlet({ organisationId, topics, short, version, devices, 
       await retained(topics.bridge, "online");
       await announceAll();
       await publishStates();
-      timer = setInterval(tick, coalesceMs);
+      timer = setInterval(tick, everyMs);
       timer.unref();
     },
     down(): void {
