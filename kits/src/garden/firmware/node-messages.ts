@@ -30,11 +30,18 @@ export function sampleText(
 ): string | undefined {
   const values = sampleFields.flatMap(([field, key, digits]) => {
     const value = sample[field];
-    return value === undefined || !Number.isFinite(value) ? [] : [`,"${key}":${value.toFixed(digits)}`];
+    return value === undefined || !Number.isFinite(value) ? [] : [`,"${key}":${fixed(value, digits)}`];
   });
   if (values.length === 0) return undefined;
   const timestamp = at.epochSeconds === undefined ? "" : `"timestamp":${at.epochSeconds},`;
   return `{${timestamp}"seq":${at.seq}${values.join("")}}`;
+}
+
+/** As C writes it: a value halfway between two goes to the even one, where \`toFixed\` takes the greater. */
+function fixed(value: number, digits: number): string {
+  const scaled = value * 10 ** digits;
+  const isHalfway = Math.abs(scaled % 1) === 0.5 && Number.isInteger(value * 2 ** 20);
+  return (isHalfway ? (2 * Math.round(scaled / 2)) / 10 ** digits : value).toFixed(digits);
 }
 
 /** One sample as it is; several as an array. */
