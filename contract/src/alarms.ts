@@ -51,6 +51,10 @@ export const alarm = z.object({
   /** Absent: it is about no device. */
   deviceId: deviceId.optional(),
   deviceName: z.string().optional(),
+  /** What the device is there for, as its kit says: the plants it feels for. */
+  devicePurpose: z.string().optional(),
+  /** Of an offline alarm: when the device was last heard. */
+  deviceLastSeenAt: instant.optional(),
   siteId: siteId.optional(),
   siteName: z.string().optional(),
   ruleId: alarmRuleId.optional(),

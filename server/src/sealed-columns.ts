@@ -1,7 +1,10 @@
+import type { KitServerFace } from "@roost/contract/kit-host";
+
 import { sessionKeyPurpose } from "./modules/auth/session-keys.ts";
 import { providerPurpose } from "./modules/auth/sign-in-providers.ts";
 import { answerPurpose, claimSecretPurpose } from "./modules/devices/claims.ts";
 import { brokerPurpose } from "./modules/home-assistant/home-assistant.ts";
+import { kitPurpose } from "./modules/kits/kits.ts";
 import { switchPurpose } from "./modules/notifications/dead-man.ts";
 import { pushKeyPurpose } from "./modules/notifications/push.ts";
 import { sealPurpose } from "./modules/notifications/sender.ts";
@@ -41,3 +44,10 @@ export const sealedColumns: readonly SealedColumn[] = [
   },
   { table: "secret_sightings", column: "digest_sealed", key: ["name"], purpose: ({ name }) => sightingPurpose(String(name)) },
 ];
+
+/** Those of the kits, each bound as their host bound it. */
+export function kitSealedColumns(faces: readonly KitServerFace[]): SealedColumn[] {
+  return faces.flatMap(({ kit, sealedColumns: own = [] }) =>
+    own.map((column) => ({ ...column, purpose: (row: Readonly<Record<string, unknown>>) => kitPurpose(kit.id, column.purpose(row)) })),
+  );
+}

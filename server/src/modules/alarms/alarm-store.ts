@@ -15,6 +15,8 @@ export interface AlarmRow {
   type: string;
   device_id: string | null;
   device_name: string | null;
+  device_purpose: string | null;
+  device_last_seen_at: Date | null;
   site_id: string | null;
   site_name: string | null;
   rule_id: string | null;
@@ -49,7 +51,7 @@ export interface AlarmRow {
 }
 
 // The unit stands in the series; a rule may be older than the metric's first value, then there is none yet.
-export const alarmColumns = sql`a.*, d.name as device_name, d.site_id, p.name as site_name, s.unit`;
+export const alarmColumns = sql`a.*, d.name as device_name, d.purpose as device_purpose, d.last_seen_at as device_last_seen_at, d.site_id, p.name as site_name, s.unit`;
 export const alarmTables = sql`alarms a left join devices d on d.id = a.device_id left join sites p on p.id = d.site_id
   left join series s on s.device_key = d.key and s.metric = a.metric`;
 
@@ -60,6 +62,8 @@ export function toAlarm(row: AlarmRow): Alarm {
     type: row.type,
     ...(row.device_id === null ? {} : { deviceId: row.device_id as DeviceId }),
     ...(row.device_name === null ? {} : { deviceName: row.device_name }),
+    ...(row.device_purpose === null ? {} : { devicePurpose: row.device_purpose }),
+    ...(row.kind !== "offline" || row.device_last_seen_at === null ? {} : { deviceLastSeenAt: row.device_last_seen_at }),
     ...(row.site_id === null ? {} : { siteId: row.site_id as SiteId }),
     ...(row.site_name === null ? {} : { siteName: row.site_name }),
     ...(row.rule_id === null ? {} : { ruleId: row.rule_id as AlarmRuleId }),

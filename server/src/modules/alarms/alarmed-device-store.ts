@@ -16,12 +16,14 @@ export async function selectAlarmedDevices(
   const rows = await tx.query<{
     id: string;
     name: string;
+    purpose: string | null;
+    last_seen_at: Date | null;
     site_id: string | null;
     site_name: string | null;
     units: Record<string, Unit> | null;
     ancestors: string[];
   }>(sql`
-    select d.id, d.name, d.site_id, p.name as site_name,
+    select d.id, d.name, d.purpose, d.last_seen_at, d.site_id, p.name as site_name,
       (select jsonb_object_agg(s.metric, s.unit) from series s where s.device_key = d.key and s.unit is not null) as units,
       case when d.parent_id is null then '{}' else (
         with recursive way as (
@@ -37,6 +39,8 @@ export async function selectAlarmedDevices(
       row.id,
       {
         name: row.name,
+        purpose: row.purpose ?? undefined,
+        lastSeenAt: row.last_seen_at ?? undefined,
         siteId: row.site_id ?? undefined,
         siteName: row.site_name ?? undefined,
         units: new Map(Object.entries(row.units ?? {})),

@@ -14,6 +14,8 @@ export interface Kept {
 /** What is known of a device when an alarm is about it. */
 export interface AlarmedDevice {
   readonly name: string;
+  readonly purpose: string | undefined;
+  readonly lastSeenAt: Date | undefined;
   readonly siteId: string | undefined;
   readonly siteName: string | undefined;
   /** By metric, where the metric is known. */

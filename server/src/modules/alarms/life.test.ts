@@ -13,7 +13,10 @@ import type { Step, Subject } from "./test-life.ts";
 const organisationId = newId();
 const siteId = newId();
 const devices = new Map<string, AlarmedDevice>(
-  Object.entries(ways).map(([id, ancestors]) => [id, { name: id, siteId, siteName: "North", units: new Map(), ancestors }]),
+  Object.entries(ways).map(([id, ancestors]) => [
+    id,
+    { name: id, purpose: undefined, lastSeenAt: undefined, siteId, siteName: "North", units: new Map(), ancestors },
+  ]),
 );
 
 /** The house's code over rows that are kept; each call begins from the rows alone, as after a restart. */

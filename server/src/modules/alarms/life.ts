@@ -269,6 +269,8 @@ function newAlarm(signal: Signal, device: AlarmedDevice | undefined, flaps: bool
     type,
     ...(deviceId === undefined ? {} : { deviceId: deviceId as DeviceId }),
     ...(device === undefined ? {} : { deviceName: device.name }),
+    ...(device?.purpose === undefined ? {} : { devicePurpose: device.purpose }),
+    ...(kind !== "offline" || device?.lastSeenAt === undefined ? {} : { deviceLastSeenAt: device.lastSeenAt }),
     ...(device?.siteId === undefined ? {} : { siteId: device.siteId as SiteId }),
     ...(device?.siteName === undefined ? {} : { siteName: device.siteName }),
     ...(ruleId === undefined ? {} : { ruleId: ruleId as AlarmRuleId }),

@@ -83,8 +83,8 @@ export function createKitHost(kit: KitManifest, parts: HostParts, settings: KitS
     },
     egress,
     seal: {
-      seal: (plain, purpose) => seal.seal(plain, `kit ${kit.id}: ${purpose}`),
-      open: (sealed, purpose) => seal.open(sealed, `kit ${kit.id}: ${purpose}`),
+      seal: (plain, purpose) => seal.seal(plain, kitPurpose(kit.id, purpose)),
+      open: (sealed, purpose) => seal.open(sealed, kitPurpose(kit.id, purpose)),
     },
     audit: {
       record: (tx, whose, { action, ...entry }) =>
@@ -111,6 +111,11 @@ export function createKitHost(kit: KitManifest, parts: HostParts, settings: KitS
     },
     instanceId: newId(),
   };
+}
+
+/** What a kit's secret is bound to: no other kit's, and none of the platform's, opens in its place. */
+export function kitPurpose(kitId: string, purpose: string): string {
+  return `kit ${kitId}: ${purpose}`;
 }
 
 /** Settings of a kit as stored, with the defaults of its schema. */

@@ -27,6 +27,8 @@ import { changedSettings } from "./kit-settings.ts";
 import { lockSwitch, saveSwitch, selectSwitches } from "./kit-store.ts";
 import type { KitSwitch } from "./kit-store.ts";
 
+export { kitPurpose } from "./kit-host.ts";
+
 export interface KitDeps extends HostParts {
   readonly rules: Pick<Rules, "keep" | "add">;
   /** The manifests of all kits that were chosen for this installation. */

@@ -52,6 +52,51 @@ function sent(kind: ChatChannel["kind"], notice: Notice = told()) {
 describe("a notice in the words of each service", () => {
   const sentence = "Coop: temperature is 31 °C, above the limit of 30 °C.";
 
+  it("GA-15: Discord shows what a node is for: red with metric, value and limit, yellow with when it was last seen", () => {
+    const embedOf = (notice: Notice) =>
+      (sent("discord", notice).json as { embeds: { color: number; title: string; fields: { name: string; value: string }[] }[] }).embeds[0];
+    const plant = { deviceName: "Node 3", devicePurpose: "Basil, kitchen", severity: "warning" };
+    const dry = embedOf(
+      told({
+        ...plant,
+        kind: "below",
+        metric: "soil_moisture",
+        unit: "%",
+        threshold: 20,
+        value: 14,
+        currentValue: 14,
+        title: "Basil: soil too dry",
+      }),
+    );
+    expect(dry?.color).toBe(15_158_332);
+    expect(dry?.title).toContain("Basil");
+    expect(dry?.fields.map(({ name, value }) => [name, value.replaceAll(/[\\\u200B]/g, "")]).slice(0, 5)).toEqual([
+      ["Device", "Node 3"],
+      ["For", "Basil, kitchen"],
+      ["Metric", "soil_moisture"],
+      ["Value", "14 %"],
+      ["Limit", "20 %"],
+    ]);
+    const away = embedOf(
+      told({
+        ...plant,
+        kind: "offline",
+        metric: undefined,
+        threshold: undefined,
+        value: undefined,
+        deviceLastSeenAt: "2025-06-01T02:57:00.000Z",
+      }),
+    );
+    expect(away?.color).toBe(16_776_960);
+    expect(away?.fields).toContainEqual({
+      name: "Last seen",
+      value: `<t:${Date.parse("2025-06-01T02:57:00.000Z") / 1000}:f>`,
+      inline: true,
+    });
+    // A device without a purpose keeps the colours of severities.
+    expect(embedOf(told())?.color).toBe(0xb2_18_2b);
+  });
+
   it("Slack gets plain text on a coloured bar, with one link that is ours", () => {
     const plain = (text: string) => ({ type: "plain_text", text, emoji: false });
     expect(sent("slack")).toEqual({

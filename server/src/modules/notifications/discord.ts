@@ -25,10 +25,12 @@ export function discordMessage(told: Notice): Record<string, unknown> {
     value === undefined ? [] : [{ name, value: plainText(quantity(value, alarm?.unit), 64), inline: true }];
   const fields = [
     ...(device === undefined ? [] : [{ name: "Device", value: plainText(device.name, 256), inline: true }]),
+    ...(device?.purpose === undefined ? [] : [{ name: "For", value: plainText(device.purpose, 256), inline: true }]),
     ...(told.site === undefined ? [] : [{ name: "Site", value: plainText(told.site, 256), inline: true }]),
     ...(alarm?.metric === undefined ? [] : [{ name: "Metric", value: plainText(alarm.metric, 128), inline: true }]),
     ...measured("Value", alarm?.value),
     ...measured("Limit", alarm?.threshold),
+    ...(device?.lastSeenAt === undefined ? [] : [{ name: "Last seen", value: discordTime(device.lastSeenAt), inline: true }]),
     ...(alarm?.raisedAt === undefined ? [] : [{ name: "Since", value: discordTime(alarm.raisedAt), inline: true }]),
   ];
   return {
@@ -41,13 +43,23 @@ export function discordMessage(told: Notice): Record<string, unknown> {
     embeds: [
       {
         title: plainText(told.text, 250),
-        color: colours[toneOf(told)],
+        color: colourOf(told),
         timestamp: told.at,
         fields,
         ...(told.link === undefined ? {} : { url: told.link }),
       },
     ],
   };
+}
+
+// As the earlier system of the gardens showed them: who learned its colours there need not learn others.
+const plantColours = { limit: 15_158_332, offline: 16_776_960 };
+
+function colourOf(told: Notice): number {
+  const tone = toneOf(told);
+  if (told.device?.purpose === undefined || tone === "over" || tone === "test") return colours[tone];
+  if (told.type === "device.offline") return plantColours.offline;
+  return told.alarm?.kind === "above" || told.alarm?.kind === "below" ? plantColours.limit : colours[tone];
 }
 
 /** Shown by Discord in the reader's own time zone. */

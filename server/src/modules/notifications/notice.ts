@@ -15,7 +15,7 @@ export const notice = z.object({
   /** The text is the target's own words, with line breaks that mean it. */
   hasOwnWords: z.literal(true).optional(),
   site: z.string().optional(),
-  device: z.object({ id: z.string(), name: z.string() }).optional(),
+  device: z.object({ id: z.string(), name: z.string(), purpose: z.string().optional(), lastSeenAt: z.string().optional() }).optional(),
   alarm: z
     .object({
       id: z.string(),
@@ -45,6 +45,8 @@ const alarmFact = z.object({
   id: z.string(),
   deviceId: z.string().optional(),
   deviceName: z.string().optional(),
+  devicePurpose: z.string().optional(),
+  deviceLastSeenAt: z.string().optional(),
   siteName: z.string().optional(),
   kind: alarmKind,
   severity,
@@ -105,7 +107,16 @@ export function noticeOf(
     at: as === "alarm.cleared" ? (clearedAt ?? raisedAt) : raisedAt,
     text: sentence(data, as, value),
     ...(siteName === undefined ? {} : { site: siteName }),
-    ...(deviceId === undefined ? {} : { device: { id: deviceId, name: deviceName ?? deviceId } }),
+    ...(deviceId === undefined
+      ? {}
+      : {
+          device: {
+            id: deviceId,
+            name: deviceName ?? deviceId,
+            ...(data.devicePurpose === undefined ? {} : { purpose: data.devicePurpose }),
+            ...(data.deviceLastSeenAt === undefined ? {} : { lastSeenAt: data.deviceLastSeenAt }),
+          },
+        }),
     alarm: { id, kind, severity, state, metric, unit, threshold, value, raisedAt, clearedAt },
     ...(publicUrl === undefined ? {} : { link: `${publicUrl.replace(/\/$/, "")}/alarms/${encodeURIComponent(id)}` }),
   };
@@ -119,7 +130,7 @@ export function testNotice(at: Date): Notice {
 function sentence(fact: AlarmFact, as: Notice["type"], value: number | undefined): string {
   const { deviceName, kind, metric, detail } = fact;
   if (as === "alarm.cleared") {
-    if (kind === "offline") return `${deviceName ?? "The device"} is back online${absence(fact)}.`;
+    if (kind === "offline") return `${withPurpose(fact)} is back online${absence(fact)}.`;
     if (metric === undefined) return ended(`${subjectOf(fact)}: over`, detail);
     const now = value === undefined ? "" : ` is ${quantity(value, fact.unit)}`;
     return detail === undefined
@@ -151,6 +162,11 @@ function ended(words: string, detail: string | undefined): string {
   return detail === undefined ? `${words}.` : `${words} (${detail}).`;
 }
 
+/** A device by its name and what it is there for: whoever is woken knows the plant rather than the node. */
+function withPurpose({ deviceName = "The device", devicePurpose }: AlarmFact): string {
+  return devicePurpose === undefined ? deviceName : `${deviceName} (${devicePurpose})`;
+}
+
 function subjectOf({ deviceName, title, kind }: AlarmFact): string {
   const words = title ?? kind.replaceAll("_", " ");
   return deviceName === undefined ? words : `${deviceName}: ${words}`;
@@ -158,7 +174,7 @@ function subjectOf({ deviceName, title, kind }: AlarmFact): string {
 
 function whatIsWrong(fact: AlarmFact, value: number | undefined): string {
   const { deviceName, kind, metric, unit, threshold, title, text } = fact;
-  if (kind === "offline") return `${deviceName ?? "The device"} is offline.`;
+  if (kind === "offline") return `${withPurpose(fact)} is offline.`;
   if (title !== undefined) return text === undefined ? `${subjectOf(fact)}.` : `${subjectOf(fact)}. ${text}`;
   if (metric === undefined) return `${subjectOf(fact)}.`;
   if (kind === "no_data") return `${deviceName ?? ""}: no data for ${metric}.`;

@@ -78,6 +78,8 @@ describe("quiet hours", () => {
       }),
       { numRuns: 300 },
     );
+    // The first minute that the clocks skip.
+    expect(iso(nextAt("02:45", "Pacific/Chatham", ms("2026-09-26T00:00:00Z")))).toBe("2026-09-26T14:00:00.000Z");
     expect(iso(nextAt("08:00", "Europe/Berlin", ms("2026-03-28T07:00:00Z")))).toBe("2026-03-29T06:00:00.000Z");
   });
 });

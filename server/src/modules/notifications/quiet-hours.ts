@@ -64,5 +64,6 @@ function momentOf(plain: Temporal.PlainDateTime, timeZone: string, disambiguatio
   const zoned = plain.toZonedDateTime(timeZone, { disambiguation });
   if (zoned.toPlainDateTime().equals(plain)) return zoned.epochMilliseconds;
   const later = plain.toZonedDateTime(timeZone, { disambiguation: "later" });
-  return later.getTimeZoneTransition("previous")?.epochMilliseconds ?? later.epochMilliseconds;
+  // The first minute that is skipped comes out as the very moment of the change, and only what lies before a moment is its previous one.
+  return later.add({ milliseconds: 1 }).getTimeZoneTransition("previous")?.epochMilliseconds ?? later.epochMilliseconds;
 }

@@ -49,6 +49,8 @@ export function headingOf(told: Notice): string {
 export function factsOf({ device, site, alarm }: Notice): readonly { readonly label: string; readonly value: string }[] {
   return [
     ...(device === undefined ? [] : [{ label: "Device", value: device.name }]),
+    ...(device?.purpose === undefined ? [] : [{ label: "For", value: device.purpose }]),
+    ...(device?.lastSeenAt === undefined ? [] : [{ label: "Last seen", value: device.lastSeenAt }]),
     ...(site === undefined ? [] : [{ label: "Site", value: site }]),
     ...(alarm?.metric === undefined ? [] : [{ label: "Metric", value: alarm.metric }]),
     ...(alarm?.value === undefined ? [] : [{ label: "Value", value: quantity(alarm.value, alarm.unit) }]),

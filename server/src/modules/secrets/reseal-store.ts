@@ -26,24 +26,38 @@ export interface StaleValue {
   readonly row: Readonly<Record<string, unknown>>;
 }
 
+/** A table's name, with its schema where a kit keeps it. */
+function tableName(table: string): Sql {
+  return join(table.split(".").map(identifier), sql`.`);
+}
+
+/** A kit that could not start has no tables yet. */
+async function isThere(db: Queryable, table: string): Promise<boolean> {
+  if (!table.includes(".")) return true;
+  const [row] = await db.query<{ found: boolean }>(sql`select to_regclass(${table}) is not null as found`);
+  return row?.found === true;
+}
+
 // The header of platform/seal.ts: a version byte, and from version 2 on the kid in four bytes.
 function kidIn(column: Sql): Sql {
   return sql`case when get_byte(${column}, 0) = 2 and length(${column}) > 5 then ('x' || encode(substring(${column} from 2 for 4), 'hex'))::bit(32)::integer else 0 end`;
 }
 
 export async function countSealed(db: Queryable, { table, column }: SealedColumn, kid: number): Promise<SealedCount> {
+  if (!(await isThere(db, table))) return { total: 0, remaining: 0 };
   const name = sql`t.${identifier(column)}`;
   const [row] = await db.query<SealedCount>(sql`
     select count(*)::integer as total, count(*) filter (where ${kidIn(name)} <> ${kid})::integer as remaining
-    from ${identifier(table)} t where ${name} is not null`);
+    from ${tableName(table)} t where ${name} is not null`);
   return row ?? { total: 0, remaining: 0 };
 }
 
 /** Numbers of the keys that something in the column is sealed by. */
 export async function selectKidsIn(db: Queryable, { table, column }: SealedColumn): Promise<number[]> {
+  if (!(await isThere(db, table))) return [];
   const name = sql`t.${identifier(column)}`;
   const rows = await db.query<{ kid: number }>(sql`
-    select distinct ${kidIn(name)} as kid from ${identifier(table)} t where ${name} is not null`);
+    select distinct ${kidIn(name)} as kid from ${tableName(table)} t where ${name} is not null`);
   return rows.map(({ kid }) => kid);
 }
 
@@ -53,11 +67,12 @@ export async function lockStale(
   { table, column, key }: SealedColumn,
   { kid, limit, except }: { kid: number; limit: number; except: readonly string[] },
 ): Promise<StaleValue[]> {
+  if (!(await isThere(tx, table))) return [];
   const name = sql`t.${identifier(column)}`;
   const columns = key.map((one) => sql`t.${identifier(one)}`);
   const rows = await tx.query<{ roost_place: string; roost_sealed: Buffer } & Record<string, unknown>>(sql`
     select t.ctid::text as roost_place, ${name} as roost_sealed${columns.length === 0 ? sql`` : sql`, ${join(columns, sql`, `)}`}
-    from ${identifier(table)} t
+    from ${tableName(table)} t
     where ${name} is not null and ${kidIn(name)} <> ${kid} and not (t.ctid = any (${[...except]}::tid[]))
     limit ${limit} for update skip locked`);
   return rows.map(({ roost_place: place, roost_sealed: sealed, ...row }) => ({ place, sealed, row }));
@@ -70,7 +85,7 @@ export async function replaceSealed(
   values: readonly { readonly place: string; readonly sealed: Buffer }[],
 ): Promise<void> {
   await tx.query(sql`
-    update ${identifier(table)} t set ${identifier(column)} = n.sealed
+    update ${tableName(table)} t set ${identifier(column)} = n.sealed
     from unnest(${values.map(({ place }) => place)}::tid[], ${values.map(({ sealed }) => sealed)}::bytea[]) as n (place, sealed)
     where t.ctid = n.place`);
 }
