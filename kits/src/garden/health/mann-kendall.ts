@@ -58,7 +58,9 @@ export function testTrend(points: readonly HourPoint[], seasonHours: number): Tr
   const slope = medianOf(slopes);
   const rest = residuals(points, seasons, slope);
   const { factor, effective } = inflation(rest);
-  const scatter = Math.sqrt(rest.reduce((sum, { value }) => sum + value * value, 0) / rest.length);
+  // What was fitted before, three figures of the parabola and one of each hour of the day, is no scatter any more.
+  const free = Math.max(rest.length - 3 - (seasons.size > 1 ? seasons.size : 0), 1);
+  const scatter = Math.sqrt(rest.reduce((sum, { value }) => sum + value * value, 0) / free);
   const reach = scatter * Math.sqrt(factor / spread(points)) * studentQuantile(effective - 2);
   const pValue = pValueOf(score, Math.sqrt(variance * factor), effective);
   return { slope, low: slope - reach, high: slope + reach, pValue, pairs: slopes.length, scatter };

@@ -91,6 +91,10 @@ describe("how a value stands to its band", () => {
     ["light_level", band(200, null), 220, "near_min"],
     ["light_level", band(200, null), 221, "inside"],
     ["light_level", band(200, null), 100_000, "inside"],
+    // Between a dim corner and the sun there is room: near either limit is near that limit.
+    ["light_level", band(800, 16_000), 880, "near_min"],
+    ["light_level", band(800, 16_000), 881, "inside"],
+    ["light_level", band(800, 16_000), 14_400, "near_max"],
     // A limit at the end of what can be measured is never crossed: being near it says nothing.
     ["soil_moisture", band(0, 80), 0, "inside"],
     ["humidity", band(40, 100), 100, "inside"],
@@ -103,13 +107,13 @@ describe("how a value stands to its band", () => {
 
   it.each<[string, LimitedMetric, Band, number]>([
     ["the band's width", "soil_moisture", band(20, 80), 60],
-    ["the limit itself where there is one", "humidity", band(40, null), 40],
-    ["the upper limit where there is only that", "light_level", band(null, 16_000), 16_000],
+    ["the limit itself where there is one", "humidity", band(null, 40), 40],
+    ["each limit of light by itself", "light_level", band(800, 16_000), 16_000],
     ["the usual width for a limit of 0", "soil_moisture", band(null, 0), 60],
-    ["the usual width for degrees, whose zero is arbitrary", "temperature", band(5, null), 12],
+    ["the usual width for degrees, whose zero is arbitrary", "temperature", band(null, 5), 12],
     ["the usual width for a band without width", "temperature", band(21, 21), 12],
   ])("GA-16: measures nearness and excess by %s", (_what, metric, limits, expected) => {
-    expect(measureOf(metric, limits)).toBe(expected);
+    expect(measureOf(metric, limits, "max")).toBe(expected);
   });
 
   it.each<[LimitedMetric, Band, number, number]>([
@@ -119,6 +123,8 @@ describe("how a value stands to its band", () => {
     ["soil_moisture", band(20, 80), 98, 0.3],
     ["temperature", band(0, null), -6, 0.5],
     ["light_level", band(200, null), 0, 1],
+    ["light_level", band(800, 16_000), 400, 0.5],
+    ["light_level", band(800, 16_000), 24_000, 0.5],
     ["soil_moisture", band(null, 0), 30, 0.5],
   ])("GA-16: %s %o at %d lies %d of its measure beyond", (metric, limits, value, expected) => {
     expect(excessOf(metric, limits, value)).toBeCloseTo(expected, 9);

@@ -35,13 +35,13 @@ export function isLimiting(band: Band | undefined): band is Band {
  * What "30 per cent beyond a limit" and "10 per cent from the edge" are per cent of, in the metric's unit; always above 0.
  *
  * Both limits: the band's width. One limit: the limit itself where the metric has a true zero, else the width bands usually have; so too for a
- * limit of 0 and for a band without width.
+ * limit of 0 and for a band without width. Light spans decades: each of its limits is a measure by itself.
  */
-export function measureOf(metric: LimitedMetric, band: Band): number {
+export function measureOf(metric: LimitedMetric, band: Band, side: "min" | "max"): number {
   const { min, max } = band;
-  if (min !== null && max !== null) return max > min ? max - min : usualWidth[metric];
-  const only = Math.abs(min ?? max ?? 0);
-  return metric === "temperature" || only === 0 ? usualWidth[metric] : only;
+  if (metric !== "light_level" && min !== null && max !== null) return max > min ? max - min : usualWidth[metric];
+  const limit = Math.abs(band[side] ?? 0);
+  return metric === "temperature" || limit === 0 ? usualWidth[metric] : limit;
 }
 
 /** How a value stands to a band. The limits themselves are inside: only what is strictly beyond breaches. */
@@ -49,17 +49,18 @@ export function standingOf(metric: LimitedMetric, band: Band, value: number): St
   const { min, max } = band;
   if (min !== null && value < min) return "below";
   if (max !== null && value > max) return "above";
-  const near = nearShare * measureOf(metric, band);
-  const fromMin = min === null || min <= measurable[metric].min ? Number.POSITIVE_INFINITY : value - min;
-  const fromMax = max === null || max >= measurable[metric].max ? Number.POSITIVE_INFINITY : max - value;
-  if (Math.min(fromMin, fromMax) > near) return "inside";
+  // In tenths of the measure: 1 and less is near.
+  const fromMin = min === null || min <= measurable[metric].min ? Infinity : (value - min) / (nearShare * measureOf(metric, band, "min"));
+  const fromMax = max === null || max >= measurable[metric].max ? Infinity : (max - value) / (nearShare * measureOf(metric, band, "max"));
+  if (Math.min(fromMin, fromMax) > 1) return "inside";
   return fromMin <= fromMax ? "near_min" : "near_max";
 }
 
 /** How far beyond a band a value lies, as a share of {@link measureOf}; 0 inside. */
 export function excessOf(metric: LimitedMetric, band: Band, value: number): number {
-  const beyond = Math.max(band.min === null ? 0 : band.min - value, band.max === null ? 0 : value - band.max, 0);
-  return beyond / measureOf(metric, band);
+  if (band.min !== null && value < band.min) return (band.min - value) / measureOf(metric, band, "min");
+  if (band.max !== null && value > band.max) return (value - band.max) / measureOf(metric, band, "max");
+  return 0;
 }
 
 /**
