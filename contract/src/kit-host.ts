@@ -214,6 +214,15 @@ export interface KitReach {
   readonly caPem: string;
 }
 
+/** How the installation is, judged by what went through it. */
+export interface KitInstallation {
+  readonly version: string;
+  /** Readings are welcome. */
+  readonly ready: boolean;
+  /** `database`, `canary` (a reading went all the way by MQTT within the last minute) and whatever else is looked at. */
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly reason?: string }[];
+}
+
 /** Everything a kit may do. What is not here it may not. */
 export interface KitHost<Settings = Record<string, never>> {
   readonly clock: { nowMs(): number };
@@ -248,6 +257,8 @@ export interface KitHost<Settings = Record<string, never>> {
   /** A UUID v7. */
   newId(): string;
   readonly reach: KitReach;
+  /** Looks at this moment. */
+  installation(): Promise<KitInstallation>;
   /** Whether another node of this installation may do the same work at the same time is for the kit's own locks to settle. */
   readonly instanceId: string;
 }

@@ -331,6 +331,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     egress,
     seal,
     reach: reach.now,
+    installation: async () => ({ version, ...(await readiness.judge()) }),
     publicUrl: config.ROOST_PUBLIC_URL,
     clock,
     log,

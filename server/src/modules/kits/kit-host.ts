@@ -36,6 +36,7 @@ export interface HostParts {
   readonly egress: Pick<Egress, "request">;
   readonly seal: Seal;
   readonly reach: () => Reach;
+  readonly installation: KitHost["installation"];
   readonly publicUrl: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -109,6 +110,7 @@ export function createKitHost(kit: KitManifest, parts: HostParts, settings: KitS
         return reach().caPem;
       },
     },
+    installation: parts.installation,
     instanceId: newId(),
   };
 }
