@@ -9,6 +9,7 @@ import { addConfigurationCommands } from "./commands/configuration.ts";
 import { addDeadManCommands } from "./commands/dead-man.ts";
 import { addDeviceCommands } from "./commands/devices.ts";
 import { addFlagCommands } from "./commands/flags.ts";
+import { addHomeAssistantCommands } from "./commands/home-assistant.ts";
 import { addCommandsOfKits, addKitCommands } from "./commands/kits.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addNotificationCommands } from "./commands/notifications.ts";
@@ -74,6 +75,7 @@ function createProgram(terminal: Terminal): Command {
   addConfigurationCommands(program, terminal);
   addNotificationCommands(program, terminal);
   addDeadManCommands(program, terminal);
+  addHomeAssistantCommands(program, terminal);
   addRejectCommands(program, terminal);
   addAuditCommands(program, terminal);
   addFlagCommands(program, terminal);
