@@ -4,6 +4,7 @@ import { deviceExpectations } from "./expect-devices.ts";
 import { externalAlarmExpectations } from "./expect-external-alarms.ts";
 import { homeAssistantExpectations } from "./expect-home-assistant.ts";
 import { installationExpectations } from "./expect-installation.ts";
+import { kitExpectations } from "./expect-kits.ts";
 import { notificationExpectations } from "./expect-notifications.ts";
 import { organisationExpectations } from "./expect-organisations.ts";
 import { peopleExpectations } from "./expect-people.ts";
@@ -27,6 +28,7 @@ export const expectations: Expectations = {
   ...routingExpectations,
   ...externalAlarmExpectations,
   ...homeAssistantExpectations,
+  ...kitExpectations,
   ...notificationExpectations,
   ...platformExpectations,
   ...installationExpectations,
