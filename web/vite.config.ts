@@ -26,7 +26,7 @@ export default defineConfig({
             },
             {
               name: "parts",
-              test: /\/(kits\/src\/([^/]+$|[^/]+\/(kit\.ts|web\.tsx)$)|web\/src\/(parts\/(?!kit-link|chart|view|zones|pinch|confirm|copy)|roost\.tsx))/,
+              test: /\/(kits\/src\/([^/]+$|[^/]+\/(kit\.ts|web\.tsx)$)|web\/src\/(parts\/(?!kit-link|chart|view|zones|pinch|confirm|copy|waiting-devices)|roost\.tsx))/,
             },
             { name: "contract", test: shared },
           ],

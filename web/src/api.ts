@@ -194,6 +194,8 @@ const staleBy: Readonly<Record<string, readonly string[]>> = {
   delivery: ["deliveries", "alarms"],
   notification_target: ["notification-targets"],
   kit: ["kits"],
+  registration: ["registrations"],
+  enrolment_code: ["enrolment-codes"],
 };
 
 /** Says which kept answers a fact about a noun makes stale. */

@@ -97,6 +97,12 @@ const addDeviceRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/devices/add-device-page.tsx"), "AddDevicePage"),
 });
 
+const registrationsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/waiting-devices",
+  component: lazyRouteComponent(() => import("./pages/registrations/registrations-page.tsx"), "RegistrationsPage"),
+});
+
 const deviceRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/devices/$deviceId",
@@ -371,6 +377,7 @@ const routeTree = rootRoute.addChildren([
   signedInRoute.addChildren([
     fleetRoute,
     addDeviceRoute,
+    registrationsRoute,
     deviceRoute.addChildren([deviceChartsRoute, deviceAlarmsRoute, deviceThresholdsRoute, deviceRejectsRoute, deviceSettingsRoute]),
     alarmsRoute,
     alarmRoute,

@@ -12,6 +12,7 @@ import { kindChoices } from "../../parts/kinds.ts";
 import { StateMark } from "../../parts/marks.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { useApi } from "../../roost.tsx";
+import { WaitingLink } from "../registrations/waiting-link.tsx";
 import { ClaimTicketView } from "./claim-ticket.tsx";
 import { connectCommands, suggestId } from "./connect.ts";
 
@@ -51,7 +52,10 @@ function AddForm({ onAdded }: { readonly onAdded: (added: { device: Device; tick
     if (faults.id === undefined && faults.pace === undefined) add.mutate();
   };
   return (
-    <Page title="Add a device">
+    <Page title="Add a device" actions={<WaitingLink />}>
+      <p className="quiet">
+        A device that registers by itself needs no adding: it shows up under <Link to="/waiting-devices">waiting devices</Link>.
+      </p>
       <form className={styles.form} onSubmit={submit}>
         <TextInput
           label="Name"

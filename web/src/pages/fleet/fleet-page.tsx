@@ -1,7 +1,7 @@
 import { type DeviceState, type FleetDevice, listDevices } from "@roost/contract/devices";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { memo, useCallback } from "react";
+import { lazy, memo, Suspense, useCallback } from "react";
 
 import { Age, Lasting } from "../../parts/age.tsx";
 import { Empty } from "../../parts/empty.tsx";
@@ -14,12 +14,14 @@ import { StateMark, stateWords } from "../../parts/marks.tsx";
 import { Page } from "../../parts/page.tsx";
 import { AddDeviceButton } from "../../parts/shell.tsx";
 import { RowsWaiting } from "../../parts/waiting.tsx";
-import { useApi } from "../../roost.tsx";
+import { useApi, useMay } from "../../roost.tsx";
 import { Attention } from "./attention.tsx";
 
 import styles from "./fleet-page.module.css";
 
 const route = getRouteApi("/signed-in/");
+// Nothing of the first load: it comes beside what is on screen already, in a place of its own.
+const WaitingLink = lazy(async () => ({ default: (await import("../registrations/waiting-link.tsx")).WaitingLink }));
 const states = ["online", "offline", "waiting", "revoked"] as const;
 
 /** All devices: what is wrong first, then every device with its state and newest values. */
@@ -45,7 +47,7 @@ export function FleetPage() {
     );
   }
   return (
-    <Page title="Fleet" actions={<AddDeviceButton />}>
+    <Page title="Fleet" actions={<FleetActions />}>
       <Attention devices={all} offline={counts?.offline} />
       <Filters>
         <Chips
@@ -92,6 +94,20 @@ export function FleetPage() {
         {(devices) => <FleetTable devices={devices} />}
       </List>
     </Page>
+  );
+}
+
+function FleetActions() {
+  const mayAdd = useMay("devices:write");
+  return (
+    <>
+      {mayAdd && (
+        <Suspense>
+          <WaitingLink />
+        </Suspense>
+      )}
+      <AddDeviceButton />
+    </>
   );
 }
 
