@@ -1,5 +1,5 @@
-import { device, deviceState } from "@roost/contract/devices";
-import { metricName } from "@roost/contract/ids";
+import { device, deviceErrors, deviceState } from "@roost/contract/devices";
+import { deviceId, metricName } from "@roost/contract/ids";
 import { listOf, page } from "@roost/contract/paging";
 import { personal } from "@roost/contract/personal";
 import { quality } from "@roost/contract/quality";
@@ -42,4 +42,16 @@ export const listNodes = defineRoute({
   }),
 });
 
-export const nodeRoutes = [listNodes] as const;
+export const removeNode = defineRoute({
+  operation: "gardenRemoveNode",
+  method: "DELETE",
+  path: "/api/v1/kits/garden/nodes/:deviceId",
+  access: "devices:write",
+  summary:
+    "Removes a node with its credentials and values; what it measured at plants is kept there by the hour. `confirm` must repeat its id.",
+  params: z.object({ deviceId }),
+  query: z.object({ confirm: z.string().max(64) }),
+  errors: [deviceErrors.not_found, deviceErrors.name_mismatch],
+});
+
+export const nodeRoutes = [listNodes, removeNode] as const;

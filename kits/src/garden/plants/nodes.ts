@@ -9,12 +9,14 @@ import type { Assignment, Plant } from "../contract/plants.ts";
 import { beginEarlier, endAssignment, insertAssignment, lastLeft, lockNode, selectAll, selectOpen } from "./assignment-store.ts";
 import type { AssignmentRow } from "./assignment-store.ts";
 import { cutPage } from "./cut-page.ts";
+import type { PlantHistory } from "./plant-history.ts";
 import type { InStep, PlantHost } from "./plant-in-step.ts";
 import { findPlant, lockPlant } from "./plant-store.ts";
 import type { PlantRow } from "./plant-store.ts";
 import type { createPlantViews } from "./plant-views.ts";
 
 export interface NodeDeps {
+  readonly history: Pick<PlantHistory, "keep">;
   readonly views: ReturnType<typeof createPlantViews>;
   readonly inStep: InStep;
 }
@@ -22,7 +24,7 @@ export interface NodeDeps {
 const nodesPerPlant = 8;
 
 /** Which node stands at which plant, and since when. */
-export function createNodes(host: PlantHost, { views, inStep }: NodeDeps) {
+export function createNodes(host: PlantHost, { views, inStep, history }: NodeDeps) {
   const { db, devices, audit, clock } = host;
 
   async function record(
@@ -134,9 +136,29 @@ export function createNodes(host: PlantHost, { views, inStep }: NodeDeps) {
       return viewOf(whose, plantId);
     },
 
+    /**
+     * Removes a node with its credentials and values; the history of its plants outlives it, by the hour.
+     *
+     * @param confirm - Must be its id. `undefined`: nobody is asked.
+     * @throws {AppError} `devices.not_found`, `devices.name_mismatch`
+     */
+    async remove(whose: Whose, deviceId: string, confirm: string | undefined): Promise<void> {
+      const device = await devices.get(whose, deviceId);
+      if (confirm !== undefined && confirm.toLowerCase() !== device.id) throw deviceErrors.name_mismatch();
+      await history.keep(whose, device.id);
+      await devices.remove(whose, device.id);
+      // The fact that it is gone ends this too; who asked shall see it at once.
+      await inStep.gone(whose.organisationId, device.id);
+    },
+
     /** The plant at which a node stands; `undefined` where it stands at none. */
     async plantOf(whose: Within, deviceId: string): Promise<AssignmentRow | undefined> {
       return (await selectOpen(db.within(whose), whose.organisationId, { deviceId }))[0];
+    },
+
+    /** The plants at which nodes stand now, by node. */
+    async places(whose: Within): Promise<Map<string, Plant["id"]>> {
+      return new Map((await selectOpen(db.within(whose), whose.organisationId)).map(({ deviceId, plantId }) => [deviceId, plantId]));
     },
 
     /** Which nodes stood at a plant, the newest first; of a removed one too. @throws {AppError} `garden.plant_not_found` */
@@ -192,14 +214,18 @@ export function createNodes(host: PlantHost, { views, inStep }: NodeDeps) {
 
 export type Nodes = ReturnType<typeof createNodes>;
 
-/** The address of a node's radio, where it told one. */
-export function macAddressOf({ attributes }: Pick<Device, "attributes">): string | undefined {
-  return attributes["mac_address"] ?? attributes["mac"];
+/** The address of a node's radio: those that register themselves have it in their id, others may have told it. */
+export function macAddressOf({ id, attributes }: Pick<Device, "id" | "attributes">): string | undefined {
+  const hex = /^node-([0-9a-f]{12})$/.exec(id)?.[1];
+  return hex === undefined ? attributes["mac_address"] : hex.replaceAll(/..(?!$)/g, "$&:");
 }
 
 function isFound(device: Device, plantName: string | undefined, q: string | undefined): boolean {
   const part = q?.trim().toLowerCase() ?? "";
-  return [device.name, device.id, macAddressOf(device), plantName].some((text) => text?.toLowerCase().includes(part) === true);
+  // An address is typed with colons, hyphens or nothing in between.
+  const hex = part.replaceAll(/[:-]/g, "");
+  const isAddress = hex !== "" && macAddressOf(device)?.toLowerCase().replaceAll(/[:-]/g, "").includes(hex) === true;
+  return isAddress || [device.name, device.id, plantName].some((text) => text?.toLowerCase().includes(part) === true);
 }
 
 function byState(devices: readonly Device[]): Record<DeviceState, number> {

@@ -148,6 +148,11 @@ export function createPlantHistory({ db, devices, telemetry, audit }: Pick<KitHo
       return { ...found, metric, unit, from, to, ...(isLimiting(limits) ? { limits } : {}), parts: parts as PlantPoints["parts"] };
     },
 
+    /** Which nodes stood at a plant in a range, oldest first, as far as their values can be read. */
+    async parts(within: Within, plantId: string, from: Date, to: Date): Promise<Part[]> {
+      return readable(within.organisationId, await partsOf(within, plantId, from, to));
+    },
+
     /** Keeps by the hour what a node measured at its plants, for when the node itself is removed. The same again changes nothing. */
     async keep(whose: Whose, deviceId: string): Promise<void> {
       const { organisationId } = whose;

@@ -128,6 +128,12 @@ export function createInStep(host: PlantHost) {
       }).catch((error: unknown) => log.warn({ err: error, organisationId }, "plants are brought in step later"));
     },
 
+    /** After a node was removed. Never rejects, as `after`. */
+    gone: (organisationId: string, deviceId: string): Promise<void> =>
+      inTurn(() => endGone(organisationId, deviceId)).catch((error: unknown) =>
+        log.warn({ err: error, organisationId }, "plants are brought in step later"),
+      ),
+
     /** Brings everything in step, once at the start: the kit may have been switched, or a backup been restored. */
     async everything(): Promise<void> {
       const on = new Set(await host.settings.organisations());

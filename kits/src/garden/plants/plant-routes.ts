@@ -1,6 +1,6 @@
 import type { KitMount } from "@roost/contract/kit-host";
 
-import { listNodes } from "../contract/nodes.ts";
+import { listNodes, removeNode } from "../contract/nodes.ts";
 import {
   addPhoto,
   addPlant,
@@ -38,6 +38,7 @@ export function mountPlants(mount: KitMount, plants: Plants): void {
 
 function mountPlaces(mount: KitMount, { nodes, history }: Plants): void {
   mount(listNodes, async ({ query, caller }) => nodes.list(caller, query));
+  mount(removeNode, async ({ params, query, caller }) => nodes.remove(caller, params.deviceId, query.confirm));
   mount(assignNode, async ({ params, body, caller }) => nodes.assign(caller, params.plantId, body.deviceId, body.since));
   mount(unassignNode, async ({ params, caller }) => nodes.unassign(caller, params.plantId, params.deviceId));
   mount(listPlantAssignments, async ({ params, caller }) => ({ items: await nodes.ofPlant(caller, params.plantId) }));

@@ -33,7 +33,8 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
   const { db, audit } = host;
   const views = createPlantViews(host);
   const inStep = createInStep(host);
-  const nodes = createNodes(host, { views, inStep });
+  const history = createPlantHistory(host);
+  const nodes = createNodes(host, { views, inStep, history });
   const photos = createPhotos(host);
 
   async function view(whose: Within, row: PlantRow): Promise<Plant> {
@@ -85,7 +86,7 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
     check: inStep.check,
     nodes,
     photos,
-    history: createPlantHistory(host),
+    history,
 
     /**
      * Plants by name, case aside.
@@ -108,6 +109,11 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
       for (const { state } of all) counts[state] += 1;
       const wanted = query.state === undefined ? all : all.filter(({ state }) => state === query.state);
       return { ...cutPage(wanted, query, ({ name, id }) => [name.toLowerCase(), id]), counts };
+    },
+
+    /** All plants, by name. */
+    async all(whose: Within): Promise<Plant[]> {
+      return views.of(whose, await selectPlants(db.within(whose), { organisationId: whose.organisationId }));
     },
 
     /** @throws {AppError} `garden.plant_not_found` */

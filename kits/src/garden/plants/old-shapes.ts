@@ -1,0 +1,67 @@
+import type { Device, DeviceState, LatestValue } from "@roost/contract/devices";
+
+import { limitedMetrics } from "../contract/limits.ts";
+import type { LimitedMetric } from "../contract/limits.ts";
+import type { OldDevice, OldPlant, OldReading } from "../contract/old-addresses.ts";
+import type { Plant } from "../contract/plants.ts";
+import { macAddressOf } from "./nodes.ts";
+
+const statusOf: Readonly<Record<DeviceState, OldDevice["status"]>> = {
+  waiting: "provisioning",
+  online: "online",
+  offline: "offline",
+  revoked: "error",
+};
+
+/** Values that belong to one row were measured this close to the newest of it. */
+const rowMs = 180_000;
+
+/** The newest row of readings: what was not measured along with it is null, however new it looks elsewhere. */
+export function newestRow(latest: readonly Pick<LatestValue, "metric" | "value" | "measuredAt">[]): OldReading | null {
+  const own = latest.filter(({ metric }) => (limitedMetrics as readonly string[]).includes(metric));
+  const newestMs = Math.max(...own.map(({ measuredAt }) => measuredAt.getTime()));
+  if (own.length === 0) return null;
+  const inRow = own.filter(({ measuredAt }) => newestMs - measuredAt.getTime() <= rowMs);
+  return rowOf(newestMs, new Map(inRow.map(({ metric, value }) => [metric, value])));
+}
+
+/** A row of readings by its instant, in epoch milliseconds. */
+export function rowOf(atMs: number, values: ReadonlyMap<string, number>): OldReading {
+  const value = (metric: LimitedMetric) => values.get(metric) ?? null;
+  return {
+    timestamp: new Date(atMs),
+    soil_moisture: value("soil_moisture"),
+    temperature: value("temperature"),
+    humidity: value("humidity"),
+    light_level: value("light_level"),
+  };
+}
+
+export function oldPlantOf(plant: Plant): OldPlant {
+  return {
+    id: plant.id,
+    name: plant.name,
+    species: plant.species ?? null,
+    thresholds: plant.limits,
+    position: plant.position ?? null,
+    created_at: plant.createdAt,
+    latest_telemetry: newestRow(plant.latest),
+    device_count: plant.nodes.length,
+  };
+}
+
+/** @param metrics - Names of what it ever sent. */
+export function oldDeviceOf(device: Device, plantId: OldDevice["plant_id"], metrics: readonly string[]): OldDevice {
+  return {
+    id: device.id,
+    mac_address: macAddressOf(device) ?? null,
+    // A device's name at the door is its id.
+    mqtt_username: device.id,
+    plant_id: plantId,
+    status: statusOf[device.state],
+    firmware_version: device.firmwareVersion ?? null,
+    sensor_types: [...metrics],
+    last_seen_at: device.lastSeenAt ?? null,
+    created_at: device.createdAt,
+  };
+}
