@@ -1,6 +1,15 @@
 import { defineKitServer } from "@roost/contract/kit-host";
 
+import { mountCare } from "./care/care-routes.ts";
+import { careSealedColumn } from "./care/care-settings.ts";
+import { createCareSource } from "./care/care-source.ts";
+import { createCare } from "./care/care.ts";
+import { createFactsSource } from "./care/facts-source.ts";
+import { mountOldCare } from "./care/old-care-routes.ts";
+import { mountFirmware } from "./firmware/firmware-routes.ts";
+import { createFirmware, firmwareSealedColumns } from "./firmware/firmware.ts";
 import { gardenKit } from "./kit.ts";
+import { mountOldAddresses } from "./plants/old-routes.ts";
 import { mountPlants } from "./plants/plant-routes.ts";
 import { createPlants } from "./plants/plants.ts";
 import { findPreset } from "./plants/presets.ts";
@@ -10,15 +19,24 @@ import { gardenRoutes } from "./routes.ts";
 export const gardenServer = defineKitServer(gardenKit, {
   routes: gardenRoutes,
   migrations: new URL("./migrations/", import.meta.url),
+  sealedColumns: [...firmwareSealedColumns, careSealedColumn],
   create(host) {
     const plants = createPlants(host, { findPreset });
+    const firmware = createFirmware(host);
+    const care = createCare(host, { facts: createFactsSource(host, createCareSource({ getPlant: plants.get })) });
     return {
       mount(mount) {
         mountPlants(mount, plants);
+        mountOldAddresses(mount, plants, host);
+        mountFirmware(mount, firmware);
+        mountCare(mount, care);
+        mountOldCare(mount, care);
       },
-      handlers: plants.handlers,
+      handlers: [...plants.handlers, ...care.handlers],
+      jobs: care.jobs,
       checks: { limits: plants.check },
       start: plants.start,
+      stop: care.stop,
     };
   },
 });

@@ -28,8 +28,6 @@ export interface CareHealth {
 export interface CareSource {
   /** `undefined` for what the caller may not see. */
   plant(within: Within, plantId: string): Promise<CarePlant | undefined>;
-  /** All that may be seen. */
-  plants(within: Within): Promise<readonly { readonly id: string; readonly name: string }[]>;
   health(within: Within, plantId: string): Promise<CareHealth | undefined>;
 }
 

@@ -3,6 +3,9 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { KitEgress } from "@roost/contract/kit-host";
+import { egressErrors } from "@roost/contract/notifications";
+
 /** What the scripted provider does with one request. */
 export interface Scripted {
   /** The model's words; a function is given what it was asked. */
@@ -201,3 +204,26 @@ const chat: Form = {
     usage: { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: inputTokens + outputTokens },
   }),
 };
+
+/** The door to the outside, as far as a test on loopback needs one: bounded and in time as the real one; `longestMs` makes it impatient. */
+export function loopbackEgress({ longestMs = 30_000 }: { longestMs?: number } = {}): KitEgress {
+  return {
+    async request({ url, method = "GET", headers = {}, body, signal, timeoutMs = 5_000 }) {
+      const limit = AbortSignal.timeout(Math.min(timeoutMs, longestMs));
+      try {
+        const answer = await fetch(url, {
+          method,
+          headers,
+          signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
+          ...(body === undefined ? {} : { body: String(body) }),
+        });
+        const seconds = Number(answer.headers.get("retry-after") ?? "0");
+        const text = (await answer.text()).slice(0, 64 * 1_024);
+        return { status: answer.status, text, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}) };
+      } catch (cause) {
+        const isLate = cause instanceof Error && (cause.name === "TimeoutError" || cause.name === "AbortError");
+        throw isLate ? egressErrors.too_slow({}, { cause }) : egressErrors.unreachable({}, { cause });
+      }
+    },
+  };
+}

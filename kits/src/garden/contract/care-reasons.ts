@@ -10,7 +10,7 @@ export const abstainReasons = {
 /** Why a plan has to wait. */
 export const waitReasons = {
   no_model: "No model is set up. Choose a provider and enter a key in the settings of the care advisor; everything else works without.",
-  key_unreadable: "The saved key can no longer be opened. Enter the key again in the settings of the care advisor.",
+  key_unreadable: "The saved key cannot be opened. If the secret store is well, enter the key again in the settings of the care advisor.",
   bad_key: "The provider does not accept the key. Enter another one in the settings of the care advisor.",
   price_unknown: "The price of this model is not known, so the monthly cap could not be kept. Enter its price; 0 for a model of your own.",
   cap_reached: "The month's cap does not allow another call. Plans go on next month, or when the cap is raised.",

@@ -39,8 +39,8 @@ export const careRefresh = z.strictObject({
   onStrongChange: z.boolean(),
 });
 
-/** `ready`: a plan can be written now. Else what is missing; `message` says it in words. */
-export const careReadiness = z.enum(["ready", "no_model", "key_unreadable", "bad_key", "price_unknown", "cap_reached", "switched_off"]);
+/** `ready`: a plan can be written now. Else what is in the way; `message` says it in words. */
+export const careReadiness = z.enum(["ready", ...careReason.options]);
 
 export const careSettings = z.object({
   provider: careProvider,
@@ -57,6 +57,7 @@ export const careSettings = z.object({
   refresh: careRefresh,
   updatedAt: instant.optional(),
   state: careReadiness,
+  /** What `state` means and what to do, in words. */
   message: words,
   /** Models with a known price, the default of each provider first. */
   knownModels: z.array(z.object({ provider: careProvider, model: modelName, price: carePrice, isDefault: z.boolean() })),

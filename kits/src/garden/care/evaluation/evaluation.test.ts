@@ -1,36 +1,12 @@
-import type { KitEgress } from "@roost/contract/kit-host";
-import { egressErrors } from "@roost/contract/notifications";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { careProvider } from "../../contract/care.ts";
 import { advise } from "../advise.ts";
 import { createProvider } from "../provider.ts";
 import type { CareModel } from "../provider.ts";
-import { startTestProvider } from "../test-provider.ts";
+import { loopbackEgress, startTestProvider } from "../test-provider.ts";
 import type { TestProvider } from "../test-provider.ts";
 import { evaluationSet } from "./evaluation-set.ts";
-
-/** The door to the outside, as far as a test on loopback needs one: bounded as the real one. */
-const loopback: KitEgress = {
-  async request({ url, method = "GET", headers = {}, body, timeoutMs = 5_000 }) {
-    let answer: Response;
-    try {
-      answer = await fetch(url, {
-        method,
-        headers,
-        signal: AbortSignal.timeout(timeoutMs),
-        ...(body === undefined ? {} : { body: String(body) }),
-      });
-    } catch (error) {
-      throw error instanceof Error && error.name === "TimeoutError"
-        ? egressErrors.too_slow({}, { cause: error })
-        : egressErrors.unreachable({}, { cause: error });
-    }
-    const seconds = Number(answer.headers.get("retry-after") ?? "0");
-    const text = (await answer.text()).slice(0, 64 * 1_024);
-    return { status: answer.status, text, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}) };
-  },
-};
 
 let outside: TestProvider;
 beforeAll(async () => {
@@ -61,7 +37,7 @@ describe("the evaluation set", () => {
   for (const provider of careProvider.options) {
     it.each(evaluationSet.map((one) => [one.name, one] as const))(`${provider}: %s (GA-20)`, async (_, { facts, model, expected }) => {
       outside.forget();
-      const asked = createProvider({ egress: loopback, endpoints: { anthropic: outside.url, openai: outside.url } });
+      const asked = createProvider({ egress: loopbackEgress(), endpoints: { anthropic: outside.url, openai: outside.url } });
       if (model !== undefined) outside.plan(model);
       const advice = await advise(asked, modelOf(provider), facts);
       expect(outside.asked.length).toBe(model === undefined ? 0 : 1);

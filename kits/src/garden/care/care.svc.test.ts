@@ -1,0 +1,383 @@
+import { randomUUID } from "node:crypto";
+
+import { sql } from "@roost/contract/sql";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { careErrors } from "../contract/care.ts";
+import { gardenErrors } from "../contract/plants.ts";
+import { aReading, goodAnswer, someFacts } from "./evaluation/case.ts";
+import { evaluationSet } from "./evaluation/evaluation-set.ts";
+import { claimJob } from "./job-store.ts";
+import { createCareWorld } from "./test-care.ts";
+import type { CareWorld } from "./test-care.ts";
+
+const key = "sk-ant-api03-very-secret-key-7Q2x";
+const hourMs = 3_600_000;
+
+let world: CareWorld;
+beforeAll(async () => {
+  world = await createCareWorld();
+});
+afterAll(async () => world.close());
+afterEach(async () => world.reset());
+
+const withKey = async () => world.care.settings.change(world.keeper, { provider: "anthropic", apiKey: key });
+const stateOf = async (plantId: string) => (await world.care.plan(world.keeper, plantId)).work;
+async function planned(plantId: string) {
+  await world.care.analyze(world.keeper, plantId);
+  await world.work();
+  return (await world.care.plan(world.keeper, plantId)).plan;
+}
+
+describe("work on care plans", () => {
+  it("takes what the evaluation set calls good and keeps the plan before for all else (GA-20, GA-21)", async () => {
+    await world.care.settings.change(world.keeper, { provider: "openai", apiKey: key, monthlyCapCents: 100_000 });
+    for (const { name, facts, model, expected } of evaluationSet) {
+      const plantId = await world.addPlant();
+      const before = await planned(plantId);
+      expect(before, name).toBeDefined();
+      world.facts.set(plantId, { ...facts, plant: { ...facts.plant, id: plantId } });
+      world.outside.forget();
+      if (model !== undefined) world.outside.plan(model);
+      world.clock.forward(1_000);
+      const after = await planned(plantId);
+      const work = await stateOf(plantId);
+      expect(world.outside.asked.length, name).toBe(expected.kind === "abstained" ? 0 : 1);
+      if (expected.kind === "stored") {
+        expect(work.state, name).toBe("done");
+        expect(after?.id, name).not.toBe(before?.id);
+      } else {
+        expect(work.reason, name).toBe(expected.reason);
+        expect(work.message.length, name).toBeGreaterThan(30);
+        expect(after, name).toEqual(before);
+      }
+      // What one case blocked is no matter of the next.
+      await world.care.settings.change(world.keeper, { provider: "openai" });
+    }
+  });
+
+  it("writes 150 plans that were asked for at once, two calls at a time, or says why not (GA-22)", async () => {
+    await world.care.settings.change(world.keeper, { provider: "openai", model: "gpt-4o", apiKey: key, monthlyCapCents: 60 });
+    const handler = world.care.handlers[0];
+    const { organisationId } = world.keeper;
+    const ids = await Promise.all(Array.from({ length: 150 }, async () => world.addPlant()));
+    await Promise.all(
+      ids.map(async (nounId) => {
+        const fact = { id: randomUUID(), at: new Date(), organisationId, type: "garden.plant_changed", nounId, data: {} };
+        await handler?.handle(fact);
+        // A fact may come twice.
+        await handler?.handle(fact);
+      }),
+    );
+    await world.work();
+    await world.work();
+    expect(world.outside.mostAtOnce()).toBeLessThanOrEqual(2);
+    const jobs = await world.care.queue(world.keeper);
+    expect(jobs.length).toBe(150);
+    const reasons = jobs.map(({ work }) => `${work.state} ${work.reason ?? ""}`.trim());
+    const counts = Object.fromEntries([...new Set(reasons)].map((reason) => [reason, reasons.filter((one) => one === reason).length]));
+    expect(Object.keys(counts).sort()).toEqual(["done", "waiting cap_reached"]);
+    expect(world.outside.asked.length).toBe(counts["done"]);
+    const { months } = await world.care.usage(world.keeper);
+    expect(months[0]?.spentCents).toBeLessThanOrEqual(60);
+    expect(await world.care.settings.get(world.keeper)).toMatchObject({ state: "cap_reached" });
+
+    await world.care.settings.change(world.keeper, { monthlyCapCents: 1_000 });
+    await world.work();
+    expect((await world.care.queue(world.keeper)).every(({ work }) => work.state === "done")).toBe(true);
+    expect(world.outside.asked.length).toBe(150);
+  });
+
+  it("waits with the reason until the next month when the cap is reached (GA-20)", async () => {
+    await withKey();
+    await world.care.settings.change(world.keeper, { monthlyCapCents: 0 });
+    const plantId = await world.addPlant();
+    expect(await planned(plantId)).toBeUndefined();
+    expect(await stateOf(plantId)).toMatchObject({ state: "waiting", reason: "cap_reached", nextTryAt: new Date("2026-12-01T00:00:00Z") });
+    expect(world.outside.asked).toEqual([]);
+    world.clock.set("2026-12-01T00:00:01Z");
+    await world.work();
+    expect(await stateOf(plantId)).toMatchObject({ state: "waiting", nextTryAt: new Date("2027-01-01T00:00:00Z") });
+  });
+
+  it("says what is missing without a model, and goes on by itself once there is one (GA-22)", async () => {
+    const plantId = await world.addPlant();
+    expect(await world.care.analyze(world.keeper, plantId)).toMatchObject({ state: "queued" });
+    await world.work();
+    expect(await stateOf(plantId)).toMatchObject({ state: "waiting", reason: "no_model" });
+    expect(world.outside.asked).toEqual([]);
+    await withKey();
+    await world.work();
+    expect((await stateOf(plantId)).state).toBe("done");
+  });
+
+  it("comes again after its server went away, and what the lost call may have cost counts (GA-21, GA-22)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    await world.care.analyze(world.keeper, plantId);
+    await world.care.settled();
+    await world.db.query(sql`truncate kit_garden.care_plans, kit_garden.care_jobs, kit_garden.care_calls`);
+    world.outside.plan({ delayMs: 60_000 });
+    const other = world.second();
+    await other.analyze(world.keeper, plantId);
+    await expect.poll(() => world.outside.asked.length).toBe(2);
+    // Its answer never comes; who looks in the meantime finds it under way.
+    await world.work();
+    expect((await stateOf(plantId)).state).toBe("running");
+    world.clock.forward(91_000);
+    await world.work();
+    expect((await stateOf(plantId)).state).toBe("done");
+    const [month] = (await world.care.usage(world.keeper)).months;
+    expect(month).toMatchObject({ calls: 2 });
+    expect(month?.reservedCents).toBeGreaterThan(0);
+    await other.stop();
+    // What came too late is not stored over what is there.
+    expect((await world.care.plans(world.keeper, plantId)).length).toBe(1);
+    expect((await stateOf(plantId)).state).toBe("done");
+  });
+
+  it("is called off with the server and comes again at the next start (GA-22)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    world.outside.plan({ delayMs: 60_000 });
+    const other = world.second();
+    await other.analyze(world.keeper, plantId);
+    await expect.poll(() => world.outside.asked.length).toBe(1);
+    await other.stop();
+    expect((await stateOf(plantId)).state).toBe("queued");
+    await world.work();
+    expect((await stateOf(plantId)).state).toBe("done");
+  });
+
+  it("is taken up by as many hands as allowed, over all servers (GA-22)", async () => {
+    await withKey();
+    for (let index = 0; index < 8; index += 1) await world.care.analyze(world.keeper, await world.addPlant());
+    await world.care.settled();
+    await world.db.query(sql`update kit_garden.care_jobs set state = 'queued', run_after = asked_at, finished_at = null`);
+    const claim = async () =>
+      world.db.transaction((tx) =>
+        claimJob(tx, {
+          lease: randomUUID(),
+          at: new Date(world.clock.nowMs()),
+          leaseUntil: new Date(world.clock.nowMs() + 90_000),
+          parallel: 2,
+          orgsOn: [world.keeper.organisationId],
+        }),
+      );
+    const claimed = (await Promise.all([claim(), claim(), claim(), claim(), claim()])).filter((job) => job !== undefined);
+    expect(new Set(claimed.map(({ plantId }) => plantId)).size).toBe(2);
+    expect(claimed.length).toBe(2);
+  });
+
+  it("heeds Retry-After for all plants of the organisation (GA-20)", async () => {
+    await withKey();
+    world.outside.plan({ status: 429, retryAfterSeconds: 120 });
+    const first = await world.addPlant();
+    expect(await planned(first)).toBeUndefined();
+    expect(await stateOf(first)).toMatchObject({ state: "waiting", reason: "rate_limited", nextTryAt: new Date("2026-11-21T09:02:00Z") });
+    const second = await world.addPlant();
+    expect(await planned(second)).toBeUndefined();
+    expect(await stateOf(second)).toMatchObject({ state: "waiting", reason: "rate_limited" });
+    expect(world.outside.asked.length).toBe(1);
+    world.clock.forward(121_000);
+    await world.work();
+    expect((await stateOf(first)).state).toBe("done");
+    expect((await stateOf(second)).state).toBe("done");
+  });
+
+  it("tries again after a fault of the provider, later each time, and gives up with the reason (GA-20)", async () => {
+    await withKey();
+    world.outside.otherwise({ status: 500 });
+    const plantId = await world.addPlant();
+    const waits: number[] = [];
+    await world.care.analyze(world.keeper, plantId);
+    for (let tries = 0; tries < 5; tries += 1) {
+      await world.work();
+      const { nextTryAt } = await stateOf(plantId);
+      if (nextTryAt === undefined) break;
+      waits.push((nextTryAt.getTime() - world.clock.nowMs()) / 1_000);
+      world.clock.set(nextTryAt.toISOString());
+    }
+    expect(waits).toEqual([30, 30, 60, 120]);
+    expect(await stateOf(plantId)).toMatchObject({ state: "failed", reason: "provider_down", attempts: 5 });
+    expect((await world.care.usage(world.keeper)).months[0]).toMatchObject({ calls: 5, failedCalls: 5, spentCents: 0 });
+  });
+
+  it("asks nobody else with a key that is not accepted, until there is another (GA-20, GA-22)", async () => {
+    await withKey();
+    world.outside.otherwise({ status: 401 });
+    const ids = await Promise.all(Array.from({ length: 20 }, async () => world.addPlant()));
+    for (const id of ids) await world.care.analyze(world.keeper, id);
+    await world.work();
+    expect(world.outside.asked.length).toBeLessThanOrEqual(2);
+    expect(new Set((await world.care.queue(world.keeper)).map(({ work }) => work.reason))).toEqual(new Set(["bad_key"]));
+    world.outside.otherwise({ says: JSON.stringify(goodAnswer()) });
+    await withKey();
+    await world.work();
+    expect((await world.care.queue(world.keeper)).every(({ work }) => work.state === "done")).toBe(true);
+  });
+
+  it("waits for a price, and a model of one's own may cost nothing (GA-20)", async () => {
+    await world.care.settings.change(world.keeper, {
+      provider: "compatible",
+      baseUrl: world.outside.url,
+      model: "llama3.2:3b",
+      monthlyCapCents: 0,
+    });
+    const plantId = await world.addPlant();
+    expect(await planned(plantId)).toBeUndefined();
+    expect(await stateOf(plantId)).toMatchObject({ state: "waiting", reason: "price_unknown" });
+    expect(await world.care.settings.get(world.keeper)).toMatchObject({ priceFrom: "unknown", state: "price_unknown", apiKeySet: false });
+    await world.care.settings.change(world.keeper, { price: { inputPerMillion: 0, outputPerMillion: 0 } });
+    await world.work();
+    expect((await stateOf(plantId)).state).toBe("done");
+    expect(world.outside.asked[0]?.path).toBe("/v1/chat/completions");
+    expect(world.outside.asked[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it("counts what a call cost by what the provider counted (GA-20)", async () => {
+    await world.care.settings.change(world.keeper, { provider: "anthropic", model: "claude-sonnet-4-20250514", apiKey: key });
+    world.outside.plan({ says: JSON.stringify(goodAnswer()), inputTokens: 1_000, outputTokens: 600 });
+    await planned(await world.addPlant());
+    expect((await world.care.usage(world.keeper)).months).toEqual([
+      {
+        month: "2026-11",
+        spentCents: 1.2,
+        reservedCents: 0,
+        calls: 1,
+        failedCalls: 0,
+        inputTokens: 1_000,
+        outputTokens: 600,
+        callsOfUnknownPrice: 0,
+      },
+    ]);
+  });
+
+  it("refreshes a plan after a week by itself, unless switched off (GA-21)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    await planned(plantId);
+    const [refresh] = world.care.jobs.filter(({ name }) => name === "refresh-care-plans");
+    const tick = async () => {
+      await refresh?.run({ signal: new AbortController().signal });
+      await world.care.settled();
+    };
+    world.clock.forward(6 * 24 * hourMs);
+    await tick();
+    expect((await world.care.plans(world.keeper, plantId)).length).toBe(1);
+    world.clock.forward(25 * hourMs);
+    world.facts.set(plantId, { ...someFacts({ now: new Date(world.clock.nowMs()) }), plant: { ...someFacts().plant, id: plantId } });
+    const { watering } = goodAnswer();
+    world.outside.otherwise({ says: JSON.stringify(goodAnswer({ watering: { ...watering, next_date: "2026-12-01" } })) });
+    await tick();
+    expect((await world.care.plans(world.keeper, plantId)).map(({ cause }) => cause)).toEqual(["weekly", "on_demand"]);
+    await world.care.settings.change(world.keeper, { refresh: { weekly: false } });
+    world.clock.forward(14 * 24 * hourMs);
+    await tick();
+    expect(world.outside.asked.length).toBe(2);
+  });
+
+  it("writes a new plan on a strong change, once a day at most (GA-21)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    await planned(plantId);
+    const [refresh] = world.care.jobs.filter(({ name }) => name === "refresh-care-plans");
+    const see = async (status: "optimal" | "critical") => {
+      world.health.set(plantId, { status, issues: [], trends: {} });
+      world.clock.forward(900_000);
+      await refresh?.run({ signal: new AbortController().signal });
+      await world.care.settled();
+    };
+    await see("optimal");
+    expect(world.outside.asked.length).toBe(1);
+    await see("critical");
+    expect((await stateOf(plantId)).cause).toBe("strong_change");
+    expect(world.outside.asked.length).toBe(2);
+    await see("critical");
+    await see("optimal");
+    await see("critical");
+    expect(world.outside.asked.length).toBe(2);
+    world.clock.forward(24 * hourMs);
+    world.outside.otherwise({ says: JSON.stringify(goodAnswer({ watering: { ...goodAnswer().watering, next_date: "2026-11-28" } })) });
+    await see("optimal");
+    await see("critical");
+    expect(world.outside.asked.length).toBe(3);
+  });
+
+  it("looks again by itself where data were missing (GA-22)", async () => {
+    await withKey();
+    const plantId = await world.addPlant({ facts: someFacts({ readings: [], plant: { nodes: [] } }) });
+    const fact = {
+      id: randomUUID(),
+      at: new Date(),
+      organisationId: world.keeper.organisationId,
+      type: "garden.plant_changed",
+      nounId: plantId,
+    };
+    await world.care.handlers[0]?.handle({ ...fact, data: {} });
+    await world.work();
+    expect(await stateOf(plantId)).toMatchObject({ state: "abstained", reason: "no_node", nextTryAt: new Date("2026-11-21T10:00:00Z") });
+    world.facts.set(plantId, { ...someFacts(), plant: { ...someFacts().plant, id: plantId } });
+    world.clock.forward(hourMs);
+    await world.work();
+    expect((await stateOf(plantId)).state).toBe("done");
+  });
+});
+
+describe("reading", () => {
+  it("never asks a model, whatever page is opened (GA-21)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    for (let visits = 0; visits < 3; visits += 1) {
+      await world.care.plan(world.keeper, plantId);
+      await world.care.plans(world.keeper, plantId);
+      await world.care.queue(world.keeper);
+      await world.care.usage(world.keeper);
+      await world.care.settings.get(world.keeper);
+    }
+    await world.work();
+    expect(world.outside.asked).toEqual([]);
+    expect((await stateOf(plantId)).state).toBe("idle");
+  });
+
+  it("shows the history with differences, and how far the newest has drifted (GA-21)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    const first = await planned(plantId);
+    if (first === undefined) throw new Error("There is a plan.");
+    await expect(world.care.differences(world.keeper, { plantId, planId: first.id })).rejects.toThrow(careErrors.nothing_before.message);
+    world.clock.forward(60_000);
+    world.outside.plan({ says: JSON.stringify(goodAnswer({ watering: { ...goodAnswer().watering, frequency: "Every third day" } })) });
+    const second = await planned(plantId);
+    const { before, after, items } = await world.care.differences(world.keeper, { plantId, planId: second?.id ?? "" });
+    expect([before.id, after.id]).toEqual([first.id, second?.id]);
+    expect(items.map(({ field, before, after }) => [field, before, after])).toEqual([
+      ["watering.frequency", "About once a week", "Every third day"],
+    ]);
+    const facts = someFacts({ readings: [aReading("r1", "soil_moisture", 8)] });
+    world.facts.set(plantId, { ...facts, plant: { ...facts.plant, id: plantId } });
+    const { drift } = await world.care.plan(world.keeper, plantId);
+    expect(drift).toMatchObject([{ metric: "soil_moisture", planned: 34.2, now: 8, isFar: true }]);
+  });
+
+  it("keeps what was cited with its value and time, as it was (GA-20)", async () => {
+    await withKey();
+    const plan = await planned(await world.addPlant());
+    expect(plan?.body.watering.cites).toEqual([
+      { deviceId: "node-a", metric: "soil_moisture", value: 34.2, unit: "%", measuredAt: new Date("2026-11-21T08:58:00Z"), quality: "ok" },
+    ]);
+  });
+
+  it("shows nobody the plans, costs or work of another organisation (GA-21)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    await planned(plantId);
+    const stranger = await world.addOrganisation();
+    expect((await world.care.plan(stranger, plantId)).plan).toBeUndefined();
+    expect(await world.care.plans(stranger, plantId)).toEqual([]);
+    expect(await world.care.queue(stranger)).toEqual([]);
+    expect((await world.care.usage(stranger)).months).toEqual([]);
+    expect(await world.care.settings.get(stranger)).toMatchObject({ apiKeySet: false, state: "no_model" });
+    await expect(world.care.plan(world.keeper, randomUUID())).rejects.toThrow(gardenErrors.plant_not_found.message);
+  });
+});
