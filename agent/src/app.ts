@@ -8,6 +8,9 @@ import type { Claimer } from "./claim.ts";
 import { agentClaimErrors } from "./claim.ts";
 import { createStepWatch, isClockSet } from "./clock.ts";
 import type { Clock } from "./clock.ts";
+import type { CommandJournal } from "./command-journal.ts";
+import { createCommandDesk } from "./commands.ts";
+import { readWanted } from "./configuration.ts";
 import { markOf, readCredentials, writeCredentials } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
 import { isRefusedLink, openLink } from "./link.ts";
@@ -27,6 +30,8 @@ export interface AgentOptions {
   readonly claimer: Claimer;
   readonly measure: () => Promise<Measurement>;
   readonly spool: Spool;
+  /** Absent where the disk takes none: commands are refused then. */
+  readonly journal: CommandJournal | undefined;
   /** Where the door is, over what the server said. */
   readonly door: Partial<DoorAddress>;
   /** Seconds between two samples, over what the server said. */
@@ -48,6 +53,7 @@ export function startAgent({
   claimer,
   measure,
   spool,
+  journal,
   door,
   sampleSeconds,
   clock,
@@ -58,7 +64,10 @@ export function startAgent({
   const outbox = createOutbox({ spool, log });
   const stepOfClock = createStepWatch(clock);
   let credentials = readCredentials(credentialsFile);
-  let session: { readonly link: Link; readonly sender: Sender } | undefined;
+  /** Ends the wait for the next sample: the pace has changed. */
+  let newPace = new AbortController();
+  const desk = createCommandDesk({ journal, run: { ping: async ({ nonce }) => ({ nonce }), measure_now: measureNow }, clock, log });
+  let session: { readonly link: Link; readonly sender: Sender; startBeating(): void } | undefined;
   let firstIdOfRun: number | undefined;
   let reportedDropped = totalDropped();
 
@@ -92,14 +101,34 @@ export function startAgent({
       } catch (error) {
         log.error({ err: error }, "measuring failed");
       }
-      const everyMs = (sampleSeconds ?? credentials?.reply.configuration.sample_seconds ?? defaultSampleSeconds) * 1_000;
+      const everyMs = paceSeconds() * 1_000;
       // Rates need two looks; whoever waits for the first should not wait a whole round for the second.
       nextMs += first ? Math.min(everyMs, firstRoundMs) : everyMs;
       first = false;
       // What was missed while the machine slept is missing; it is not made up for.
       if (nextMs < clock.monotonicMs()) nextMs = clock.monotonicMs() + everyMs;
-      await pause(nextMs - clock.monotonicMs());
+      await pauseAtPace(nextMs - clock.monotonicMs());
+      if (newPace.signal.aborted) {
+        newPace = new AbortController();
+        nextMs = Math.min(nextMs, clock.monotonicMs() + paceSeconds() * 1_000);
+        await pauseAtPace(nextMs - clock.monotonicMs());
+      }
     }
+  }
+
+  /** Seconds between two samples that are in force. */
+  function paceSeconds(): number {
+    return sampleSeconds ?? credentials?.reply.configuration.sample_seconds ?? defaultSampleSeconds;
+  }
+
+  async function pauseAtPace(ms: number): Promise<void> {
+    await sleep(Math.max(0, ms), undefined, { signal: AbortSignal.any([signal, newPace.signal]) }).catch(() => undefined);
+  }
+
+  async function measureNow(): Promise<Measurement> {
+    const values = await measure();
+    keep("sample", values);
+    return values;
   }
 
   async function pause(ms: number): Promise<void> {
@@ -157,7 +186,8 @@ export function startAgent({
 
   async function oneSession({ reply }: Credentials, onUp: () => void): Promise<void> {
     const address = { host: door.host ?? reply.mqtt.host, port: door.port ?? reply.mqtt.port };
-    const link = await openLink({ reply, door: address, will: JSON.stringify({ state: "offline", firmware_version: version }) });
+    const will = JSON.stringify({ state: "offline", firmware_version: version });
+    const link = await openLink({ reply, door: address, will, hear });
     if (signal.aborted) {
       await link.close();
       return;
@@ -166,20 +196,64 @@ export function startAgent({
     onUp();
     log.info({ ...address, waiting: spool.stats().records }, "linked");
     const sender = createSender({ outbox, link, topics: reply.topics, log });
-    session = { link, sender };
-    const everySeconds = reply.configuration.heartbeat_seconds;
-    const beat = () => link.tell(reply.topics.heartbeat, JSON.stringify(heartbeat(everySeconds)));
-    beat();
-    const beating = setInterval(beat, everySeconds * 1_000);
+    let beating: NodeJS.Timeout | undefined;
+    const startBeating = () => {
+      clearInterval(beating);
+      const everySeconds = credentials?.reply.configuration.heartbeat_seconds ?? reply.configuration.heartbeat_seconds;
+      const beat = () => link.tell(reply.topics.heartbeat, JSON.stringify(heartbeat(everySeconds)));
+      beat();
+      beating = setInterval(beat, everySeconds * 1_000);
+    };
+    startBeating();
+    session = { link, sender, startBeating };
     tellDropped();
+    desk.linked(link, (id) => reply.topics.command_ack.replace("{commandId}", id));
+    tellConfiguration();
     try {
+      await link.listen([reply.topics.commands, reply.topics.config]);
       await sender.run();
       const reason = await link.closed;
       if (!signal.aborted) log.warn({ reason }, "the link was lost");
     } finally {
       clearInterval(beating);
       session = undefined;
+      desk.unlinked();
     }
+  }
+
+  /** What comes on a topic of ours. */
+  function hear(topic: string, payload: string): void {
+    const topics = credentials?.reply.topics;
+    if (topics === undefined) return;
+    if (topic === topics.config) takeConfiguration(payload);
+    else desk.take(topic.slice(topic.lastIndexOf("/") + 1), payload);
+  }
+
+  /** What the server wants this device to be set to: kept first, then in force, then told. */
+  function takeConfiguration(payload: string): void {
+    const wanted = readWanted(payload);
+    if (wanted === undefined || credentials === undefined) {
+      log.warn("the configuration that came cannot be read; the old one stays in force");
+      return;
+    }
+    if (JSON.stringify(wanted) !== JSON.stringify(credentials.reply.configuration)) {
+      credentials = { ...credentials, reply: { ...credentials.reply, configuration: wanted } };
+      writeCredentials(credentialsFile, credentials);
+      log.info({ ...wanted }, "another configuration is in force");
+      newPace.abort();
+      session?.startBeating();
+    }
+    tellConfiguration();
+  }
+
+  /** Says what is in force here, which the host's own settings may decide otherwise than the server. */
+  function tellConfiguration(): void {
+    const { reply } = credentials ?? {};
+    if (reply === undefined || session === undefined) return;
+    const { version: known, heartbeat_seconds } = reply.configuration;
+    const report = JSON.stringify({ version: known, heartbeat_seconds, sample_seconds: paceSeconds() });
+    // The next link tells it again.
+    session.link.deliver(reply.topics.config_reported, report, []).catch((error: unknown) => log.debug({ err: error }, "not told yet"));
   }
 
   function heartbeat(interval: number) {
@@ -218,6 +292,7 @@ export function startAgent({
         await Promise.race([goodbye.catch(() => undefined), sleep(stopLimitMs)]);
         await Promise.race([link.close(), sleep(stopLimitMs)]);
       }
+      await desk.stop(stopLimitMs);
       await Promise.race([work, sleep(stopLimitMs)]);
       spool.close();
     },

@@ -33,6 +33,8 @@ export interface Link {
   tell(topic: string, payload: string): void;
   /** Sends retained, and waits for the PUBACK. */
   retain(topic: string, payload: string): Promise<void>;
+  /** Listens on these topics from now on. */
+  listen(topics: readonly string[]): Promise<void>;
   /** Settles when the connection is gone, with the reason. */
   readonly closed: Promise<string>;
   /** Says goodbye, so that the last will stays in the drawer. */
@@ -55,7 +57,18 @@ function reasonOf(error: unknown): string {
  *
  * @throws {AppError} `link.unreachable`, or `link.refused` when the credentials no longer hold.
  */
-export async function openLink({ reply, door, will }: { reply: ClaimReply; door: DoorAddress; will: string }): Promise<Link> {
+export async function openLink({
+  reply,
+  door,
+  will,
+  hear,
+}: {
+  reply: ClaimReply;
+  door: DoorAddress;
+  will: string;
+  /** Takes a message; the server is told that it came when this returns, and not where it throws. */
+  hear: (topic: string, payload: string) => void;
+}): Promise<Link> {
   const client = mqtt.connect({
     protocol: "mqtts",
     host: door.host,
@@ -97,6 +110,15 @@ export async function openLink({ reply, door, will }: { reply: ClaimReply; door:
   const cut = (reason: string) => {
     lastError ??= { code: reason };
     client.end(true);
+  };
+  client.handleMessage = ({ topic, payload }, done) => {
+    try {
+      hear(topic, payload.toString());
+      done();
+    } catch (error) {
+      // Not confirmed, it comes again over the next link.
+      cut(reasonOf(error));
+    }
   };
   return linkOver(client, closed, cut);
 }
@@ -147,6 +169,12 @@ function linkOver(client: MqttClient, closed: Promise<string>, cut: (reason: str
       if (client.connected) client.publish(topic, payload, { qos: 0 }, () => undefined);
     },
     retain: (topic, payload) => publish(topic, payload, true),
+    async listen(topics) {
+      await client.subscribeAsync([...topics], { qos: 1 }).catch((error: unknown) => {
+        cut(reasonOf(error));
+        throw linkErrors.lost({ reason: reasonOf(error) }, { cause: error });
+      });
+    },
     async close() {
       await client.endAsync(false).catch(() => undefined);
       await closed;

@@ -7,6 +7,8 @@ import { startAgent } from "./app.ts";
 import { parseClaimTicket, readTicket } from "./claim-ticket.ts";
 import { createClaimer } from "./claim.ts";
 import { systemClock } from "./clock.ts";
+import { openCommandJournal } from "./command-journal.ts";
+import type { CommandJournal } from "./command-journal.ts";
 import { loadAgentConfig } from "./config.ts";
 import type { AgentConfig } from "./config.ts";
 import { createLog } from "./log.ts";
@@ -50,6 +52,16 @@ function openSpoolSomewhere(dataDir: string, config: AgentConfig, log: Log): Spo
   }
 }
 
+/** Without a disk nobody could tell a command that comes again from a new one. */
+function openJournal(dataDir: string, log: Log): CommandJournal | undefined {
+  try {
+    return openCommandJournal(join(dataDir, "commands.db"));
+  } catch (error) {
+    log.error({ err: error, dataDir }, "the journal of commands cannot be opened: commands are refused until the next start");
+    return undefined;
+  }
+}
+
 /** The agent as a process: configuration in, signals and the end of its starter out. */
 export function runProgram(env: Environment): void {
   const config = readConfig(env);
@@ -72,6 +84,7 @@ export function runProgram(env: Environment): void {
     claimer: createClaimer({ version, ca, monotonicMs }),
     measure: () => instrument.measure(),
     spool: openSpoolSomewhere(dataDir, config, log),
+    journal: openJournal(dataDir, log),
     door: {
       ...(config.ROOST_AGENT_MQTT_HOST === undefined ? {} : { host: config.ROOST_AGENT_MQTT_HOST }),
       ...(config.ROOST_AGENT_MQTT_PORT === undefined ? {} : { port: config.ROOST_AGENT_MQTT_PORT }),

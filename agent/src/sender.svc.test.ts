@@ -47,6 +47,7 @@ function linkThat(answer: (topic: string, payload: string, recordIds: readonly n
     },
     tell: () => undefined,
     retain: async () => undefined,
+    listen: async () => undefined,
     close: async () => close("closed"),
   };
   return { link, sent, close: () => close("cut") };

@@ -1,4 +1,5 @@
 import { defineKit } from "@roost/contract/kit";
+import { z } from "zod";
 
 /** A Linux host that runs the agent: this very machine first of all. */
 export const hostKit = defineKit({
@@ -23,6 +24,20 @@ export const hostKit = defineKit({
         network_sent: { unit: "B/s", min: 0, about: "Bytes sent per second since the last sample, loopback left out." },
         temperature: { unit: "°C", min: -60, max: 200, about: "The hottest of the host's thermal sensors; absent where there is none." },
         uptime: { unit: "s", min: 0, about: "Time since the host started." },
+      },
+      commands: {
+        ping: {
+          title: "Ping",
+          about: "The agent answers with the word it was sent, and does nothing else: shows that commands get through.",
+          params: z.strictObject({ nonce: z.string().max(64).default("").describe("Any word; the answer carries it.") }),
+          expiresAfterSeconds: 60,
+        },
+        measure_now: {
+          title: "Measure now",
+          about: "The agent measures at once, beside its usual pace, and answers with the values; they are stored like any others.",
+          params: z.strictObject({}),
+          expiresAfterSeconds: 300,
+        },
       },
     },
   },
