@@ -15,6 +15,7 @@ import { readDurationMs, readWhole } from "../read.ts";
 import { cliErrors } from "../settings.ts";
 import { ask } from "../terminal.ts";
 import type { Terminal } from "../terminal.ts";
+import { addRegistrationCommands } from "./registrations.ts";
 
 interface AddOptions {
   name?: string;
@@ -25,7 +26,7 @@ interface AddOptions {
   parent?: string;
 }
 
-/** `roost device list|add|set|show|remove`. */
+/** `roost device list|add|set|show|remove`, and those about devices that register by themselves. */
 export function addDeviceCommands(program: Command, terminal: Terminal): void {
   const device = program.command("device").description("Lists, adds, changes, shows and removes devices.");
 
@@ -156,6 +157,8 @@ export function addDeviceCommands(program: Command, terminal: Terminal): void {
       await bench.call(removeDevice, { params: { deviceId: wanted }, query: { confirm: wanted } });
       bench.note(`Removed ${wanted}.`);
     });
+
+  addRegistrationCommands(device, terminal);
 }
 
 /** The id as Roost keeps it. @throws {AppError} `cli.misused` */
