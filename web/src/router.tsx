@@ -269,6 +269,12 @@ const organisationRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/organisation/organisation-page.tsx"), "OrganisationPage"),
 });
 
+const homeAssistantRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/home-assistant",
+  component: lazyRouteComponent(() => import("./pages/home-assistant/home-assistant-page.tsx"), "HomeAssistantPage"),
+});
+
 const platformRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/platform",
@@ -395,6 +401,7 @@ const routeTree = rootRoute.addChildren([
     rolesRoute,
     sitesRoute,
     organisationRoute,
+    homeAssistantRoute,
     platformRoute.addChildren([platformOrganisationsRoute, platformSecretsRoute, platformSignInRoute]),
     auditRoute,
     flagsRoute,

@@ -2,6 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { changeOrganisation } from "@roost/contract/organisations";
 import { leaveOrganisation } from "@roost/contract/people";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type SyntheticEvent, useState } from "react";
 
 import { Confirm } from "../../parts/confirm.tsx";
@@ -22,9 +23,18 @@ export function OrganisationPage() {
     <Page title={organisation.name} tab="Organisation">
       {mayWrite && <Naming key={organisation.id} name={organisation.name} />}
       {mayTransfer && <TransfersSection />}
+      <HomeAssistantLink />
       {mayWrite && <SupportSection />}
       <Leaving />
     </Page>
+  );
+}
+
+function HomeAssistantLink() {
+  return (
+    <Section title="Home Assistant" about="A bridge to the broker it listens to: Roost's devices appear there, and those of others can be taken in.">
+      <Link to="/home-assistant">Open the bridge to Home Assistant</Link>
+    </Section>
   );
 }
 
