@@ -2,6 +2,7 @@ import type { Route } from "@roost/contract/route";
 
 import { careRoutes } from "./contract/care.ts";
 import { firmwareRoutes } from "./contract/firmware.ts";
+import { healthRoutes } from "./contract/health.ts";
 import { nodeRoutes } from "./contract/nodes.ts";
 import { oldRoutes } from "./contract/old-addresses.ts";
 import { oldCareRoutes } from "./contract/old-care-addresses.ts";
@@ -12,6 +13,7 @@ import { listPresets } from "./contract/presets.ts";
 export const gardenRoutes: readonly Route[] = [
   ...plantRoutes,
   ...nodeRoutes,
+  ...healthRoutes,
   ...firmwareRoutes,
   listPresets,
   ...oldRoutes,

@@ -8,6 +8,8 @@ import { createFactsSource } from "./care/facts-source.ts";
 import { mountOldCare } from "./care/old-care-routes.ts";
 import { mountFirmware } from "./firmware/firmware-routes.ts";
 import { createFirmware, firmwareSealedColumns } from "./firmware/firmware.ts";
+import { createHealthChecks } from "./health/health-check.ts";
+import { mountHealth } from "./health/health-routes.ts";
 import { gardenKit } from "./kit.ts";
 import { mountOldAddresses } from "./plants/old-routes.ts";
 import { mountPlants } from "./plants/plant-routes.ts";
@@ -22,11 +24,17 @@ export const gardenServer = defineKitServer(gardenKit, {
   sealedColumns: [...firmwareSealedColumns, careSealedColumn],
   create(host) {
     const plants = createPlants(host, { findPreset });
+    const health = createHealthChecks(host, {
+      plantOf: plants.get,
+      staysOf: plants.nodes.ofPlant,
+      speciesLimits: (presetId) => findPreset(presetId)?.limits,
+    });
     const firmware = createFirmware(host);
     const care = createCare(host, { facts: createFactsSource(host, createCareSource({ getPlant: plants.get })) });
     return {
       mount(mount) {
         mountPlants(mount, plants);
+        mountHealth(mount, health);
         mountOldAddresses(mount, plants, host);
         mountFirmware(mount, firmware);
         mountCare(mount, care);

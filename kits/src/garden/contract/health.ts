@@ -53,7 +53,7 @@ export type HealthIssue = z.output<typeof healthIssue>;
 export const unjudged = z.object({
   metric: limitedMetric,
   /**
-   * `never_measured` by the plant's nodes; `stale`: older than three paces of its node, and 15 minutes; `suspect`: the platform doubts the value;
+   * `never_measured` by the plant's nodes; `stale`: older than three paces of its node; `suspect`: the platform doubts the value;
    * `part_of_a_day`: light is judged by the brightest hour of a day, and there is no whole day yet.
    */
   because: z.enum(["never_measured", "stale", "suspect", "part_of_a_day"]),

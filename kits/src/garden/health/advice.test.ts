@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 
 import type { AdviceNumbers, OwnAdviceNumbers, Trend } from "../contract/health.ts";
 import type { Band, LimitedMetric, PlantLimits } from "../contract/limits.ts";
+import { staleAfterMs } from "../plants/plant-state.ts";
 import { advise, effectiveLimits, forecastDry, numbersOf, usualNumbers } from "./advice.ts";
 import type { AdviceQuestion } from "./advice.ts";
-import { staleAfterMs } from "./health.ts";
 import type { Reading } from "./health.ts";
 import { hourMs, startMs } from "./test-series.ts";
 

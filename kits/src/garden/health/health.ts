@@ -6,7 +6,6 @@ import { hoursWords, metricWords, valueWords } from "./trend-words.ts";
 import type { HourMean } from "./trend.ts";
 
 const hourMs = 3_600_000;
-const minuteMs = 60_000;
 
 /** Beyond a limit by more than this share of its measure is critical. */
 const criticalExcess = 0.3;
@@ -20,7 +19,7 @@ export interface Reading {
   readonly deviceId: string;
   /** The platform doubts it. */
   readonly isSuspect: boolean;
-  /** From this age on it says nothing of now; see {@link staleAfterMs}. */
+  /** From this age on it says nothing of now; the plant's own card goes by the same. */
   readonly staleAfterMs: number;
 }
 
@@ -39,11 +38,6 @@ export interface HealthQuestion {
 }
 
 export type Verdict = Pick<HealthCheck, "status" | "text" | "issues" | "unjudged">;
-
-/** Until when a value of a node with this pace counts as current: three paces, and a quarter of an hour at least. */
-export function staleAfterMs(paceSeconds: number): number {
-  return Math.max(3 * paceSeconds * 1_000, 15 * minuteMs);
-}
 
 /** Whether a value says something of now. */
 export function isCurrent(reading: Reading, nowMs: number): boolean {

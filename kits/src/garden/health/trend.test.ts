@@ -46,7 +46,7 @@ describe("a daily cycle", () => {
   );
 
   it.each(cycles)(
-    "GA-17: %s over %d hours with noise that lasts by %d is called a trend in less than 5 %% of series",
+    "GA-17: %s over %d hours with noise that lasts by %d is called a trend in less than 5 in 100 series",
     (metric, hours, _likeness, recipe) => {
       const counts = countDirections(metric, recipe);
       expect((counts.rising + counts.falling) / seeds).toBeLessThan(0.05);
@@ -104,7 +104,7 @@ describe("a drift", () => {
       "falling",
     ],
     ["soil that gets wetter by the rain of a day", "soil_moisture", { ...soil, hours: 24, swing: 0, driftPerDay: 25 }, "rising"],
-  ])("GA-17: %s is found in more than 95 %% of series", (_what, metric, recipe, expected) => {
+  ])("GA-17: %s is found in more than 95 in 100 series", (_what, metric, recipe, expected) => {
     expect(countDirections(metric, recipe)[expected] / seeds).toBeGreaterThan(0.95);
   });
 
