@@ -176,8 +176,6 @@ export function createBlobs({ db, clock, log, dataDir, maxBytesPerOrganisation, 
   };
 }
 
-export type Blobs = ReturnType<typeof createBlobs>;
-
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code === "ENOENT") return undefined;
   throw error;
