@@ -33,6 +33,19 @@ export const gardenKit = defineKit({
         },
         uptime: { unit: "s", min: 0, precision: 0, about: "Time since the node started." },
       },
+      commands: {
+        configure: {
+          title: "Set pace and probe",
+          about: "The node measures at this pace and reckons moisture by these two voltages from now on, also after a restart.",
+          params: z.strictObject({
+            sample_seconds: z.int().min(10).max(3_600).optional(),
+            soil_dry_volts: z.number().min(0).max(3.6).optional(),
+            soil_wet_volts: z.number().min(0).max(3.6).optional(),
+          }),
+          // A node that was away for longer gets the newest wish when it is built or set anew.
+          expiresAfterSeconds: 7 * 86_400,
+        },
+      },
     },
   },
   permissions: ["garden:read", "garden:write", "garden:configure"],

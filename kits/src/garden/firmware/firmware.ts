@@ -70,7 +70,7 @@ export const firmwareSealedColumns: readonly KitSealedColumn[] = [
 export type Firmware = ReturnType<typeof createFirmware>;
 
 /** Programs of nodes, their settings, and the calibration of their soil probes. */
-export function createFirmware(host: KitHost<never>) {
+export function createFirmware(host: Omit<KitHost, "settings">) {
   const { db, devices } = host;
 
   /** @throws {AppError} `devices.not_found`, `garden_firmware.not_a_node` */
