@@ -47,10 +47,11 @@ export function createPlantViews({ db, devices, telemetry, alarms, clock }: View
         const own = byPlant.get(row.id) ?? [];
         const condition = conditionOf({
           limits: row.limits,
-          nodes: own.map(({ deviceId }) => ({
+          nodes: own.map(({ deviceId, from }) => ({
             deviceId,
             paceSeconds: devices.find(deviceId)?.heartbeatSeconds ?? usualPaceSeconds,
-            latest: found.latest.get(deviceId) ?? [],
+            // What it measured before it came here is another plant's.
+            latest: (found.latest.get(deviceId) ?? []).filter(({ measuredAt }) => measuredAt >= from),
           })),
           openAlarms: found.open.filter(({ deviceId }) => own.some((node) => node.deviceId === deviceId)),
           nowMs: clock.nowMs(),

@@ -233,7 +233,8 @@ describe("limits", () => {
     const { call } = garden.keeper;
     const node = await garden.addNode("judge");
     const { id: plantId } = await addOne({ name: "Judged", limits: { temperature: { min: 10, max: 30 } } });
-    await call(assignNode, { params: { plantId }, body: { deviceId: "judge" } });
+    const since = new Date(Date.now() - 30 * minuteMs).toISOString();
+    await call(assignNode, { params: { plantId }, body: { deviceId: "judge", since } });
     const look = () => call(getPlant, { params: { plantId } });
     expect(await look()).toMatchObject({ state: "unknown", why: "no_data" });
     await garden.send(node, [{ temperature: 20, timestamp: Date.now() - 10 * minuteMs }]);

@@ -1,0 +1,204 @@
+import { addApiToken } from "@roost/contract/auth";
+import { createClient } from "@roost/contract/client";
+import { changeDevice } from "@roost/contract/devices";
+import { isAppError } from "@roost/contract/errors";
+import { addSite } from "@roost/contract/organisations";
+import type { Permission } from "@roost/contract/permissions";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { listNodes, removeNode } from "../contract/nodes.ts";
+import {
+  addPlant,
+  assignNode,
+  changePlant,
+  getPlant,
+  getPlantHistory,
+  listNodeAssignments,
+  listPlantAssignments,
+  listPlants,
+  plantPhoto,
+  removePhoto,
+  removePlant,
+  unassignNode,
+} from "../contract/plants.ts";
+import type { Plant } from "../contract/plants.ts";
+import { startGarden } from "../test-garden.ts";
+import type { TestGarden } from "../test-garden.ts";
+import { jpegWith } from "./test-photos.ts";
+
+let garden: TestGarden;
+beforeAll(async () => {
+  garden = await startGarden();
+});
+afterAll(() => garden.stop());
+
+const hourMs = 3_600_000;
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "",
+    (error: unknown) => (isAppError(error) ? error.code : String(error)),
+  );
+}
+
+const addOne = (body: { name: string } & Record<string, unknown>): Promise<Plant> => garden.keeper.call(addPlant, { body });
+
+/** Somebody who acts at these sites alone. */
+async function actingAt(siteIds: string[], permissions: Permission[]) {
+  const { secret } = await garden.keeper.call(addApiToken, { body: { name: `at ${siteIds.length} sites`, permissions, siteIds } });
+  return createClient({ baseUrl: garden.server.ready.url, fetch, token: secret });
+}
+
+describe("a part of the organisation", () => {
+  it("GA-11: sees and changes the plants of its site and of its nodes, and no others", async () => {
+    const { call } = garden.keeper;
+    const [north, south] = [await call(addSite, { body: { name: "North" } }), await call(addSite, { body: { name: "South" } })];
+    await garden.addNode("north-node", { siteId: north.id });
+    await garden.addNode("south-node", { siteId: south.id });
+    const byNode = await addOne({ name: "By its node" });
+    await call(assignNode, { params: { plantId: byNode.id }, body: { deviceId: "north-node" } });
+    const bySite = await addOne({ name: "By its site", siteId: north.id });
+    const other = await addOne({ name: "Of the south", siteId: south.id });
+    await call(assignNode, { params: { plantId: other.id }, body: { deviceId: "south-node" } });
+    const nowhere = await addOne({ name: "Nowhere" });
+
+    const there = await actingAt([north.id], ["garden:read", "garden:write"]);
+    const names = async () => (await there(listPlants, {})).items.map(({ name }) => name);
+    expect(await names()).toEqual(["By its node", "By its site"]);
+    for (const { id: plantId } of [other, nowhere]) {
+      const params = { plantId };
+      expect(await codeOf(there(getPlant, { params }))).toBe("garden.plant_not_found");
+      expect(await codeOf(there(changePlant, { params, body: { name: "Mine" } }))).toBe("garden.plant_not_found");
+      expect(await codeOf(there(removePlant, { params, query: { confirm: "Nowhere" } }))).toBe("garden.plant_not_found");
+      expect(await codeOf(there(listPlantAssignments, { params }))).toBe("garden.plant_not_found");
+    }
+    const put = (plantId: Plant["id"], deviceId: string) => codeOf(there(assignNode, { params: { plantId }, body: { deviceId } }));
+    expect(await put(bySite.id, "south-node")).toBe("devices.not_found");
+    expect(await codeOf(there(listNodeAssignments, { params: { deviceId: "south-node" } }))).toBe("devices.not_found");
+    expect((await there(listNodes, {})).items.map(({ id }) => id)).toEqual(["north-node"]);
+
+    // Nobody puts a plant where they would not see it any more.
+    expect(await codeOf(there(addPlant, { body: { name: "Lost" } }))).toBe("garden.out_of_reach");
+    expect(await codeOf(there(changePlant, { params: { plantId: bySite.id }, body: { siteId: south.id } }))).toBe("garden.out_of_reach");
+    expect(await codeOf(there(unassignNode, { params: { plantId: byNode.id, deviceId: "north-node" } }))).toBe("garden.out_of_reach");
+    expect((await there(addPlant, { body: { name: "Ours", siteId: north.id } })).siteId).toBe(north.id);
+    expect(await put(bySite.id, "north-node")).toBe("");
+    expect(await names()).toEqual(["By its site", "Ours"]);
+    await there(removePlant, { params: { plantId: bySite.id }, query: { confirm: "By its site" } });
+
+    // A node that goes to another place takes the sight of its values along.
+    await call(changeDevice, { params: { deviceId: "north-node" }, body: { siteId: south.id } });
+    expect((await there(listNodes, {})).items).toEqual([]);
+  });
+
+  it("GA-11: reads with the permission to read, and changes nothing with it", async () => {
+    const reader = await actingAt([], ["garden:read"]);
+    const { id: plantId } = await addOne({ name: "Looked at" });
+    expect(await codeOf(reader(changePlant, { params: { plantId }, body: { name: "Mine" } }))).toBe("http.forbidden");
+    const stranger = createClient({ baseUrl: garden.server.ready.url, fetch });
+    expect(await codeOf(stranger(listPlants, {}))).toBe("http.unauthenticated");
+  });
+});
+
+describe("photos", () => {
+  const address = (plantId: string, photoId = "") => `/api/v1/kits/garden/plants/${plantId}/photos${photoId === "" ? "" : `/${photoId}`}`;
+  const send = (plantId: string, bytes: Uint8Array<ArrayBuffer>, type = "image/jpeg") =>
+    garden.fetch(address(plantId), { method: "POST", headers: { "content-type": type }, body: bytes });
+
+  it("GA-24: are kept without what the camera wrote, shown as pictures alone, chosen as cover and removed", async () => {
+    const { call } = garden.keeper;
+    const { id: plantId } = await addOne({ name: "Pictured" });
+    const first = await send(plantId, jpegWith("GPS 52.52 N 13.40 E"));
+    expect(first.status).toBe(201);
+    const one = plantPhoto.parse(await first.json());
+    const two = plantPhoto.parse(await (await send(plantId, jpegWith("second"), "text/html")).json());
+    expect(await call(getPlant, { params: { plantId } })).toMatchObject({ photoIds: [two.id, one.id], coverPhotoId: two.id });
+    await call(changePlant, { params: { plantId }, body: { coverPhotoId: one.id } });
+    expect((await call(getPlant, { params: { plantId } })).coverPhotoId).toBe(one.id);
+
+    const shown = await garden.fetch(address(plantId, one.id));
+    expect([shown.status, shown.headers.get("content-type"), shown.headers.get("x-content-type-options")]).toEqual([
+      200,
+      "image/jpeg",
+      "nosniff",
+    ]);
+    expect(shown.headers.get("content-security-policy")).toContain("sandbox");
+    expect(shown.headers.get("cache-control")).toContain("private");
+    const bytes = Buffer.from(await shown.arrayBuffer());
+    expect(bytes.subarray(0, 3)).toEqual(Buffer.of(0xff, 0xd8, 0xff));
+    expect(bytes.toString("latin1")).not.toContain("GPS");
+
+    const { id: other } = await addOne({ name: "Other" });
+    expect(await codeOf(call(changePlant, { params: { plantId: other }, body: { coverPhotoId: one.id } }))).toBe("garden.photo_not_found");
+    expect((await garden.fetch(address(other, one.id))).status).toBe(404);
+    await call(removePhoto, { params: { plantId, photoId: one.id } });
+    expect((await garden.fetch(address(plantId, one.id))).status).toBe(404);
+    expect((await call(getPlant, { params: { plantId } })).coverPhotoId).toBe(two.id);
+    await call(changePlant, { params: { plantId }, body: { coverPhotoId: null } });
+  });
+
+  it("GA-24: are refused where they are none, or too large", async () => {
+    const { id: plantId } = await addOne({ name: "Refusing" });
+    const refused = await send(plantId, new TextEncoder().encode("<svg onload='alert(1)'>"));
+    expect([refused.status, await refused.text()]).toEqual([415, expect.stringContaining("garden.photo_unreadable")]);
+    expect((await send(plantId, new Uint8Array(8 * 1024 * 1024 + 1))).status).toBe(413);
+    expect((await send(crypto.randomUUID(), jpegWith(""))).status).toBe(404);
+  });
+});
+
+describe("history", () => {
+  const atHours = (startMs: number, ...values: number[]) =>
+    values.map((soil_moisture, hour) => ({ soil_moisture, timestamp: startMs + hour * hourMs }));
+
+  it("GA-10: is stitched from all nodes that stood there, in buckets on one axis, and exported", async () => {
+    const { call } = garden.keeper;
+    const startMs = Math.floor(Date.now() / hourMs) * hourMs - 12 * hourMs;
+    const [first, second] = [await garden.addNode("stitch-one"), await garden.addNode("stitch-two")];
+    const { id: plantId } = await addOne({ name: "Stitched", limits: { soil_moisture: { min: 20 } } });
+    const since = new Date(startMs).toISOString();
+    await call(assignNode, { params: { plantId }, body: { deviceId: "stitch-one", since } });
+    await call(assignNode, { params: { plantId }, body: { deviceId: "stitch-two", since } });
+    await garden.send(first, atHours(startMs, 30, 31, 32, 33));
+    await garden.send(second, atHours(startMs, 40, 41, 42));
+    const range = { from: since, to: new Date(startMs + 6 * hourMs).toISOString() };
+    const ask = (query: Record<string, string>) =>
+      call(getPlantHistory, { params: { plantId }, query: { metric: "soil_moisture", ...range, ...query } });
+    const raw = await ask({});
+    expect([raw.resolutionSeconds, raw.n.length, raw.limits]).toEqual([0, 7, { min: 20, max: null }]);
+    expect(raw.parts.map(({ deviceId }) => deviceId)).toEqual(["stitch-one", "stitch-two"]);
+    const coarse = await ask({ maxPoints: "4" });
+    expect(coarse.resolutionSeconds).toBe(7_200);
+    expect(coarse.n.reduce((sum, n) => sum + n, 0)).toBe(7);
+    expect([Math.min(...coarse.min), Math.max(...coarse.max)]).toEqual([30, 42]);
+    // A metric that no node sent yet is an empty chart; one that nobody knows is none.
+    expect((await ask({ metric: "humidity" })).at).toEqual([]);
+    expect(await codeOf(ask({ metric: "no_such_metric" }))).toBe("garden.unknown_history");
+    expect(await codeOf(ask({ to: new Date(startMs - 1).toISOString() }))).toBe("telemetry.range_reversed");
+
+    const csv = await garden.fetch(`/api/v1/kits/garden/plants/${plantId}/history.csv?from=${range.from}&to=${range.to}`);
+    const lines = (await csv.text()).trim().split("\r\n");
+    expect(lines[0]).toBe("measured_at,metric,value,unit,device_id");
+    expect(lines).toHaveLength(8);
+    expect(lines).toContain(`${new Date(startMs + hourMs).toISOString()},soil_moisture,31,%,stitch-one`);
+  });
+
+  it("GA-04: of a plant outlives its node by the hour, and who stood where stays readable", async () => {
+    const { call } = garden.keeper;
+    const startMs = Math.floor(Date.now() / hourMs) * hourMs - 6 * hourMs;
+    const node = await garden.addNode("mortal");
+    const { id: plantId } = await addOne({ name: "Survivor", limits: { soil_moisture: { min: 20 } } });
+    await call(assignNode, { params: { plantId }, body: { deviceId: "mortal", since: new Date(startMs).toISOString() } });
+    await garden.send(node, [...atHours(startMs, 50, 51, 52), { soil_moisture: 54, timestamp: startMs + hourMs / 2 }]);
+    expect(await codeOf(call(removeNode, { params: { deviceId: "mortal" }, query: { confirm: "other" } }))).toBe("devices.name_mismatch");
+    await call(removeNode, { params: { deviceId: "mortal" }, query: { confirm: "mortal" } });
+    expect(await call(getPlant, { params: { plantId } })).toMatchObject({ nodes: [], state: "unknown", why: "no_node" });
+    const points = await call(getPlantHistory, {
+      params: { plantId },
+      query: { metric: "soil_moisture", from: new Date(startMs).toISOString(), to: new Date().toISOString() },
+    });
+    expect(points).toMatchObject({ resolutionSeconds: 3_600, unit: "%", avg: [52, 51, 52], max: [54, 51, 52], n: [2, 1, 1] });
+    const stood = await call(listNodeAssignments, { params: { deviceId: "mortal" } });
+    expect(stood.items).toMatchObject([{ plantName: "Survivor", deviceName: "mortal" }]);
+    expect(stood.items[0]).toHaveProperty("to");
+  });
+});
