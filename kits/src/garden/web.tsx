@@ -1,0 +1,17 @@
+import type { KitWebFace } from "@roost/web/parts/kit-face.ts";
+import { lazy } from "react";
+
+import { LeafIcon, NodeIcon } from "./web/icons.tsx";
+
+/** What the garden shows in the browser. */
+export const gardenWeb: KitWebFace = {
+  kitId: "garden",
+  places: [
+    { path: "", word: "Plants", icon: <LeafIcon />, needs: "garden:read" },
+    { path: "nodes", word: "Nodes", icon: <NodeIcon />, needs: "garden:read" },
+  ],
+  pages: [
+    { path: "", component: lazy(async () => ({ default: (await import("./web/plants-page.tsx")).PlantsPage })) },
+    { path: "plants/new", component: lazy(async () => ({ default: (await import("./web/add-plant-page.tsx")).AddPlantPage })) },
+  ],
+};

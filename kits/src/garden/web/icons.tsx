@@ -1,0 +1,43 @@
+import type { ReactNode } from "react";
+
+// Drawn as the icons of the app are: a 20 × 20 grid, one stroke width, the colour of the text beside them.
+function Icon({ children, size = 20 }: { readonly children: ReactNode; readonly size?: number | undefined }) {
+  return (
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.6"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {children}
+    </svg>
+  );
+}
+
+export const LeafIcon = ({ size }: { readonly size?: number }) => (
+  <Icon size={size}>
+    <path d="M4 16c0-7 4-11.5 12.5-12C17 11.5 13 16 6.5 15.5M4 17c1.2-4 4-7 8-8.5" />
+  </Icon>
+);
+export const NodeIcon = ({ size }: { readonly size?: number }) => (
+  <Icon size={size}>
+    <rect x="6.5" y="6" width="7" height="11" rx="1.5" />
+    <path d="M6.5 9H4M6.5 12H4M6.5 15H4M16 9h-2.5M16 12h-2.5M16 15h-2.5M7.5 3.5a4 4 0 0 1 5 0" />
+  </Icon>
+);
+export const PlanIcon = ({ size }: { readonly size?: number }) => (
+  <Icon size={size}>
+    <path d="M3 3.5h14v13H3zM10 3.5v5M10 12v4.5M3 11h4" />
+  </Icon>
+);
+export const DropIcon = ({ size }: { readonly size?: number }) => (
+  <Icon size={size}>
+    <path d="M10 3c3 3.6 5 6 5 8.7A5 5 0 0 1 5 11.7C5 9 7 6.6 10 3z" />
+  </Icon>
+);
