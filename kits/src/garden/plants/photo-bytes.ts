@@ -153,14 +153,15 @@ function cleanWebp(bytes: Uint8Array): Uint8Array | undefined {
     const name = text(bytes, at, 4);
     if (name === "VP8 " || name === "VP8L" || name === "ANMF") hasPicture = true;
     if (name !== "EXIF" && name !== "XMP ") {
-      const chunk = bytes.slice(at, end);
+      // A copy: a slice of a Buffer is the same bytes.
+      const chunk = new Uint8Array(bytes.subarray(at, end));
       if (name === "VP8X") chunk[8] = (chunk[8] ?? 0) & ~webpMetadataFlags;
       kept.push(chunk);
     }
     at = end;
   }
   if (!hasPicture) return undefined;
-  const head = bytes.slice(0, 12);
+  const head = new Uint8Array(bytes.subarray(0, 12));
   new DataView(head.buffer).setUint32(4, 4 + kept.reduce((sum, chunk) => sum + chunk.length, 0), true);
   return join([head, ...kept]);
 }
