@@ -28,7 +28,10 @@ export const registerRequest = z.strictObject({
     z
       .string()
       .max(17)
-      .regex(/^[0-9a-f]{2}(?<between>[:-]?)(?:[0-9a-f]{2}\k<between>){4}[0-9a-f]{2}$/i, "A MAC address is six bytes in hexadecimal.")
+      .regex(
+        /^(?:[0-9A-Fa-f]{12}|[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5})$/,
+        "A MAC address is six bytes in hexadecimal.",
+      )
       .refine(
         (text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0 && /[1-9a-f]/i.test(text),
         "This is the address of a group or of nothing, and of no device.",

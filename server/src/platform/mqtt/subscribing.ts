@@ -1,3 +1,4 @@
+import { ingestErrors } from "@roost/contract/ingest";
 import type { ISubscribePacket, ISubscription, IUnsubscribePacket } from "mqtt-packet";
 
 import type { Hub } from "./hub.ts";
@@ -13,7 +14,7 @@ export function subscribe(hub: Hub, session: Session, link: Link, packet: ISubsc
   const id = packet.properties?.subscriptionIdentifier ?? 0;
   const granted: number[] = [];
   for (const wanted of packet.subscriptions) {
-    const refusal = tooMany ? 0x97 : whyNot(hub, session, wanted.topic);
+    const refusal = tooMany ? 0x97 : whyNot(hub, session, link, wanted.topic);
     if (refusal !== 0) granted.push(link.version === 5 ? refusal : 0x80);
     else granted.push(add(hub, session, wanted, id));
   }
@@ -24,7 +25,7 @@ export function subscribe(hub: Hub, session: Session, link: Link, packet: ISubsc
 }
 
 /** Why a filter is refused, as an MQTT 5 reason code; 0 where it is not. */
-function whyNot(hub: Hub, session: Session, filter: string): number {
+function whyNot(hub: Hub, session: Session, link: Link, filter: string): number {
   const { limits } = hub;
   const tooLong = Buffer.byteLength(filter) > limits.topicBytes;
   if (tooLong || levelsOf(filter) > limits.topicLevels) {
@@ -33,7 +34,15 @@ function whyNot(hub: Hub, session: Session, filter: string): number {
   }
   if (filter === "$share" || filter.startsWith("$share/")) return 0x9e;
   if (!isTopicFilter(filter)) return 0x8f;
-  if (!session.principal.maySubscribe(filter)) return 0x87;
+  const { principal } = session;
+  if (!principal.maySubscribe(filter)) {
+    // Whoever listens at others' doors is on record, as who speaks in their name.
+    hub.onRefused(
+      { principal, code: ingestErrors.not_allowed.code, topic: filter, excerpt: "", remoteAddress: link.remoteAddress },
+      undefined,
+    );
+    return 0x87;
+  }
   if ((session.subscriptions?.size ?? 0) >= limits.subscriptionsPerSession && session.subscriptions?.has(filter) !== true) {
     hub.exceed("subscriptionsPerSession");
     return 0x97;
