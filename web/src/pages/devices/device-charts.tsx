@@ -12,8 +12,8 @@ import { aboutMetric } from "../../parts/kinds.ts";
 import { endsOf, hold, pan, stepOf, viewOf, zoom } from "../../parts/view.ts";
 import { isZone, ownZone } from "../../parts/zones.ts";
 import { useApi, useNow } from "../../roost.tsx";
-import { ChartCard } from "./chart-card.tsx";
 import { ChartToolbar } from "./chart-toolbar.tsx";
+import { DeviceChart } from "./device-chart.tsx";
 import { PartWaiting } from "./device-page.tsx";
 import { useLiveSamples } from "./live-samples.ts";
 
@@ -102,7 +102,7 @@ function Charts({ deviceId, kind, siteId, series }: ChartsProps) {
       />
       <div className={styles.charts} data-one={series.length === 1 || undefined}>
         {series.map((one) => (
-          <ChartCard
+          <DeviceChart
             key={one.metric}
             deviceId={deviceId}
             series={one}

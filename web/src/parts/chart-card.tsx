@@ -1,59 +1,47 @@
-import type { AlarmRule } from "@roost/contract/rules";
 import type { Points, Series } from "@roost/contract/telemetry";
-import { useQuery } from "@tanstack/react-query";
-import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
+import type { UseQueryResult } from "@tanstack/react-query";
+import { type RefObject, useEffect, useMemo, useState } from "react";
 
-import { limitsOf, summarise, toColumns } from "../../parts/chart-data.ts";
-import { Chart, type ChartProps } from "../../parts/chart.tsx";
-import { Fault } from "../../parts/fault.tsx";
-import { formatCount, formatExact, formatMetric, formatMinute, formatPlural, formatSpan, formatValue } from "../../parts/format.ts";
-import { ranges, type View } from "../../parts/view.ts";
-import { Bone } from "../../parts/waiting.tsx";
-import { useApi } from "../../roost.tsx";
+import { summarise, toColumns } from "./chart-data.ts";
+import { Chart, type ChartProps } from "./chart.tsx";
+import { Fault } from "./fault.tsx";
+import { formatCount, formatExact, formatMetric, formatMinute, formatPlural, formatSpan, formatValue } from "./format.ts";
+import { Bone } from "./waiting.tsx";
 
 import styles from "./chart-card.module.css";
 
-interface ChartCardProps extends Pick<ChartProps, "from" | "to" | "timeZone" | "height" | "onZoom" | "onStep"> {
-  readonly deviceId: string;
-  readonly series: Series;
-  readonly view: View;
+interface ChartCardProps extends Pick<ChartProps, "from" | "to" | "timeZone" | "height" | "limits" | "onZoom" | "onStep"> {
+  readonly metric: string;
+  readonly unit: Series["unit"];
+  readonly kind?: Series["kind"];
+  /** Its heading; the metric's own name unless given. */
+  readonly title?: string;
   /** What the metric means, where a kit says it. */
-  readonly about: string | undefined;
-  readonly rules: readonly AlarmRule[];
-  /** Where the device stands: rules have exceptions for sites. */
-  readonly siteId?: string | undefined;
+  readonly about?: string | undefined;
+  /** Its points, once the card has come into sight. */
+  readonly query: Pick<UseQueryResult<Points>, "isError" | "error" | "refetch" | "isPlaceholderData"> & {
+    readonly data?: Points | undefined;
+  };
+  readonly place: RefObject<HTMLElement | null>;
 }
 
-/** A metric's chart with its readout above and its figures as a table below. It asks for its points when it comes into sight. */
-export function ChartCard({ deviceId, series, view, about, rules, siteId, ...chart }: ChartCardProps) {
-  const { metric, kind } = series;
-  const card = useRef<HTMLElement>(null);
-  const seen = useSeen(card);
+/** A metric's chart with its readout above and its figures as a table below. */
+export function ChartCard({ metric, unit, kind = "number", title, about, query, place, ...chart }: ChartCardProps) {
   const [index, setIndex] = useState(-1);
-  const query = useQuery({
-    ...useApi().telemetry({ deviceId, metric, view, maxPoints: 600, timeZone: chart.timeZone }),
-    enabled: seen,
-    // The live stream brings what is new; asking again now and then brings what came late.
-    refetchInterval: view.still === undefined ? Math.max(30_000, ranges[view.range] / 120) : false,
-  });
-  const limits = useMemo(
-    () => limitsOf(rules, metric, { unit: series.unit, ...(siteId === undefined ? {} : { siteId }) }),
-    [rules, metric, series.unit, siteId],
-  );
   const points = query.data?.metric === metric ? query.data : undefined;
   return (
-    <section ref={card} className={styles.card} aria-label={formatMetric(metric)}>
+    <section ref={place} className={styles.card} aria-label={title ?? formatMetric(metric)}>
       <header className={styles.head}>
         <h2 title={about === undefined ? metric : `${metric}: ${about}`}>
-          {formatMetric(metric)}
-          {series.unit !== "1" && <span className={styles.unit}> {series.unit}</span>}
+          {title ?? formatMetric(metric)}
+          {unit !== "1" && <span className={styles.unit}> {unit}</span>}
         </h2>
         <Readout points={points} index={index} kind={kind} timeZone={chart.timeZone} />
       </header>
       <div className={styles.plot} style={{ minHeight: chart.height }} aria-busy={query.isPlaceholderData}>
         {points === undefined && !query.isError && <Bone height={chart.height} />}
         {points === undefined && query.isError && <Fault error={query.error} onRetry={() => void query.refetch()} />}
-        {points !== undefined && <Chart {...chart} points={points} kind={kind} limits={limits} onPoint={setIndex} />}
+        {points !== undefined && <Chart {...chart} points={points} kind={kind} onPoint={setIndex} />}
         {points !== undefined && points.at.length === 0 && !query.isPlaceholderData && (
           <p className={styles.none}>No values in this range.</p>
         )}
@@ -64,7 +52,7 @@ export function ChartCard({ deviceId, series, view, about, rules, siteId, ...cha
 }
 
 /** Once true, stays true: what was loaded stays loaded when it scrolls away. */
-function useSeen(element: RefObject<HTMLElement | null>): boolean {
+export function useSeen(element: RefObject<HTMLElement | null>): boolean {
   const [seen, setSeen] = useState(false);
   useEffect(() => {
     if (element.current === null || seen) return undefined;
