@@ -38,8 +38,11 @@ const connectPatienceMs = 20_000;
 
 /** `roost simulate`: a fleet of real MQTT clients with scripted faults. */
 export function addSimulateCommand(program: Command, terminal: Terminal): void {
+  // A command of its own below, meant where none is named: simulators of kits stand beside it and may have options of the same names.
   program
     .command("simulate")
+    .description("Simulates devices by real MQTT clients: any devices, or those of a kit.")
+    .command("fleet", { isDefault: true })
     .description("Adds and claims devices and lets them send over MQTT and TLS, with faults as the scenario has them, until Ctrl-C.")
     .option("--devices <n>", "how many", readWhole(1, 10_000), 10)
     .addOption(new Option("--interval <span>", "pace of each device").argParser(readInterval).default(5_000, "5s"))

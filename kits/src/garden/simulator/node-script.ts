@@ -27,6 +27,8 @@ export interface NodeMessage {
   readonly payload: string;
   readonly kind: MessageKind;
   readonly readings: readonly Reading[];
+  /** The readings one by one, as they stand in the payload. */
+  readonly texts: readonly string[];
 }
 
 /**
@@ -48,6 +50,8 @@ export interface NodePart {
   readonly truth: (atMs: number) => Truth;
   readonly incidents: readonly Incident[];
   readonly intervalMs: number;
+  /** What its clock counts in: seconds, as the firmware's does, unless it beats faster than that. */
+  readonly clockStepMs?: 1 | 1_000;
   /** When it was switched on. */
   readonly startedMs: number;
   /** Volts at `startedMs`; absent: it hangs on a charger. */
@@ -72,11 +76,18 @@ interface Taken {
  *
  * @returns What it does next, asked once a beat, in order.
  */
-export function createNodeScript({ deviceId, chance, truth, incidents, intervalMs, startedMs, batteryFrom }: NodePart) {
+export function createNodeScript({
+  deviceId,
+  chance,
+  truth,
+  incidents,
+  intervalMs,
+  clockStepMs: stepMs = 1_000,
+  startedMs,
+  batteryFrom,
+}: NodePart) {
   const topics = deviceTopics(deviceId);
   const sensors = createSensors(chance, incidents);
-  // Seconds are what the firmware's clock gives; a faster beat needs finer ones.
-  const stepMs = intervalMs % 1_000 === 0 ? 1_000 : 1;
   let bootMs = startedMs;
   let seq = firstSeq(chance, bootMs);
   let kept: Taken[] = [];
@@ -128,6 +139,7 @@ export function createNodeScript({ deviceId, chance, truth, incidents, intervalM
         payload: telemetryText(some.map(({ text }) => text)),
         kind: "late readings",
         readings: some.map(({ reading }) => reading),
+        texts: some.map(({ text }) => text),
       });
     }
     return messages;
@@ -141,7 +153,7 @@ export function createNodeScript({ deviceId, chance, truth, incidents, intervalM
       ...(sleepsMs === undefined ? {} : { intervalSeconds: Math.max(1, Math.round(sleepsMs / 1_000)) }),
       ...(timestamp === undefined ? {} : { epochSeconds: timestamp }),
     });
-    return { topic: topics.heartbeat, payload, kind: "heartbeat", readings: [] };
+    return { topic: topics.heartbeat, payload, kind: "heartbeat", readings: [], texts: [] };
   }
 
   function uptimeAt(atMs: number): number {
@@ -149,6 +161,7 @@ export function createNodeScript({ deviceId, chance, truth, incidents, intervalM
   }
 
   return {
+    topics,
     next(atMs: number): Turn {
       const silence = incidentAt(incidents, "silence", atMs);
       if (silence !== undefined) {
@@ -178,6 +191,7 @@ export function createNodeScript({ deviceId, chance, truth, incidents, intervalM
                 payload: telemetryText([written.text]),
                 kind: taken.isWrong ? "wrong clock" : "reading",
                 readings: [written.reading],
+                texts: [written.text],
               },
             ];
       return { link, messages: [...late, ...fresh, heartbeat(atMs, sleep?.everyMs)] };

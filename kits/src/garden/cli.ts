@@ -1,0 +1,11 @@
+import type { KitCliFace } from "@roost/contract/kit-cli";
+
+import { firmwareCommands } from "./firmware/firmware-cli.ts";
+import { simulateGarden } from "./simulator/simulate.ts";
+
+/** What the garden adds to the command line. */
+export const gardenCli: KitCliFace = {
+  kitId: "garden",
+  commands: [...firmwareCommands],
+  simulate: simulateGarden,
+};

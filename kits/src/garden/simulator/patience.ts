@@ -1,0 +1,18 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { httpErrors, isAppError } from "@roost/contract/errors";
+
+const mostTries = 8;
+
+/** Tries again while the platform asks for patience. */
+export async function patiently<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const busy = [httpErrors.too_many_requests, httpErrors.unavailable].some(({ code }) => isAppError(error, code));
+      if (!busy || tries === mostTries || signal.aborted) throw error;
+      await sleep(tries * 2_000, undefined, { signal });
+    }
+  }
+}
