@@ -54,6 +54,13 @@ export const firmwareErrors = defineErrors("garden_firmware", {
   ],
 });
 
+/** Of the command line. */
+export const firmwareCliErrors = defineErrors("garden_firmware", {
+  would_replace: [409, "Files there differ from those that would be written. Name another folder, or add --force to replace them."],
+  bad_name: [400, "A file has a name that leads out of the folder. Nothing more was written."],
+  unknown_point: [400, "A probe is calibrated at two points: dry or wet."],
+});
+
 const base = "/api/v1/kits/garden/nodes/:deviceId";
 const params = z.object({ deviceId });
 const nodeErrors = [firmwareErrors.not_a_node];

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { status } from "@roost/contract/envelope";
 import { deviceTopics, parseDeviceTopic } from "@roost/contract/topics";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -118,6 +119,8 @@ describe("the configuration for ESPHome", () => {
   it("GA-06: says online and, as its last will, offline, retained, in the platform's words", () => {
     const { mqtt } = read(esphomeConfiguration(aBuild()).text);
     const message = (payload: string) => ({ topic: "devices/balcony-1/status", payload, qos: 1, retain: true });
+    const said = status.parse(JSON.parse(String((mqtt?.["birth_message"] as Fields | undefined)?.["payload"])));
+    expect(said).toEqual({ state: "online", firmware_version: "1.0.0-esphome" });
     expect(mqtt?.["birth_message"]).toEqual(message(statusText("online", "1.0.0-esphome")));
     expect(mqtt?.["will_message"]).toEqual(message(statusText("offline", "")));
     expect(mqtt?.["shutdown_message"]).toEqual(message('{"state":"offline"}'));
