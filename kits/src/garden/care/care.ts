@@ -13,7 +13,17 @@ import type { GardenSettings } from "./care-settings.ts";
 import { differencesBetween } from "./differences.ts";
 import { driftOf } from "./drift.ts";
 import type { FactsSource } from "./facts-source.ts";
-import { askForFirstPlan, askForOldPlans, askForPlan, noteStrongChange, saveSeen, selectJob, selectJobs, selectSeen } from "./job-store.ts";
+import {
+  askForFirstPlan,
+  askForOldPlans,
+  askForPlan,
+  noteStrongChange,
+  saveSeen,
+  selectJob,
+  selectJobs,
+  selectSeen,
+  wakeAbstained,
+} from "./job-store.ts";
 import type { CareJob, JobState } from "./job-store.ts";
 import { selectPlans } from "./plan-store.ts";
 import { createProvider } from "./provider.ts";
@@ -99,6 +109,18 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
       return { plan, work, drift: driftOf(plan.body, readings) };
     },
 
+    /** The newest plan of a plant that the caller sees, for its health check; `undefined` where there is none. */
+    async newestPlan(within: Within, plantId: string): Promise<{ generatedAt: Date; tips: string[] } | undefined> {
+      const [plan] = await selectPlans(db.within(within), plantId, 1);
+      return plan === undefined ? undefined : { generatedAt: plan.generatedAt, tips: plan.body.tips.map(({ text }) => text) };
+    },
+
+    /** Whether a model is set up that could write one; money aside. */
+    async hasModel({ organisationId }: Within): Promise<boolean> {
+      const verdict = await settings.modelFor(db, organisationId);
+      return !("missing" in verdict) || !["no_model", "key_unreadable", "switched_off"].includes(verdict.missing);
+    },
+
     /** The newest first. @throws {AppError} `garden.plant_not_found` */
     async plans(within: Within, plantId: string): Promise<CarePlan[]> {
       await seenPlant(within, plantId);
@@ -175,6 +197,14 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
         async handle({ organisationId, nounId }) {
           // Also a change of a plant from before there was an advisor.
           await askForFirstPlan(db, { plantId: nounId, organisationId, at: now() });
+          queue.kick();
+        },
+      },
+      {
+        name: "look-again-for-plan",
+        types: ["garden.node_assigned"],
+        async handle({ data }) {
+          if (typeof data["plantId"] === "string") await wakeAbstained(db, data["plantId"], now());
           queue.kick();
         },
       },

@@ -149,6 +149,11 @@ export async function wakeWaiting(db: KitQueryable, organisationId: string, at: 
     where organisation_id = ${organisationId} and state = 'waiting'`);
 }
 
+/** A plant that there was nothing to say of is looked at again at once. */
+export async function wakeAbstained(db: KitQueryable, plantId: string, at: Date): Promise<void> {
+  await db.query(sql`update kit_garden.care_jobs set run_after = ${at} where plant_id = ${plantId} and state = 'abstained'`);
+}
+
 /** Asks anew for plans of an organisation whose last work ended before then. @returns How many. */
 export async function askForOldPlans(
   db: KitQueryable,

@@ -58,8 +58,22 @@ export function createQueue(host: KitHost<GardenSettings>, { provider, settings,
     while (!ending.signal.aborted) {
       const job = await claim();
       if (job === undefined) return;
-      await run(job);
+      try {
+        await run(job);
+      } catch (error) {
+        host.log.error({ err: error, plantId: job.plantId }, "work on a care plan failed");
+        await fail(job);
+      }
     }
+  }
+
+  /** A fault of our own: visible, and not for ever. What may have been paid for is on record. */
+  async function fail(job: LeasedJob): Promise<void> {
+    const isLast = job.attempts >= mostAttempts;
+    const end: JobEnd = isLast
+      ? { state: "failed", reason: "internal" }
+      : { state: "waiting", reason: "internal", runAfter: later(backoff(job.attempts, random())) };
+    await finishJob(db, job, end, now());
   }
 
   async function run(job: LeasedJob): Promise<void> {
@@ -72,7 +86,7 @@ export function createQueue(host: KitHost<GardenSettings>, { provider, settings,
     const nothing = abstainOf(facts);
     if (nothing !== undefined) {
       // A person's wish is answered at once; for the others data may come.
-      const runAfter = job.cause === "on_demand" ? undefined : later(hourMs);
+      const runAfter = job.cause === "on_demand" ? undefined : later(waitMs);
       return void (await finishJob(db, job, { state: "abstained", reason: nothing, runAfter, uncounted: true }, now()));
     }
     const callId = await reserve(job, verdict, facts);

@@ -28,6 +28,7 @@ export const callReasons = {
   bad_certificate: "The provider's certificate was refused.",
   bad_request: "The provider does not take the request. Look after the name of the model and the address.",
   no_credit: "The provider says that there is no credit left, or that the key may not use this model.",
+  internal: "Something went wrong inside Roost. It is tried again later; the log says more.",
   unreadable: "The provider's answer was not of the form it should have, or too long.",
 } as const;
 

@@ -1,0 +1,187 @@
+import { isAppError } from "@roost/contract/errors";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import {
+  analyzePlant,
+  careErrors,
+  changeCareSettings,
+  compareCarePlans,
+  getCarePlan,
+  getCareQueue,
+  getCareSettings,
+  getCareUsage,
+  listCarePlans,
+  removeCareKey,
+  testCareModel,
+} from "../contract/care.ts";
+import { addPlant, assignNode } from "../contract/plants.ts";
+import { eventually, startGarden } from "../test-garden.ts";
+import type { TestGarden } from "../test-garden.ts";
+import type { PlanAnswer } from "./plan-answer.ts";
+import { startTestProvider } from "./test-provider.ts";
+import type { Asked, TestProvider } from "./test-provider.ts";
+
+const key = "sk-own-model-key-0123456789-wXyZ";
+
+const hourMs = 3_600_000;
+
+let garden: TestGarden;
+let outside: TestProvider;
+let plantId: Awaited<ReturnType<typeof addOne>>["id"];
+
+const addOne = (name: string) => garden.keeper.call(addPlant, { body: { name, limits: { soil_moisture: { min: 25, max: 70 } } } });
+const planOf = () => garden.keeper.call(getCarePlan, { params: { plantId } });
+
+/** A plan as a model writes it that has read the question. */
+function answerTo({ data }: Asked): string {
+  // Somebody tries out the model.
+  if (!data.includes("readings")) return "OK";
+  const asked = JSON.parse(data) as { today: string; readings: { id: string; metric: string; value: number; unit: string }[] };
+  const reading = (metric: string) => asked.readings.find((one) => one.metric === metric);
+  const section = (metric: string) => {
+    const found = reading(metric);
+    return {
+      current: found === undefined ? null : { value: found.value, unit: found.unit },
+      ideal: "As its species likes it",
+      recommendation: "Leave it so.",
+      cites: found === undefined ? [] : [found.id],
+    };
+  };
+  const soil = reading("soil_moisture");
+  const answer: PlanAnswer = {
+    summary: { text: `The soil is at ${soil?.value ?? 0} %.`, cites: soil === undefined ? [] : [soil.id] },
+    watering: { frequency: "Weekly", amount: "Half a litre", next_date: asked.today, cites: soil === undefined ? [] : [soil.id] },
+    light: section("light_level"),
+    humidity: section("humidity"),
+    temperature: section("temperature"),
+    alerts: [],
+    tips: [{ text: "Turn the pot.", cites: [] }],
+  };
+  return `\`\`\`json\n${JSON.stringify(answer)}\n\`\`\``;
+}
+
+beforeAll(async () => {
+  outside = await startTestProvider();
+  outside.otherwise({ says: answerTo });
+  garden = await startGarden({ env: { ROOST_EGRESS_ALLOW: "127.0.0.1" } });
+  plantId = (await addOne("Monstera")).id;
+  const node = await garden.addNode("care-node-1");
+  const now = Date.now();
+  await garden.send(
+    node,
+    Array.from({ length: 30 }, (_, minute) => ({
+      soil_moisture: 40 - minute / 10,
+      temperature: 21.4,
+      humidity: 48,
+      light_level: 820,
+      timestamp: now - minute * 60_000,
+    })),
+  );
+  await garden.keeper.call(assignNode, { params: { plantId }, body: { deviceId: "care-node-1", since: new Date(now - hourMs) } });
+}, 60_000);
+afterAll(async () => {
+  await garden.stop();
+  await outside.close();
+});
+
+describe("the care advisor over HTTP", () => {
+  it("says that no model is set up, and asks nobody (GA-22, GA-26)", async () => {
+    expect(await garden.keeper.call(getCareSettings, {})).toMatchObject({ state: "no_model", apiKeySet: false, monthlyCapCents: 500 });
+    const work = await eventually(
+      async () => (await planOf()).work,
+      ({ state }) => state === "waiting",
+    );
+    expect(work).toMatchObject({ state: "waiting", reason: "no_model", cause: "new_plant" });
+    const old = await garden.fetch(`/api/plants/${plantId}/care-plan`);
+    expect(old.status).toBe(404);
+    expect(outside.asked).toEqual([]);
+  });
+
+  it("writes a plan whose claims are linked to stored values and their times, once a model is set up (GA-19, GA-20, GA-22)", async () => {
+    const settings = await garden.keeper.call(changeCareSettings, {
+      body: {
+        provider: "compatible",
+        baseUrl: outside.url,
+        model: "llama3.2:3b",
+        apiKey: key,
+        price: { inputPerMillion: 1, outputPerMillion: 2 },
+      },
+    });
+    expect(settings).toMatchObject({ state: "ready", apiKeyMasked: "...wXyZ" });
+    const { plan } = await eventually(planOf, ({ work }) => work.state === "done");
+    expect(plan?.body.watering.cites[0]).toMatchObject({ deviceId: "care-node-1", metric: "soil_moisture", value: 40, unit: "%" });
+    expect(plan?.body.temperature.current).toEqual({ value: 21.4, unit: "°C" });
+    expect(outside.asked.length).toBe(1);
+    expect(outside.asked[0]?.headers.authorization).toBe(`Bearer ${key}`);
+    expect(outside.asked[0]?.data).not.toContain("care-node-1");
+    const data = JSON.parse(outside.asked[0]?.data ?? "{}") as { last_24_hours: Record<string, unknown>; limits: Record<string, unknown> };
+    expect(data.last_24_hours["soil_moisture"]).toMatchObject({ min: 37.1, max: 40 });
+    expect(data.limits["soil_moisture"]).toEqual({ min: 25, max: 70, unit: "%" });
+  });
+
+  it("keeps a history with differences, and shows the spend and the queue (GA-20, GA-21)", async () => {
+    expect(await garden.keeper.call(analyzePlant, { params: { plantId } })).toMatchObject({ cause: "on_demand" });
+    const { items } = await eventually(
+      () => garden.keeper.call(listCarePlans, { params: { plantId } }),
+      ({ items }) => items.length === 2,
+    );
+    const [newest] = items;
+    if (newest === undefined) throw new Error("There are two plans.");
+    const compared = await garden.keeper.call(compareCarePlans, { params: { plantId, carePlanId: newest.id }, query: {} });
+    expect(compared.items).toEqual([]);
+    const { months, capCents } = await garden.keeper.call(getCareUsage, {});
+    expect(capCents).toBe(500);
+    expect(months).toMatchObject([{ calls: 2, inputTokens: 1_800, outputTokens: 800, spentCents: 0.34 }]);
+    expect(await garden.keeper.call(getCareQueue, {})).toMatchObject({
+      counts: { done: 1 },
+      items: [{ plantName: "Monstera", state: "done" }],
+    });
+  });
+
+  it("answers at the earlier addresses in their own shapes (GA-19, GA-20)", async () => {
+    const asked = outside.asked.length;
+    const analyzed = await garden.fetch(`/api/plants/${plantId}/analyze`, { method: "POST" });
+    expect(analyzed.status).toBe(200);
+    const plan = (await analyzed.json()) as Record<string, unknown>;
+    expect(plan).toMatchObject({
+      summary: "The soil is at 40 %.",
+      watering: { frequency: "Weekly", amount: "Half a litre" },
+      temperature: { current: "21.4 °C" },
+      alerts: [],
+      tips: ["Turn the pot."],
+    });
+    expect(await (await garden.fetch(`/api/plants/${plantId}/care-plan`)).json()).toEqual(plan);
+    const test = await garden.fetch("/api/settings/llm/test", { method: "POST" });
+    expect(await test.json()).toMatchObject({ success: true });
+    const settings = await garden.fetch("/api/settings/llm");
+    expect(await settings.json()).toMatchObject({ provider: "compatible", api_key_set: true, api_key_masked: "...wXyZ" });
+    expect(outside.asked.length).toBe(asked + 2);
+    const changed = await garden.fetch("/api/settings/llm", {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ provider: "openai", model: "gpt-4o", api_key: key }),
+    });
+    expect(await changed.json()).toMatchObject({ provider: "openai", model: "gpt-4o", api_key_masked: "...wXyZ" });
+  });
+
+  it("refuses an address that the installation does not allow, in words, and what is no address (GA-19)", async () => {
+    await garden.keeper.call(changeCareSettings, { body: { provider: "compatible", baseUrl: "http://10.255.255.1/v1", model: "m" } });
+    expect(await garden.keeper.call(testCareModel, {})).toMatchObject({ ok: false, reason: "address_refused" });
+    const refused = garden.keeper.call(changeCareSettings, { body: { baseUrl: "file:///etc/passwd" } });
+    await expect(refused).rejects.toSatisfy((error) => isAppError(error, careErrors.bad_base_url.code));
+    await garden.keeper.call(removeCareKey, {});
+    expect(await garden.keeper.call(getCareSettings, {})).toMatchObject({ apiKeySet: false, baseUrl: "http://10.255.255.1/v1" });
+  });
+
+  it("lets nobody read or ask without a session (GA-19)", async () => {
+    for (const [path, method] of [
+      ["/api/settings/llm", "GET"],
+      ["/api/v1/kits/garden/care/settings", "GET"],
+      [`/api/v1/kits/garden/plants/${plantId}/care-plan`, "GET"],
+      [`/api/v1/kits/garden/plants/${plantId}/analyze`, "POST"],
+    ] as const) {
+      const answer = await fetch(garden.server.ready.url + path, { method });
+      expect([401, 403], path).toContain(answer.status);
+    }
+  });
+});
