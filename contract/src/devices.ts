@@ -37,7 +37,7 @@ export const device = z.object({
   heartbeatSeconds: z.number().positive(),
   firmwareVersion: z.string().optional(),
   /** What it is there for, as its kit says: the plants it feels for. */
-  purpose: z.string().optional(),
+  purpose: personal("text", z.string()).optional(),
   /** Texts the device sent: hostile until encoded. */
   attributes: z.record(z.string(), z.string()),
 });
