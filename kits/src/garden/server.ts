@@ -8,6 +8,7 @@ import { createFactsSource } from "./care/facts-source.ts";
 import { mountOldCare } from "./care/old-care-routes.ts";
 import { mountFirmware } from "./firmware/firmware-routes.ts";
 import { createFirmware, firmwareSealedColumns } from "./firmware/firmware.ts";
+import { createAdviceNumbers } from "./health/advice-numbers.ts";
 import { createHealthChecks } from "./health/health-check.ts";
 import { mountHealth } from "./health/health-routes.ts";
 import { gardenKit } from "./kit.ts";
@@ -24,18 +25,25 @@ export const gardenServer = defineKitServer(gardenKit, {
   sealedColumns: [...firmwareSealedColumns, careSealedColumn],
   create(host) {
     const plants = createPlants(host, { findPreset });
+    const numbers = createAdviceNumbers(host, { plantOf: plants.get, findPreset });
     const health = createHealthChecks(host, {
       plantOf: plants.get,
       staysOf: plants.nodes.ofPlant,
       speciesLimits: (presetId) => findPreset(presetId)?.limits,
+      numbersFor: numbers.ownFor,
+      // The advisor looks at the health, and the health at the advisor's plans: either asks the other only when it is asked itself.
+      carePlanOf: (within, plantId) => care.newestPlan(within, plantId),
+      hasModel: (within) => care.hasModel(within),
     });
     const firmware = createFirmware(host);
-    const care = createCare(host, { facts: createFactsSource(host, createCareSource({ getPlant: plants.get })) });
+    const care = createCare(host, {
+      facts: createFactsSource(host, createCareSource({ getPlant: plants.get, checkHealth: health.check })),
+    });
     return {
       mount(mount) {
         mountPlants(mount, plants);
-        mountHealth(mount, health);
-        mountOldAddresses(mount, plants, host);
+        mountHealth(mount, health, numbers);
+        mountOldAddresses(mount, { plants, health, host });
         mountFirmware(mount, firmware);
         mountCare(mount, care);
         mountOldCare(mount, care);

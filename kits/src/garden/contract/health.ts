@@ -1,4 +1,6 @@
+import { defineErrors } from "@roost/contract/errors";
 import { deviceId } from "@roost/contract/ids";
+import { personal } from "@roost/contract/personal";
 import { defineRoute } from "@roost/contract/route";
 import { instant } from "@roost/contract/time";
 import { z } from "zod";
@@ -159,4 +161,78 @@ export const checkHealth = defineRoute({
   errors: [gardenErrors.plant_not_found],
 });
 
-export const healthRoutes = [checkHealth] as const;
+export const adviceErrors = defineErrors("garden_advice", {
+  numbers_reversed: [400, "A lower number is greater than the upper one it belongs to. Swap them, or clear one."],
+});
+
+/** The numbers that rules go by, and where each is from: set for the plant, set for its species, by the limits, or the usual one. */
+export const adviceNumbersInForce = z.object({
+  numbers: adviceNumbers,
+  from: z.record(adviceNumbers.keyof(), z.enum(["plant", "species", "limits", "usual"])),
+});
+export type AdviceNumbersInForce = z.output<typeof adviceNumbersInForce>;
+
+/** Changes of numbers: what is absent stays, null goes back to what there is without it. */
+const numbersChange = z.strictObject({
+  waterSoonBelow: percent.nullable().optional(),
+  dryingFastPerDay: percent.nullable().optional(),
+  tooWetAbove: percent.nullable().optional(),
+  coldBelow: celsius.nullable().optional(),
+  hotAbove: celsius.nullable().optional(),
+  swingAbove: adviceNumbers.shape.swingAbove.nullable().optional(),
+  dryAirBelow: percent.nullable().optional(),
+  dampAirAbove: percent.nullable().optional(),
+});
+export type AdviceNumbersChange = z.output<typeof numbersChange>;
+
+const onePlant = z.object({ plantId });
+const oneSpecies = z.object({ presetId: personal("none", z.string().regex(/^[a-z0-9-]{1,64}$/)) });
+
+export const getPlantAdvice = defineRoute({
+  operation: "gardenGetPlantAdvice",
+  method: "GET",
+  path: "/api/v1/kits/garden/plants/:plantId/advice-numbers",
+  access: "garden:read",
+  summary: "Shows the numbers that the rules go by for a plant, and where each is from.",
+  params: onePlant,
+  reply: adviceNumbersInForce,
+  errors: [gardenErrors.plant_not_found],
+});
+
+export const changePlantAdvice = defineRoute({
+  operation: "gardenChangePlantAdvice",
+  method: "PATCH",
+  path: "/api/v1/kits/garden/plants/:plantId/advice-numbers",
+  access: "garden:write",
+  summary: "Sets numbers of the rules for one plant; absent ones stay, null goes back to its species' or limits'.",
+  params: onePlant,
+  body: numbersChange,
+  reply: adviceNumbersInForce,
+  errors: [gardenErrors.plant_not_found, adviceErrors.numbers_reversed],
+});
+
+export const getSpeciesAdvice = defineRoute({
+  operation: "gardenGetSpeciesAdvice",
+  method: "GET",
+  path: "/api/v1/kits/garden/presets/:presetId/advice-numbers",
+  access: "garden:read",
+  summary: "Shows the numbers that the rules go by for a species, and where each is from.",
+  params: oneSpecies,
+  reply: adviceNumbersInForce,
+  errors: [gardenErrors.unknown_preset],
+});
+
+export const changeSpeciesAdvice = defineRoute({
+  operation: "gardenChangeSpeciesAdvice",
+  method: "PATCH",
+  path: "/api/v1/kits/garden/presets/:presetId/advice-numbers",
+  access: "garden:write",
+  wholeOrganisation: true,
+  summary: "Sets numbers of the rules for all plants of a species; absent ones stay, null goes back to the limits'.",
+  params: oneSpecies,
+  body: numbersChange,
+  reply: adviceNumbersInForce,
+  errors: [gardenErrors.unknown_preset, adviceErrors.numbers_reversed],
+});
+
+export const healthRoutes = [checkHealth, getPlantAdvice, changePlantAdvice, getSpeciesAdvice, changeSpeciesAdvice] as const;

@@ -1,7 +1,7 @@
 import { isAppError } from "@roost/contract/errors";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { checkHealth } from "../contract/health.ts";
+import { changePlantAdvice, changeSpeciesAdvice, checkHealth, getPlantAdvice, getSpeciesAdvice } from "../contract/health.ts";
 import type { HealthCheck } from "../contract/health.ts";
 import { addPlant, assignNode, changePlant } from "../contract/plants.ts";
 import { startGarden } from "../test-garden.ts";
@@ -162,6 +162,41 @@ describe("a health check", () => {
     expect((await look(plantId)).recommendations).toMatchObject([{ rule: "set_up_model" }]);
     await garden.keeper.call(changePlant, { params: { plantId }, body: { limits: { temperature: { min: 14 } } } });
     expect((await look(plantId)).recommendations).toMatchObject([{ rule: "too_cold", reading: { value: 12 } }]);
+  });
+
+  it("GA-18: goes by numbers that people set for a species, or for one plant of it, and back again", async () => {
+    const { call } = garden.keeper;
+    const samples = [{ humidity: 45, temperature: 21, timestamp: Date.now() }];
+    const plantId = await plantWith("Numbered", { presetId: "lemon" }, { id: "numbered", hours: 1, samples });
+    const [plant, species] = [{ params: { plantId } }, { params: { presetId: "lemon" } }];
+    const rules = async () => (await look(plantId)).recommendations.map(({ rule }) => rule);
+    const code = (work: Promise<unknown>) =>
+      work.then(
+        () => "",
+        (error: unknown) => (isAppError(error) ? error.code : String(error)),
+      );
+
+    expect((await call(getSpeciesAdvice, species)).from).toMatchObject({ coldBelow: "limits", swingAbove: "usual" });
+    expect(await rules()).toEqual(["set_up_model"]);
+    await call(changeSpeciesAdvice, { ...species, body: { dryAirBelow: 50, coldBelow: 18 } });
+    expect(await rules()).toEqual(["dry_air"]);
+    expect(await call(changePlantAdvice, { ...plant, body: { dryAirBelow: 0, coldBelow: 22 } })).toMatchObject({
+      numbers: { dryAirBelow: 0, coldBelow: 22 },
+      from: { dryAirBelow: "plant", coldBelow: "plant", hotAbove: "limits" },
+    });
+    expect(await rules()).toEqual(["too_cold"]);
+
+    // What is refused leaves what there was.
+    expect(await code(call(changePlantAdvice, { ...plant, body: { coldBelow: 36 } }))).toBe("garden_advice.numbers_reversed");
+    expect(await code(call(changePlantAdvice, { ...plant, body: { coldBelow: -41 } }))).toBe("http.invalid");
+    expect(await code(call(changeSpeciesAdvice, { params: { presetId: "no-such" }, body: {} }))).toBe("garden.unknown_preset");
+    expect(await code(call(getPlantAdvice, { params: { plantId: crypto.randomUUID() } }))).toBe("garden.plant_not_found");
+    expect(await rules()).toEqual(["too_cold"]);
+
+    await call(changePlantAdvice, { ...plant, body: { dryAirBelow: null, coldBelow: null } });
+    expect((await call(getPlantAdvice, plant)).from).toMatchObject({ dryAirBelow: "species", coldBelow: "species" });
+    await call(changeSpeciesAdvice, { ...species, body: { dryAirBelow: null, coldBelow: null } });
+    expect(await rules()).toEqual(["set_up_model"]);
   });
 
   it("GA-16: there is none of a plant that is not there", async () => {
