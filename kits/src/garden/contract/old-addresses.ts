@@ -5,7 +5,7 @@ import { defineRoute } from "@roost/contract/route";
 import { instant } from "@roost/contract/time";
 import { z } from "zod";
 
-import { limitChange, plantLimits } from "./limits.ts";
+import { limitChange, limitedMetric, plantLimits } from "./limits.ts";
 import { gardenErrors, plantId, plantPosition } from "./plants.ts";
 
 /**
@@ -219,6 +219,39 @@ export const oldGetLatest = defineRoute({
   errors: [deviceErrors.not_found],
 });
 
+const message = z.string();
+
+export const oldCheckHealth = defineRoute({
+  operation: "gardenOldCheckHealth",
+  method: "POST",
+  path: "/api/plants/:plantId/health-check",
+  access: "garden:read",
+  summary: "Old address: judges a plant by its newest values, its limits and trends, and advises by rules.",
+  params: onePlant,
+  reply: z.object({
+    plant_id: plantId,
+    status: z.enum(["optimal", "warning", "critical", "unknown"]),
+    issues: z.array(
+      z.object({ metric: limitedMetric, severity: z.enum(["warning", "critical"]), value: z.number(), limit: z.number(), message }),
+    ),
+    recommendations: z.array(z.object({ priority: z.enum(["high", "medium", "low"]), message })).max(4),
+    trends: z.array(
+      z.object({
+        metric: limitedMetric,
+        direction: z.enum(["rising", "falling", "stable", "unknown"]),
+        average: z.number().nullable(),
+        min: z.number().nullable(),
+        max: z.number().nullable(),
+        message,
+      }),
+    ),
+    checked_at: instant,
+    has_care_plan: z.boolean(),
+    care_plan_age_hours: z.number().nullable(),
+  }),
+  errors: [gardenErrors.plant_not_found],
+});
+
 const component = z.object({ status: z.enum(["connected", "disconnected"]), message: z.string() });
 
 export const oldGetHealth = defineRoute({
@@ -262,6 +295,7 @@ export const oldRoutes = [
   oldAssignDevice,
   oldUnassignDevice,
   oldGetLatest,
+  oldCheckHealth,
   oldGetHealth,
   oldGetReady,
 ] as const;

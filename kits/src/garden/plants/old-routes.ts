@@ -1,10 +1,13 @@
 import type { Device } from "@roost/contract/devices";
 import type { KitCaller, KitHost, KitMount } from "@roost/contract/kit-host";
+import type { Within } from "@roost/contract/tenancy";
 
+import type { HealthCheck } from "../contract/health.ts";
 import {
   oldAddPlant,
   oldAssignDevice,
   oldChangePlant,
+  oldCheckHealth,
   oldGetHealth,
   oldGetHistory,
   oldGetLatest,
@@ -21,23 +24,26 @@ import {
 import type { OldDevice } from "../contract/old-addresses.ts";
 import type { Plant } from "../contract/plants.ts";
 import { oldHistoryRows, readOldHistory } from "./old-history.ts";
-import { newestRow, oldDeviceOf, oldPlantOf } from "./old-shapes.ts";
+import { newestRow, oldDeviceOf, oldHealthOf, oldPlantOf } from "./old-shapes.ts";
 import type { Plants } from "./plants.ts";
 
 const hourMs = 3_600_000;
 /** What is on its way now, with a clock a little ahead, belongs to the newest rows. */
 const aheadMs = 5 * 60_000;
 
+export interface OldAddressDeps {
+  readonly plants: Plants;
+  readonly health: { check(within: Within, plantId: string): Promise<HealthCheck> };
+  readonly host: Pick<KitHost, "devices" | "telemetry" | "clock" | "installation">;
+}
+
 /** Ties the addresses of the system that came before to what does their work now. */
-export function mountOldAddresses(
-  mount: KitMount,
-  plants: Plants,
-  host: Pick<KitHost, "devices" | "telemetry" | "clock" | "installation">,
-): void {
+export function mountOldAddresses(mount: KitMount, { plants, health, host }: OldAddressDeps): void {
   mountOldPlants(mount, plants);
   mountOldReadings(mount, plants, host);
   mountOldDevices(mount, plants, host);
   mountOldHealth(mount, host);
+  mount(oldCheckHealth, async ({ params, caller }) => oldHealthOf(await health.check(caller, params.plantId)));
 }
 
 function mountOldPlants(mount: KitMount, plants: Plants): void {

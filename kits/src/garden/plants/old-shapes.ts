@@ -1,8 +1,10 @@
 import type { Device, DeviceState, LatestValue } from "@roost/contract/devices";
+import type { RouteReply } from "@roost/contract/route";
 
+import type { HealthCheck } from "../contract/health.ts";
 import { limitedMetrics } from "../contract/limits.ts";
 import type { LimitedMetric } from "../contract/limits.ts";
-import type { OldDevice, OldPlant, OldReading } from "../contract/old-addresses.ts";
+import type { OldDevice, OldPlant, OldReading, oldCheckHealth } from "../contract/old-addresses.ts";
 import type { Plant } from "../contract/plants.ts";
 import { macAddressOf } from "./nodes.ts";
 
@@ -63,5 +65,27 @@ export function oldDeviceOf(device: Device, plantId: OldDevice["plant_id"], metr
     sensor_types: [...metrics],
     last_seen_at: device.lastSeenAt ?? null,
     created_at: device.createdAt,
+  };
+}
+
+const priorityOf = { urgent: "high", soon: "medium", note: "low" } as const;
+
+export function oldHealthOf(check: HealthCheck): RouteReply<typeof oldCheckHealth> {
+  return {
+    plant_id: check.plantId,
+    status: check.status,
+    issues: check.issues.map(({ metric, severity, value, limit, text }) => ({ metric, severity, value, limit, message: text })),
+    recommendations: check.recommendations.map(({ priority, text }) => ({ priority: priorityOf[priority], message: text })),
+    trends: check.trends.map(({ metric, direction, average, min, max, text }) => ({
+      metric,
+      direction,
+      average: average ?? null,
+      min: min ?? null,
+      max: max ?? null,
+      message: text,
+    })),
+    checked_at: check.checkedAt,
+    has_care_plan: check.hasCarePlan,
+    care_plan_age_hours: check.carePlanAgeHours ?? null,
   };
 }
