@@ -13,5 +13,6 @@ export const gardenWeb: KitWebFace = {
   pages: [
     { path: "", component: lazy(async () => ({ default: (await import("./web/plants-page.tsx")).PlantsPage })) },
     { path: "plants/new", component: lazy(async () => ({ default: (await import("./web/add-plant-page.tsx")).AddPlantPage })) },
+    { path: "plants/:plantId", component: lazy(async () => ({ default: (await import("./web/plant-page.tsx")).PlantPage })) },
   ],
 };

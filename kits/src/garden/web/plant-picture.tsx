@@ -17,14 +17,14 @@ export function PlantPicture({
         className={styles.photo}
         data-large={large || undefined}
         src={`/api/v1/kits/garden/plants/${plant.id}/photos/${photoId}`}
-        alt={`Photo of ${plant.name}`}
+        alt={plant.name}
         loading="lazy"
         decoding="async"
       />
     );
   }
   // 0 to 2, the same for the same plant: a pot with leaves, with blades, with a round top.
-  const form = [...plant.id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 3;
+  const form = Number.parseInt(plant.id.slice(-4), 16) % 3;
   return (
     <span className={styles.drawing} data-large={large || undefined} aria-hidden="true">
       <svg viewBox="0 0 64 64" fill="none" stroke="currentColor" strokeWidth="2.2" strokeLinecap="round" strokeLinejoin="round">

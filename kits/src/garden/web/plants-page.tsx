@@ -114,7 +114,7 @@ function Attention() {
   const registrations = may ? (waiting.data?.items.length ?? 0) : 0;
   if (idle === 0 && registrations === 0) return null;
   return (
-    <p className={styles.attention} role="status">
+    <output className={styles.attention}>
       {registrations > 0 && (
         <KitLink to="nodes" search={{ show: "waiting" }}>
           {formatPlural(registrations, "node waits", "nodes wait")} for your approval
@@ -125,7 +125,7 @@ function Attention() {
           {formatPlural(idle, "node measures", "nodes measure")} without a plant
         </KitLink>
       )}
-    </p>
+    </output>
   );
 }
 

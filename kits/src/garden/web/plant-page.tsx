@@ -1,0 +1,80 @@
+import { Fault } from "@roost/web/parts/fault.tsx";
+import { formatPlural } from "@roost/web/parts/format.ts";
+import { AlarmIcon } from "@roost/web/parts/icons.tsx";
+import { KitLink, useKitParams } from "@roost/web/parts/kit-link.tsx";
+import { Page } from "@roost/web/parts/page.tsx";
+import { PageWaiting } from "@roost/web/parts/waiting.tsx";
+import { Link } from "@tanstack/react-router";
+
+import { limitedMetrics } from "../contract/limits.ts";
+import type { Plant } from "../contract/plants.ts";
+import { BandBar } from "./band-bar.tsx";
+import { usePlant } from "./garden-api.ts";
+import { PlantCare } from "./plant-care.tsx";
+import { PlantCharts } from "./plant-charts.tsx";
+import { PlantHealth } from "./plant-health.tsx";
+import { PlantLimits } from "./plant-limits.tsx";
+import { PlantMark } from "./plant-mark.tsx";
+import { PlantNodes } from "./plant-nodes.tsx";
+import { PlantPhotos } from "./plant-photos.tsx";
+import { PlantPicture } from "./plant-picture.tsx";
+import { PlantRecord } from "./plant-record.tsx";
+import { unknownWords } from "./plant-words.ts";
+
+import styles from "./plant-page.module.css";
+
+/** One plant: how it is, what to do, what was measured, what a model would do, and all that people set of it. */
+export function PlantPage() {
+  const { plantId = "" } = useKitParams();
+  const { data: plant, error, refetch } = usePlant(plantId);
+  if (plant === undefined) {
+    if (error === null) return <PageWaiting />;
+    return (
+      <Page title="Plant">
+        <Fault title="The plant could not be loaded" error={error} onRetry={() => void refetch()} />
+      </Page>
+    );
+  }
+  return (
+    <Page title={plant.name} actions={<KitLink to="">All plants</KitLink>}>
+      {error !== null && <Fault title="What is below may be old" error={error} onRetry={() => void refetch()} />}
+      <Head plant={plant} />
+      <PlantHealth plantId={plant.id} />
+      <PlantCharts plant={plant} />
+      <PlantCare plant={plant} />
+      <PlantLimits key={`${plant.id} limits`} plant={plant} />
+      <PlantNodes plant={plant} />
+      <PlantPhotos plant={plant} photos={plant.photos} />
+      <PlantRecord key={`${plant.id} record`} plant={plant} />
+    </Page>
+  );
+}
+
+function Head({ plant }: { readonly plant: Plant }) {
+  const about = [plant.species, plant.place].filter((part) => part !== undefined).join(" · ");
+  const [node] = plant.nodes;
+  const shown = limitedMetrics.filter((metric) => plant.limits[metric] !== undefined || plant.latest.some((one) => one.metric === metric));
+  return (
+    <div className={styles.head}>
+      <PlantPicture plant={plant} large />
+      <div className={styles.now}>
+        <div className={styles.who}>
+          <PlantMark state={plant.state} newestAt={plant.newestAt} />
+          {plant.openAlarms > 0 && node !== undefined && (
+            <Link className={styles.alarms} to="/devices/$deviceId/alarms" params={{ deviceId: node.deviceId }} search={{}}>
+              <AlarmIcon size={16} /> {formatPlural(plant.openAlarms, "open alarm")}
+            </Link>
+          )}
+          {about !== "" && <span className={styles.about}>{about}</span>}
+        </div>
+        {plant.why !== undefined && <p className={styles.why}>{unknownWords[plant.why]}</p>}
+        <div className={styles.readings}>
+          {(shown.length === 0 ? limitedMetrics : shown).map((metric) => (
+            <BandBar key={metric} metric={metric} band={plant.limits[metric]} latest={plant.latest.find((one) => one.metric === metric)} />
+          ))}
+        </div>
+        {plant.notes !== undefined && <p className={styles.notes}>{plant.notes}</p>}
+      </div>
+    </div>
+  );
+}
