@@ -20,7 +20,7 @@ export function FoundSection({ isConnected, leftOut }: { readonly isConnected: b
     queryKey: ["home-assistant", "found"],
     queryFn: ({ signal }) => call(listFoundDevices, { signal }),
     enabled: isConnected,
-    refetchInterval: 10_000,
+    refetchInterval: 3_000,
   });
   return (
     <Section

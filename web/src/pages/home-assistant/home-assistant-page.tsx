@@ -29,7 +29,8 @@ export function HomeAssistantPage() {
   const query = useQuery({
     queryKey: ["home-assistant"],
     queryFn: ({ signal }) => call(getHomeAssistantBridge, { signal }),
-    refetchInterval: 5_000,
+    // Somebody who has just set it up waits for the next state.
+    refetchInterval: ({ state: { data } }) => (data?.state.state === "connected" || data?.state.state === "off" ? 5_000 : 1_000),
   });
   const mayWrite = useMay("organisation:write");
   const mayTake = useMay("devices:write");
@@ -74,6 +75,13 @@ const stateWords: Readonly<Record<HomeAssistantState["state"], string>> = {
   away: "Not connected",
 };
 
+const sinceWords: Readonly<Record<HomeAssistantState["state"], string>> = {
+  off: "",
+  connecting: "began",
+  connected: "came up",
+  away: "went",
+};
+
 function BrokerSection({
   bridge,
   state,
@@ -113,7 +121,7 @@ function BrokerSection({
         ) : (
           state.since !== undefined && (
             <span className="quiet">
-              since <Age at={state.since} />
+              {sinceWords[state.state]} <Age at={state.since} />
             </span>
           )
         )}

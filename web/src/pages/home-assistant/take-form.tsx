@@ -69,6 +69,7 @@ export function TakeForm({ found, onClose }: { readonly found: FoundDevice; read
           label="Kind"
           description="A kit that knows the kind expects certain names of values."
           data={kindChoices()}
+          comboboxProps={{ withinPortal: false }}
           value={kind}
           onChange={(chosen) => setKind(chosen ?? "generic")}
         />
@@ -103,6 +104,7 @@ export function TakeForm({ found, onClose }: { readonly found: FoundDevice; read
                           data={units.map((one) => ({ value: one, label: one === "1" ? "none" : one }))}
                           value={choice.unit ?? null}
                           onChange={(chosen) => choose(component, { unit: units.find((one) => one === chosen) })}
+                          comboboxProps={{ withinPortal: false }}
                           searchable
                         />
                       ) : (

@@ -32,7 +32,10 @@ export function OrganisationPage() {
 
 function HomeAssistantLink() {
   return (
-    <Section title="Home Assistant" about="A bridge to the broker it listens to: Roost's devices appear there, and those of others can be taken in.">
+    <Section
+      title="Home Assistant"
+      about="A bridge to the broker it listens to: Roost's devices appear there, and those of others can be taken in."
+    >
       <Link to="/home-assistant">Open the bridge to Home Assistant</Link>
     </Section>
   );
