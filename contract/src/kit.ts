@@ -34,7 +34,12 @@ export interface DeviceKindManifest {
   readonly commands?: Readonly<Record<string, CommandManifest>>;
   /** Devices of this kind may register by themselves and wait for a person; absent: they are added first. */
   readonly registersItself?: true;
+  /** Figures of its heartbeats that are these metrics too; where a heartbeat means something else by them, leave them out. */
+  readonly heartbeatMetrics?: readonly HeartbeatMetric[];
 }
+
+/** What heartbeats may tell beside that the device lives. */
+export type HeartbeatMetric = "uptime" | "rssi";
 
 /** A rule that an organisation has from the moment it switches the kit on; from then on it is theirs to change. */
 export interface RuleManifest extends Omit<z.input<typeof ruleFields>, "scope" | "overrides"> {

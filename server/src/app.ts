@@ -18,6 +18,7 @@ import {
   deviceLookup,
   factsInScope,
   fleetReads,
+  heartbeatMetrics,
   isReadBack,
   metricDescriptions,
   metricPrecision,
@@ -276,7 +277,18 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
 
   const commands = createCommands({ db, audit, devices, manifestsOf: commandManifests, log });
   ends.push(() => commands.close());
-  const ingest = createIngest({ db, devices, samples, telemetry, rules, commands, gate, clock, log });
+  const ingest = createIngest({
+    db,
+    devices,
+    samples,
+    telemetry,
+    rules,
+    commands,
+    gate,
+    clock,
+    log,
+    beatMetricsOf: heartbeatMetrics(devices),
+  });
   ends.push(() => ingest.stop(drainMs));
 
   const homeAssistant = createHomeAssistant({

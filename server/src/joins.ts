@@ -1,6 +1,7 @@
 import { deviceErrors } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import { findCommandManifests, findMetricManifest } from "@roost/contract/kit";
+import type { HeartbeatMetric } from "@roost/contract/kit";
 import { telemetryErrors } from "@roost/contract/telemetry";
 import { kits } from "@roost/kits/kits";
 
@@ -60,6 +61,14 @@ export function metricDescriptions(devices: Devices) {
     const kind = devices.findByKey(deviceKey)?.kind;
     return kind === undefined ? undefined : findMetricManifest(kits, kind, metric);
   };
+}
+
+/** What of a device's heartbeats is kept, by its kind. */
+export function heartbeatMetrics(devices: Pick<Devices, "find">) {
+  const byKind = new Map(
+    kits.flatMap(({ deviceKinds }) => Object.entries(deviceKinds).map(([kind, known]) => [kind, known.heartbeatMetrics])),
+  );
+  return (deviceId: string): readonly HeartbeatMetric[] => byKind.get(devices.find(deviceId)?.kind ?? "") ?? [];
 }
 
 /** Kinds of devices that may register by themselves, as the kits say. */

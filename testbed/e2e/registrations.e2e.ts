@@ -3,7 +3,8 @@ import type { RequestOptions } from "node:https";
 import { networkInterfaces } from "node:os";
 
 import type { Call } from "@roost/contract/client";
-import { getDevice, removeDevice } from "@roost/contract/devices";
+import { changeDevice, getDevice, removeDevice } from "@roost/contract/devices";
+import { listRejects } from "@roost/contract/ingest";
 import * as contract from "@roost/contract/registrations";
 import { registerReply } from "@roost/contract/registrations";
 import type { RegisterReply } from "@roost/contract/registrations";
@@ -12,8 +13,11 @@ import mqtt from "mqtt";
 import type { MqttClient } from "mqtt";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { launchBrowser, openPage, signInByPage } from "../src/browser.ts";
 import { askDatabase } from "../src/database.ts";
+import { walkPages } from "../src/page-walk.ts";
 import { setUpAdministrator } from "../src/people.ts";
+import type { Administrator } from "../src/people.ts";
 import { looseRateLimits } from "../src/rate-limits.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
@@ -30,6 +34,7 @@ const noId = "019a0000-0000-7000-8000-000000000000";
 describe("devices that register by themselves", () => {
   const folder = createDataDir();
   let server: ServerProcess;
+  let administrator: Administrator;
   let call: Call;
   const open: MqttClient[] = [];
   let n = 0;
@@ -40,10 +45,12 @@ describe("devices that register by themselves", () => {
       dataDir: folder.dataDir,
       env: { ROOST_RATE_LIMITS: `${looseRateLimits},registrations=1000/min`, ROOST_HTTP_HOST: "0.0.0.0" },
     });
-    ({ call } = await setUpAdministrator(server));
+    administrator = await setUpAdministrator(server);
+    ({ call } = administrator);
   });
   afterEach(async () => {
     for (const client of open.splice(0)) await client.endAsync(true);
+    for (const { id } of await waiting()) await call(contract.rejectRegistration, { params: { registrationId: id } });
   });
   afterAll(async () => {
     await server?.terminate();
@@ -224,6 +231,43 @@ describe("devices that register by themselves", () => {
     expect((await trailOf(first.device_id)).slice(-2)).toEqual(["device.registered", "device.registration_approved"]);
   });
 
+  it("GA-03: refuse to speak in another's name or to listen to all, and put both on record", async () => {
+    const [a, b] = [await register({ mac_address: nextMac() }), await register({ mac_address: nextMac() })];
+    await approve(a.device_id);
+    await approve(b.device_id);
+    const client = await connect(a);
+    const foreign = `devices/${b.device_id}/telemetry`;
+    await expect(client.publishAsync(foreign, '{"soil_moisture":1}', { qos: 1 })).rejects.toMatchObject({ code: 0x87 });
+    for (const filter of ["devices/#", foreign]) await expect(client.subscribeAsync(filter)).rejects.toThrow(/Not authorized|error/i);
+    const onRecord = async () =>
+      (await call(listRejects, { query: { deviceId: a.device_id } })).items.map(({ code, topic }) => `${code} ${topic}`);
+    await until("all of it is on record", async () => new Set(await onRecord()).size >= 2, 10_000);
+    expect(new Set(await onRecord())).toEqual(new Set([`ingest.not_allowed ${foreign}`, "ingest.not_allowed devices/#"]));
+    expect((await call(listSeries, { params: { deviceId: b.device_id } })).items).toEqual([]);
+  });
+
+  it("GA-06: are waiting until heard, online while they beat, offline when they stop and online again; uptime and signal are kept", async () => {
+    const answer = await register({ mac_address: nextMac() });
+    await approve(answer.device_id);
+    const params = { deviceId: answer.device_id };
+    const state = async () => (await call(getDevice, { params })).state;
+    await call(changeDevice, { params, body: { heartbeatSeconds: 1 } });
+    expect(await state()).toBe("waiting");
+    const beat = async (client: MqttClient) =>
+      client.publishAsync(`devices/${answer.device_id}/heartbeat`, '{"uptime":61,"rssi":-58}', { qos: 1 });
+    await beat(await connect(answer));
+    await until("it is online", async () => (await state()) === "online", 10_000);
+    expect((await call(getDevice, { params })).lastSeenAt).toBeInstanceOf(Date);
+    const { items } = await call(listSeries, { params });
+    expect(items).toMatchObject([
+      { metric: "rssi", unit: "dBm", latest: { value: -58 } },
+      { metric: "uptime", unit: "s", latest: { value: 61 } },
+    ]);
+    await until("it is offline", async () => (await state()) === "offline", 15_000);
+    await beat(await connect(answer));
+    await until("it is online again", async () => (await state()) === "online", 10_000);
+  });
+
   const lan = Object.values(networkInterfaces())
     .flat()
     .find((one) => one?.family === "IPv4" && !one.internal)?.address;
@@ -288,5 +332,37 @@ describe("devices that register by themselves", () => {
     });
     for (const answer of [rejected, expired]) await expect(connect(answer)).rejects.toMatchObject({ code: 0x86 });
     expect(await trailOf(rejected.device_id)).toEqual(["device.registered", "device.registration_rejected"]);
+  });
+
+  it("GA-01: show up on the page the moment they ask, and are let in there by the code they show", async () => {
+    const browser = await launchBrowser();
+    try {
+      const { context, page, misdeeds } = await openPage(browser, server.ready.url);
+      await signInByPage(page, administrator);
+      await page.goto("/waiting-devices");
+      await page.getByRole("heading", { name: "Nobody waits." }).waitFor();
+      const answer = await register({ mac_address: nextMac(), name: "Basil <script>alert(1)</script>", sensor_types: ["dht22"] });
+      const row = page.getByRole("listitem", { name: "Basil" });
+      await row.getByText(`${answer.check_code.slice(0, 3)} ${answer.check_code.slice(3)}`).waitFor();
+      await page.goto("/");
+      await page.getByRole("link", { name: "1 device waits" }).click();
+      await row.getByRole("button", { name: /^Approve/ }).click();
+      await page.getByLabel("Name").fill("Basil");
+      await page.getByRole("button", { name: "Yes, approve" }).click();
+      await page.getByText("Basil may come in.").waitFor();
+      await page.getByRole("heading", { name: "Nobody waits." }).waitFor();
+      await connect(answer);
+      // Back after a reset, another of the same address, a stranger with a code that is none; an enrolment code.
+      await register({ mac_address: `24:0a:c4:00:00:${n.toString(16).padStart(2, "0")}` });
+      await registerByTls({ mac_address: `24:0a:c4:00:00:${n.toString(16).padStart(2, "0")}` }, { localAddress: "127.0.0.9" });
+      await register({ mac_address: nextMac(), enrolment_code: "x" });
+      await call(contract.addEnrolmentCode, { body: { name: "Spring", readmits: true } });
+      await page.getByText("More than one says to be this device.").first().waitFor();
+      const walk = await walkPages(browser, server.ready.url, await context.storageState(), ["/waiting-devices", "/add-device"]);
+      expect(walk.faults).toEqual([]);
+      for (const one of [misdeeds, ...walk.misdeeds]) expect(one).toEqual({ console: [], foreign: [], dialogs: [] });
+    } finally {
+      await browser.close();
+    }
   });
 });

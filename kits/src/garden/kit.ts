@@ -11,6 +11,7 @@ export const gardenKit = defineKit({
     "garden-node": {
       title: "Garden node",
       registersItself: true,
+      heartbeatMetrics: ["uptime", "rssi"],
       metrics: {
         soil_moisture: {
           unit: "%",

@@ -1,8 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 
+import type { Heartbeat } from "@roost/contract/envelope";
 import { httpErrors } from "@roost/contract/errors";
 import { ingestErrors, ingestLimits } from "@roost/contract/ingest";
 import type { IngestErrorName, IngestReject, IngestReply } from "@roost/contract/ingest";
+import type { HeartbeatMetric } from "@roost/contract/kit";
 import { deviceTopics, isTopicBelow, parseDeviceTopic } from "@roost/contract/topics";
 import type { DeviceTopic } from "@roost/contract/topics";
 
@@ -23,6 +25,7 @@ import type { Rules } from "../rules/rules.ts";
 import type { CommittedBatch, SampleWriter, Telemetry } from "../telemetry/telemetry.ts";
 import { Batch, emptyTally } from "./batch.ts";
 import type { Tally, WaitingMessage } from "./batch.ts";
+import { sampleOfBeat } from "./beat.ts";
 import { codeOf, decodeTelemetry, excerptOf } from "./decode.ts";
 import { writeFacts } from "./facts.ts";
 import { errorByCode, HttpTicket } from "./http-ticket.ts";
@@ -55,6 +58,8 @@ export interface IngestDeps {
   readonly gate: IntakeGate;
   readonly clock: Clock;
   readonly log: Log;
+  /** What of a device's heartbeats is kept as its metrics; absent: nothing. */
+  readonly beatMetricsOf?: (deviceId: string) => readonly HeartbeatMetric[];
 }
 
 /** Figures since the start, for `/metrics` and the status page. */
@@ -86,7 +91,7 @@ const clockAheadUs = ingestLimits.clockAheadSeconds * 1_000_000;
  *
  * One batch is being committed while the next one fills; a batch starts as soon as the one before is done.
  */
-export function createIngest({ db, devices, telemetry, samples, rules, commands, gate, clock, log }: IngestDeps) {
+export function createIngest({ db, devices, telemetry, samples, rules, commands, gate, clock, log, beatMetricsOf = () => [] }: IngestDeps) {
   const lanes = new Map<number, DeviceLane>();
   const preparing = createPreparing({ devices, telemetry, samples, find: findLane, log });
   const rejects = new Map<string, number>();
@@ -183,17 +188,30 @@ export function createIngest({ db, devices, telemetry, samples, rules, commands,
       return;
     }
     const received = decoded.samples.map((_, index) => (index === 0 ? receivedUs : receive()));
-    const message: WaitingMessage = { ...sender, samples: decoded.samples, receivedUs: received };
-    if (lane.waiting > 0 || !lane.loaded || !isCertain(lane, decoded.samples, findLane)) {
-      lane.waiting += 1;
-      filling.waiting.push(message);
-      return;
-    }
-    takeMessage(filling, message, undefined);
+    if (!takeOrWait({ ...sender, samples: decoded.samples, receivedUs: received })) return;
     if (decoded.faults.length === 0 && decoded.samples.length === 1 && lane.mayLearn()) {
       const shape = MessageShape.learn(bytes, start, end);
       if (shape !== undefined) lane.adopt(shape);
     }
+  }
+
+  /** Takes a message at once where memory knows enough; else it waits for the database. @returns Whether it was taken. */
+  function takeOrWait(message: WaitingMessage): boolean {
+    const { lane } = message;
+    if (lane.waiting > 0 || !lane.loaded || !isCertain(lane, message.samples, findLane)) {
+      lane.waiting += 1;
+      filling.waiting.push(message);
+      return false;
+    }
+    takeMessage(filling, message, undefined);
+    return true;
+  }
+
+  /** Keeps what a heartbeat measures. Whatever becomes of that, the heartbeat itself was heard. */
+  function keepBeat(lane: DeviceLane, topic: string, beat: Heartbeat, receivedUs: number): void {
+    const sample = sampleOfBeat(beat, beatMetricsOf(lane.device.id), receivedUs + clockAheadUs);
+    if (sample !== undefined)
+      takeOrWait({ lane, topic, ticket: undefined, tally: emptyTally(), samples: [sample], receivedUs: [receivedUs] });
   }
 
   function takeMessage(batch: Batch, message: WaitingMessage, stored: StoredValues | undefined): void {
@@ -248,6 +266,7 @@ export function createIngest({ db, devices, telemetry, samples, rules, commands,
         return;
       case "heartbeat":
         devices.presence.heartbeat(device.key, said.heartbeat, nowMs);
+        keepBeat(lane, name, said.heartbeat, receivedUs);
         break;
       case "status":
         devices.presence.status(device.key, said.status, nowMs);
