@@ -45,7 +45,17 @@ export default {
       name: "kit-knows-contract-and-itself",
       severity: "error",
       from: { path: "^kits/src/([^/]+)/" },
-      to: { pathNot: ["^kits/src/$1/", "^contract/src/", "^node_modules/", "^testbed/src/", "^web/src/(parts/|roost\\.tsx$)"] },
+      to: {
+        pathNot: ["^kits/src/$1/", "^contract/src/", "^node_modules/", "^testbed/src/", "^web/src/(parts/|roost\\.tsx$)"],
+        dependencyTypesNot: ["core"],
+      },
+    },
+    {
+      name: "kit-in-the-browser-knows-no-node",
+      comment: "What a browser loads of a kit has none of Node's own modules.",
+      severity: "error",
+      from: { path: "^kits/src/[^/]+/(web(\\.tsx$|/)|contract/|kit\\.ts$)", pathNot: "\\.test\\.tsx?$" },
+      to: { dependencyTypes: ["core"] },
     },
     {
       name: "kit-web-knows-parts-only",
