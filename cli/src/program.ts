@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { addCommonOptions } from "./command.ts";
 import { addAlarmCommands } from "./commands/alarms.ts";
 import { addAuditCommands } from "./commands/audit.ts";
+import { addDeviceCommandCommands } from "./commands/commands.ts";
 import { addConfigurationCommands } from "./commands/configuration.ts";
 import { addDeadManCommands } from "./commands/dead-man.ts";
 import { addDeviceCommands } from "./commands/devices.ts";
@@ -61,6 +62,7 @@ function createProgram(terminal: Terminal): Command {
   addLoginCommands(program, terminal);
   addStatusCommand(program, terminal);
   addDeviceCommands(program, terminal);
+  addDeviceCommandCommands(program, terminal);
   addTransferCommands(program, terminal);
   addOrganisationCommands(program, terminal);
   addPeopleCommands(program, terminal);

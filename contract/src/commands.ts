@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { deviceErrors } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
 import { commandId, deviceId, organisationId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
@@ -117,6 +118,7 @@ export const listOfferedCommands = defineRoute({
     "Lists the commands that devices of this kind know, with their parameters. `anyName`: no kit knows the kind, so any name may be sent.",
   params,
   reply: z.object({ items: z.array(offeredCommand), anyName: z.boolean() }),
+  errors: [deviceErrors.not_found],
 });
 
 export const sendCommand = defineRoute({
@@ -136,6 +138,7 @@ export const sendCommand = defineRoute({
   reply: command,
   status: 201,
   errors: [
+    deviceErrors.not_found,
     commandErrors.unknown_command,
     commandErrors.bad_params,
     commandErrors.too_large,
@@ -154,6 +157,7 @@ export const listCommands = defineRoute({
   params,
   query: page.extend({ state: z.enum([...commandStates, "open"]).optional() }),
   reply: listOf(command),
+  errors: [deviceErrors.not_found],
 });
 
 export const getCommand = defineRoute({
@@ -164,7 +168,7 @@ export const getCommand = defineRoute({
   summary: "Shows one command.",
   params: one,
   reply: command,
-  errors: [commandErrors.not_found],
+  errors: [deviceErrors.not_found, commandErrors.not_found],
 });
 
 export const cancelCommand = defineRoute({
@@ -175,7 +179,7 @@ export const cancelCommand = defineRoute({
   summary: "Calls a command back. One that was sent goes on until the device says that it stopped; see `cancelRequestedAt`.",
   params: one,
   reply: command,
-  errors: [commandErrors.not_found, commandErrors.already_ended],
+  errors: [deviceErrors.not_found, commandErrors.not_found, commandErrors.already_ended],
 });
 
 /** What a device says of a command on `devices/{id}/commands/{commandId}/ack`. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { deviceErrors } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
 import { deviceId } from "./ids.ts";
 import { personal } from "./personal.ts";
@@ -65,6 +66,7 @@ export const getConfiguration = defineRoute({
   summary: "Shows what a device is wanted to be set to, what it says it is set to, and where the two differ.",
   params,
   reply: deviceConfiguration,
+  errors: [deviceErrors.not_found],
 });
 
 export const setConfiguration = defineRoute({
@@ -80,5 +82,5 @@ export const setConfiguration = defineRoute({
     settings: settings.optional(),
   }),
   reply: deviceConfiguration,
-  errors: [configurationErrors.too_large],
+  errors: [deviceErrors.not_found, configurationErrors.too_large],
 });

@@ -2,6 +2,8 @@ import { getAlarm, listAlarms, type Severity } from "@roost/contract/alarms";
 import { getAuditRetention, listAuditArchives, listAuditEntries, listPlatformAuditEntries } from "@roost/contract/audit";
 import { getSetup, listApiTokens } from "@roost/contract/auth";
 import { type Call, createClient } from "@roost/contract/client";
+import { listCommands, listOfferedCommands } from "@roost/contract/commands";
+import { getConfiguration } from "@roost/contract/configuration";
 import { getDeadManSwitch } from "@roost/contract/dead-man";
 import { type DeviceState, getDevice, listDevices } from "@roost/contract/devices";
 import { httpErrors, isAppError } from "@roost/contract/errors";
@@ -118,6 +120,24 @@ export function createApi(call: Call) {
         queryKey: ["alarm-rules", deviceId],
         queryFn: ({ signal }) => call(listAlarmRules, { query: { deviceId, limit: 200 }, signal }),
       }),
+    commands: (deviceId: string, state: "open" | undefined) =>
+      infiniteQueryOptions({
+        queryKey: ["commands", "list", deviceId, state],
+        queryFn: ({ signal, pageParam }) =>
+          call(listCommands, { params: { deviceId }, query: { ...present({ state, cursor: pageParam }), limit: 50 }, signal }),
+        ...more,
+        placeholderData: keepPreviousData,
+      }),
+    offeredCommands: (deviceId: string) =>
+      queryOptions({
+        queryKey: ["devices", "offered-commands", deviceId],
+        queryFn: ({ signal }) => call(listOfferedCommands, { params: { deviceId }, signal }),
+      }),
+    configuration: (deviceId: string) =>
+      queryOptions({
+        queryKey: ["devices", "configuration", deviceId],
+        queryFn: ({ signal }) => call(getConfiguration, { params: { deviceId }, signal }),
+      }),
     rejects: (filter: RejectFilter) =>
       infiniteQueryOptions({
         queryKey: ["rejects", filter],
@@ -191,6 +211,7 @@ const staleBy: Readonly<Record<string, readonly string[]>> = {
   incident: ["alarms"],
   window: ["windows", "alarms"],
   alarm_rule: ["alarm-rules", "alarms"],
+  command: ["commands"],
   delivery: ["deliveries", "alarms"],
   notification_target: ["notification-targets"],
   kit: ["kits"],

@@ -151,6 +151,13 @@ const deviceRejectsRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/devices/device-rejects.tsx"), "DeviceRejects"),
 });
 
+const deviceCommandsRoute = createRoute({
+  getParentRoute: () => deviceRoute,
+  path: "/commands",
+  validateSearch: z.object({ state: z.enum(["open"]).optional().catch(undefined) }),
+  component: lazyRouteComponent(() => import("./pages/devices/device-commands.tsx"), "DeviceCommands"),
+});
+
 const deviceSettingsRoute = createRoute({
   getParentRoute: () => deviceRoute,
   path: "/settings",
@@ -384,7 +391,14 @@ const routeTree = rootRoute.addChildren([
     fleetRoute,
     addDeviceRoute,
     registrationsRoute,
-    deviceRoute.addChildren([deviceChartsRoute, deviceAlarmsRoute, deviceThresholdsRoute, deviceRejectsRoute, deviceSettingsRoute]),
+    deviceRoute.addChildren([
+      deviceChartsRoute,
+      deviceAlarmsRoute,
+      deviceThresholdsRoute,
+      deviceCommandsRoute,
+      deviceRejectsRoute,
+      deviceSettingsRoute,
+    ]),
     alarmsRoute,
     alarmRoute,
     rulesRoute,

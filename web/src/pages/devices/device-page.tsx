@@ -23,6 +23,7 @@ const tabs = [
   { to: "/devices/$deviceId", word: "Measurements", exact: true },
   { to: "/devices/$deviceId/alarms", word: "Alarms", exact: false },
   { to: "/devices/$deviceId/thresholds", word: "Thresholds", exact: false },
+  { to: "/devices/$deviceId/commands", word: "Commands", exact: false },
   { to: "/devices/$deviceId/refused", word: "Refused", exact: false },
   { to: "/devices/$deviceId/settings", word: "Settings", exact: false },
 ] as const;

@@ -20,6 +20,7 @@ import { Fault } from "../../parts/fault.tsx";
 import { Section } from "../../parts/page.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { ClaimTicketView } from "./claim-ticket.tsx";
+import { ConfigurationSettings } from "./device-configuration.tsx";
 import { DevicePlace, DeviceWay } from "./device-place.tsx";
 import { DeviceTransfer } from "./device-transfer.tsx";
 import { MetricSettings } from "./metric-settings.tsx";
@@ -40,6 +41,7 @@ export function DeviceSettings() {
   return (
     <div className={styles.parts}>
       {mayWrite && <Naming key={device.data.id} device={device.data} />}
+      {mayWrite && <ConfigurationSettings deviceId={device.data.id} />}
       {mayWrite && <DevicePlace key={`${device.data.siteId ?? ""} ${(device.data.groupIds ?? []).join(" ")}`} device={device.data} />}
       {mayWrite && <DeviceWay key={device.data.parentId ?? ""} device={device.data} />}
       {mayWrite && <MetricSettings deviceId={device.data.id} />}

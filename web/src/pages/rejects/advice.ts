@@ -20,6 +20,9 @@ const advice: Readonly<Record<IngestErrorName, string>> = {
   unknown_topic: "See the list of topics in the API reference; upper and lower case matter.",
   not_allowed: "A device writes below devices/{its own id} only. Check that the id in the topic is that of the credentials.",
   unknown_device: "Check user name and password against the last claim; after a revocation the device must claim again.",
+  unknown_command: "Answer under the id that stands in the command's topic; the id of another device's command is none of this device's.",
+  command_ended:
+    "Answer before the command's expiry, and once with its end; while it is at work, send progress at least every five minutes.",
   bad_envelope: "Heartbeats, status and events have forms of their own; see the API reference.",
 };
 
