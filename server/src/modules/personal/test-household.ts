@@ -108,6 +108,9 @@ async function addTraces(db: Db, coop: string, farm: string, person: TestPerson,
     await db.query(sql`
       insert into audit_entries (id, organisation_id, at, actor_kind, actor_id, actor_name, action, object_kind, object_id, object_name, after, outcome, remote_address, user_agent, mac)
       values (${newId()}, ${organisationId}, now(), 'person', ${person.id}, ${person.email}, 'device.changed', 'device', 'teddy-esp32-x', 'Teddy', '{"name":"Teddy"}', 'done', '203.0.113.77', 'Firefox', '\\x00')`);
+    await db.query(sql`
+      insert into enrolment_codes (id, organisation_id, name, code_hash, max_uses, readmits, created_by, expires_at)
+      values (${newId()}, ${organisationId}, 'Beds', sha256(${Buffer.from(newId())}), 1, false, ${person.email}, now())`);
     const deviceId = `d-${newId()}`;
     await addDevice(db, organisationId, deviceId, secret);
     await acknowledge(db, organisationId, deviceId, person);
@@ -175,6 +178,11 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
   await db.query(sql`
     insert into device_configurations (device_id, organisation_id, version, changed_by) values (${id}, ${organisationId}, 2, 'nobody@example.org')`);
   await db.query(sql`insert into claim_tries (device_id) values (${id})`);
+  await db.query(sql`
+    insert into registrations (id, organisation_id, device_id, mac, kind, secret_hash, wrong_code, remote_address, counted_as, times, first_at,
+      expires_at)
+    values (${newId()}, ${organisationId}, ${id}, '240ac4123456', 'garden-node', sha256(${bytes}), false, '203.0.113.77', '203.0.113.77', 1, now(),
+      now())`);
   await db.query(sql`
     insert into retained_messages (topic, device_id, organisation_id, payload, qos) values (${`devices/${id}/status`}, ${id}, ${organisationId}, 'online', 1)`);
   await db.query(sql`
