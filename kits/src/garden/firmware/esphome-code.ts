@@ -55,8 +55,6 @@ auto put = [&](const char *key, float value, int digits) {
 };
 ${values.join("\n")}
 if (values == 0) return;
-put("rssi", id(wifi_rssi).state, 0);
-put("uptime", millis() / 1000u, 0);
 text += "}";
 id(ring_text).push_back(text);
 id(ring_taken).push_back(millis());

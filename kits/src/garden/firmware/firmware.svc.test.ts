@@ -110,7 +110,7 @@ describe("a node's program", () => {
     const sample = (seq: number, agoSeconds: number, temperature: number) =>
       sampleText(
         { epochSeconds: nowSeconds - agoSeconds, seq },
-        { soilMoisture: 41.2, temperature, humidity: Number.NaN, lightLevel: 812, soilVolts: 2.437, rssiDbm: -61, uptimeSeconds: 77 },
+        { soilMoisture: 41.2, temperature, humidity: Number.NaN, lightLevel: 812, soilVolts: 2.437 },
       ) ?? "";
     const late = [sample(5_000_000_001, 120, 20.5), sample(5_000_000_002, 60, 20.7)];
     await client.publishAsync("devices/flashed/telemetry", telemetryText(late), { qos: 1 });

@@ -6,9 +6,6 @@ export interface NodeSample {
   readonly lightLevel?: number | undefined;
   readonly soilVolts?: number | undefined;
   readonly batteryVolts?: number | undefined;
-  /** How the node was doing then: they go with what was measured, never alone. */
-  readonly rssiDbm?: number | undefined;
-  readonly uptimeSeconds?: number | undefined;
 }
 
 /** In the order they are sent: key on the wire, digits after the point. */
@@ -21,12 +18,6 @@ export const sampleFields = [
   ["batteryVolts", "battery", 2],
 ] as const satisfies readonly (readonly [keyof NodeSample, string, number])[];
 
-/** The same of the node itself, behind what it measured. */
-export const ownFields = [
-  ["rssiDbm", "rssi", 0],
-  ["uptimeSeconds", "uptime", 0],
-] as const satisfies readonly (readonly [keyof NodeSample, string, number])[];
-
 /**
  * The JSON of one sample as every program of a node writes it, byte for byte: a value that is not there is not sent.
  *
@@ -37,15 +28,13 @@ export function sampleText(
   at: { readonly epochSeconds?: number | undefined; readonly seq: number },
   sample: NodeSample,
 ): string | undefined {
-  const written = (fields: readonly (readonly [keyof NodeSample, string, number])[]) =>
-    fields.flatMap(([field, key, digits]) => {
-      const value = sample[field];
-      return value === undefined || !Number.isFinite(value) ? [] : [`,"${key}":${fixed(value, digits)}`];
-    });
-  const values = written(sampleFields);
+  const values = sampleFields.flatMap(([field, key, digits]) => {
+    const value = sample[field];
+    return value === undefined || !Number.isFinite(value) ? [] : [`,"${key}":${fixed(value, digits)}`];
+  });
   if (values.length === 0) return undefined;
   const timestamp = at.epochSeconds === undefined ? "" : `"timestamp":${at.epochSeconds},`;
-  return `{${timestamp}"seq":${at.seq}${[...values, ...written(ownFields)].join("")}}`;
+  return `{${timestamp}"seq":${at.seq}${values.join("")}}`;
 }
 
 /** As C writes it: a value halfway between two goes to the even one, where \`toFixed\` takes the greater. */

@@ -24,8 +24,6 @@ struct Sample {
   uint32_t epoch;    // 0: taken before the clock was set
   uint32_t was_bare; // sent without a time: Roost could not know it again
   float values[kValues];
-  float rssi;        // of the node itself, with what it measured
-  uint32_t uptime_s;
 };
 
 /** A sample as JSON; what is NaN is not written. */
@@ -43,8 +41,7 @@ inline std::string textOf(const Sample &sample) {
     snprintf(part, sizeof(part), ",\"%s\":%.*f", kKeys[i], kDigits[i], sample.values[i]);
     text += part;
   }
-  if (std::isfinite(sample.rssi)) text += ",\"rssi\":" + std::to_string((int)sample.rssi);
-  return text + ",\"uptime\":" + std::to_string(sample.uptime_s) + "}";
+  return text + "}";
 }
 
 inline bool hasValue(const Sample &sample) {

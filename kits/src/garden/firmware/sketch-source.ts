@@ -168,8 +168,6 @@ void takeSample() {
   sample.values[3] = lux < 0 ? NAN : lux;
   sample.values[4] = soil_volts;
   sample.values[5] = kHasBattery ? 2.0f * voltsOf(kPinBattery) : NAN;
-  sample.rssi = WiFi.status() == WL_CONNECTED ? WiFi.RSSI() : NAN;
-  sample.uptime_s = millis() / 1000u;
   ring.add(sample);
   uint32_t silent = 0;
   std::string list;
