@@ -60,7 +60,7 @@ const morePlaces: readonly Place[] = [
   { to: "/people", word: "People", icon: <PeopleIcon />, needs: "people:read" },
   { to: "/organisation", word: "Organisation", icon: <OrganisationIcon />, needs: "organisation:read" },
   { to: "/api-tokens", word: "API tokens", icon: <KeyIcon />, needs: "tokens:write" },
-  { to: "/kits", word: "Kits", icon: <KitIcon />, needs: "organisation:read" },
+  { to: "/kits", word: "Kits", icon: <KitIcon />, exact: true, needs: "organisation:read" },
   { to: "/audit", word: "Audit trail", icon: <AuditIcon />, needs: "audit:read" },
   { to: "/flags", word: "Feature flags", icon: <FlagIcon />, needs: "platform:flags" },
   { to: "/api/docs", word: "API reference", icon: <DocsIcon /> },

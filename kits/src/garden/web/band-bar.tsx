@@ -21,7 +21,9 @@ export function BandBar({
   const from = band?.min === undefined || band.min === null ? 0 : placeOnBar(metric, band.min);
   const to = band?.max === undefined || band.max === null ? 1 : placeOnBar(metric, band.max);
   const reading = latest === undefined ? undefined : formatReading(latest.value, latest.unit, "number", 3);
-  const standing = latest?.standing === undefined ? "" : `, ${standingWords[latest.standing]}`;
+  // Every night is dark: light is judged by the day, and the bar shows what it is now.
+  const stands = metric === "light_level" && latest?.standing !== "above" ? undefined : latest?.standing;
+  const standing = stands === undefined ? "" : `, ${standingWords[stands]}`;
   return (
     <div
       className={styles.row}
@@ -37,7 +39,7 @@ export function BandBar({
         {latest !== undefined && (
           <rect
             className={styles.mark}
-            data-standing={latest.standing}
+            data-standing={stands}
             x={Math.min(98.5, Math.max(0, placeOnBar(metric, latest.value) * 100 - 0.9))}
             y="0"
             width="1.8"
@@ -45,7 +47,7 @@ export function BandBar({
           />
         )}
       </svg>
-      <span className={styles.value} data-standing={latest?.standing}>
+      <span className={styles.value} data-standing={stands}>
         {reading === undefined ? (
           <span className={styles.none}>no value</span>
         ) : (
@@ -58,9 +60,9 @@ export function BandBar({
                 <Age at={latest.measuredAt} short />
               </span>
             )}
-            {(latest?.standing === "below" || latest?.standing === "above") && (
+            {(stands === "below" || stands === "above") && (
               <span className={styles.arrow} aria-hidden="true">
-                {latest.standing === "below" ? " ▾" : " ▴"}
+                {stands === "below" ? " ▾" : " ▴"}
               </span>
             )}
             {standing !== "" && <span className={styles.hidden}>{standing}</span>}

@@ -71,9 +71,9 @@ export function LimitsEditor({ draft, onChange }: { readonly draft: LimitDraft; 
             />
             <NumberInput {...field} label="To" placeholder="no limit" value={max} onChange={(value) => put(metric, "max", value)} />
             <svg className={styles.bar} viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" focusable="false">
-              <rect className={styles.track} width="100" height="6" rx="3" />
+              <rect className={styles.track} width="100" height="6" />
               {!reversed && (min !== "" || max !== "") && (
-                <rect className={styles.band} x={from * 100} width={Math.max(1, (to - from) * 100)} height="6" rx="3" />
+                <rect className={styles.band} x={from * 100} width={Math.max(1, (to - from) * 100)} height="6" />
               )}
             </svg>
           </fieldset>
