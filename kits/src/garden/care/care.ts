@@ -79,6 +79,16 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
     await askForPlan(db, { plantId, organisationId, cause, at: now() });
   }
 
+  /** Somebody's own wish: it may cost money, so it is on record. @throws {AppError} `garden.plant_not_found` */
+  async function wish(whose: Whose, plantId: string): Promise<void> {
+    const { organisationId } = whose;
+    const { name } = await seenPlant(whose, plantId);
+    await db.within(whose).transaction(async (tx) => {
+      await askForPlan(tx, { plantId, organisationId, cause: "on_demand", at: now() });
+      await host.audit.record(tx, whose, { action: "care_plan_asked", object: { kind: "plant", id: plantId, name } });
+    });
+  }
+
   /** Looks at every plant of an organisation for what has changed since it was last looked at. */
   async function lookForChanges(organisationId: string, signal: AbortSignal): Promise<void> {
     for (const [plantId, before] of await selectSeen(db, organisationId)) {
@@ -102,8 +112,9 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
     async plan(within: Within, plantId: string): Promise<{ plan?: CarePlan; work: CareWork; drift: CareDrift[] }> {
       const plant = await seenPlant(within, plantId);
       const rows = db.within(within);
-      const [plan] = await selectPlans(rows, plantId, 1);
+      // In this order: what is done by now has its plan by then.
       const work = workOf(await selectJob(rows, plantId));
+      const [plan] = await selectPlans(rows, plantId, 1);
       if (plan === undefined) return { work, drift: [] };
       const { readings } = await facts.readingsOf(plant);
       return { plan, work, drift: driftOf(plan.body, readings) };
@@ -145,8 +156,7 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
 
     /** Asks for a new plan, and begins with it where a hand is free. @throws {AppError} `garden.plant_not_found` */
     async analyze(whose: Whose, plantId: string): Promise<CareWork> {
-      await seenPlant(whose, plantId);
-      await ask(whose.organisationId, plantId, "on_demand");
+      await wish(whose, plantId);
       const job = await selectJob(db, plantId);
       queue.kick();
       return workOf(job);
@@ -158,8 +168,7 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
      * @throws {AppError} `garden.plant_not_found`; `garden_care.not_now` with the reason where none is written in time.
      */
     async analyzeAndWait(whose: Whose, plantId: string, signal: AbortSignal): Promise<CarePlan> {
-      await seenPlant(whose, plantId);
-      await ask(whose.organisationId, plantId, "on_demand");
+      await wish(whose, plantId);
       const overMs = performance.now() + longestWaitMs;
       for (;;) {
         queue.kick();

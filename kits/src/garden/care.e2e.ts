@@ -1,6 +1,16 @@
+import { addApiToken } from "@roost/contract/auth";
+import { createClient } from "@roost/contract/client";
 import { isAppError } from "@roost/contract/errors";
+import type { SiteId } from "@roost/contract/ids";
+import { addSite } from "@roost/contract/organisations";
+import type { Permission } from "@roost/contract/permissions";
+import { rotateSecret } from "@roost/contract/secrets";
+import { askDatabase } from "@roost/testbed/database";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import type { PlanAnswer } from "./care/plan-answer.ts";
+import { startTestProvider } from "./care/test-provider.ts";
+import type { Asked, TestProvider } from "./care/test-provider.ts";
 import {
   analyzePlant,
   careErrors,
@@ -13,13 +23,11 @@ import {
   listCarePlans,
   removeCareKey,
   testCareModel,
-} from "../contract/care.ts";
-import { addPlant, assignNode } from "../contract/plants.ts";
-import { eventually, startGarden } from "../test-garden.ts";
-import type { TestGarden } from "../test-garden.ts";
-import type { PlanAnswer } from "./plan-answer.ts";
-import { startTestProvider } from "./test-provider.ts";
-import type { Asked, TestProvider } from "./test-provider.ts";
+} from "./contract/care.ts";
+import { checkHealth } from "./contract/health.ts";
+import { addPlant, assignNode, gardenErrors } from "./contract/plants.ts";
+import { eventually, startGarden } from "./test-garden.ts";
+import type { TestGarden } from "./test-garden.ts";
 
 const key = "sk-own-model-key-0123456789-wXyZ";
 
@@ -27,6 +35,8 @@ const hourMs = 3_600_000;
 
 let garden: TestGarden;
 let outside: TestProvider;
+/** Number of the data key that the server was told to go over to. */
+let rotatedTo = 0;
 let plantId: Awaited<ReturnType<typeof addOne>>["id"];
 
 const addOne = (name: string) => garden.keeper.call(addPlant, { body: { name, limits: { soil_moisture: { min: 25, max: 70 } } } });
@@ -108,6 +118,8 @@ describe("the care advisor over HTTP", () => {
       },
     });
     expect(settings).toMatchObject({ state: "ready", apiKeyMasked: "...wXyZ" });
+    // Goes on beside the other tests; the key is sealed by now.
+    rotatedTo = (await garden.keeper.call(rotateSecret, { body: { name: "data-key" } })).kid;
     const { plan } = await eventually(planOf, ({ work }) => work.state === "done");
     expect(plan?.body.watering.cites[0]).toMatchObject({ deviceId: "care-node-1", metric: "soil_moisture", value: 40, unit: "%" });
     expect(plan?.body.temperature.current).toEqual({ value: 21.4, unit: "°C" });
@@ -117,6 +129,14 @@ describe("the care advisor over HTTP", () => {
     const data = JSON.parse(outside.asked[0]?.data ?? "{}") as { last_24_hours: Record<string, unknown>; limits: Record<string, unknown> };
     expect(data.last_24_hours["soil_moisture"]).toMatchObject({ min: 37.1, max: 40 });
     expect(data.limits["soil_moisture"]).toEqual({ min: 25, max: 70, unit: "%" });
+  });
+
+  it("GA-16: a plant with a care plan has its health checked like any other, and says how old the plan is", async () => {
+    const health = await garden.keeper.call(checkHealth, { params: { plantId } });
+    expect(health).toMatchObject({ status: "optimal", issues: [], hasCarePlan: true });
+    expect(health.carePlanAgeHours).toBeLessThan(1);
+    // No rule has anything to say, so the plan's tips do.
+    expect(health.recommendations).toEqual([{ rule: "care_plan", priority: "note", text: "Turn the pot." }]);
   });
 
   it("keeps a history with differences, and shows the spend and the queue (GA-20, GA-21)", async () => {
@@ -136,6 +156,17 @@ describe("the care advisor over HTTP", () => {
       counts: { done: 1 },
       items: [{ plantName: "Monstera", state: "done" }],
     });
+  });
+
+  it("goes on with the saved key after the data key was rotated (GA-19)", async () => {
+    const sealedBy = async () => {
+      const [row] = await askDatabase(garden.server.ready, "select get_byte(key_sealed, 4) as kid from kit_garden.care_settings");
+      return row?.["kid"];
+    };
+    await expect.poll(sealedBy, { timeout: 60_000, interval: 250 }).toBe(rotatedTo);
+    outside.forget();
+    expect(await garden.keeper.call(testCareModel, {})).toMatchObject({ ok: true });
+    expect(outside.asked[0]?.headers.authorization).toBe(`Bearer ${key}`);
   });
 
   it("answers at the earlier addresses in their own shapes (GA-19, GA-20)", async () => {
@@ -171,6 +202,33 @@ describe("the care advisor over HTTP", () => {
     await expect(refused).rejects.toSatisfy((error) => isAppError(error, careErrors.bad_base_url.code));
     await garden.keeper.call(removeCareKey, {});
     expect(await garden.keeper.call(getCareSettings, {})).toMatchObject({ apiKeySet: false, baseUrl: "http://10.255.255.1/v1" });
+  });
+
+  it("lets people do what their permissions say, and a part of the organisation not set it for the whole (GA-19)", async () => {
+    const asToken = async (permissions: Permission[], siteIds?: SiteId[]) => {
+      const { secret } = await garden.keeper.call(addApiToken, {
+        body: { name: permissions.join(), permissions, ...(siteIds === undefined ? {} : { siteIds }) },
+      });
+      return createClient({ baseUrl: garden.server.ready.url, fetch, token: secret });
+    };
+    const refused = async (work: Promise<unknown>) => expect(work).rejects.toMatchObject({ code: "http.forbidden" });
+    const asked = outside.asked.length;
+    const viewer = await asToken(["garden:read"]);
+    expect((await viewer(getCarePlan, { params: { plantId } })).plan).toBeDefined();
+    await refused(viewer(analyzePlant, { params: { plantId } }));
+    await refused(viewer(testCareModel, {}));
+    await refused(viewer(changeCareSettings, { body: { monthlyCapCents: 1_000 } }));
+    const operator = await asToken(["garden:read", "garden:write"]);
+    await refused(operator(removeCareKey, {}));
+    const site = await garden.keeper.call(addSite, { body: { name: "Elsewhere" } });
+    const elsewhere = await asToken(["garden:read", "garden:write", "garden:configure"], [site.id]);
+    await refused(elsewhere(changeCareSettings, { body: { monthlyCapCents: 1_000 } }));
+    await refused(elsewhere(getCareUsage, {}));
+    expect((await elsewhere(getCareQueue, {})).items).toEqual([]);
+    const notThere = { code: gardenErrors.plant_not_found.code };
+    await expect(elsewhere(getCarePlan, { params: { plantId } })).rejects.toMatchObject(notThere);
+    await expect(elsewhere(analyzePlant, { params: { plantId } })).rejects.toMatchObject(notThere);
+    expect(outside.asked.length).toBe(asked);
   });
 
   it("lets nobody read or ask without a session (GA-19)", async () => {
