@@ -44,6 +44,9 @@ const leastSoilChangeInPartOfADay = 4;
 const evidentPoints = 5;
 const evidentScatters = 6;
 
+/** A pot dries ever slower: how it dries now is how it dried in the last days. */
+const soilHours = 72;
+
 /** Soil that is this much wetter than an hour or two before, and clearly out of its own noise, was watered. */
 const wateringPoints = 4;
 const wateringNoise = 8;
@@ -67,7 +70,7 @@ export function trendOf(metric: LimitedMetric, hours: readonly HourMean[], nowMs
 type Direction = Omit<Trend, "metric" | "text" | "average" | "min" | "max">;
 
 function directionOf(metric: LimitedMetric, all: readonly HourMean[], nowMs: number): Direction {
-  const hours = metric === "soil_moisture" ? sinceWatered(all) : all;
+  const hours = metric === "soil_moisture" ? sinceWatered(all).slice(-soilHours) : all;
   const spanHours = spanOf(hours);
   const unknown = (because: Trend["because"]): Direction => ({ direction: "unknown", because, hours: hours.length, spanHours });
   const newest = all.at(-1);

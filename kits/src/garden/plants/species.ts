@@ -26,8 +26,8 @@ const directSun = luxOf(1_500);
  * Light in the brightest hour of the day: at night no plant wants any. A class begins where the source's class begins; who is scorched by direct sun
  * has that as upper limit.
  *
- * @see University of Georgia Extension, Bulletin 1318: low 25 to 75, medium 75 to 200, high above 200 foot-candles without direct sun, sunny: at
- * least four hours of direct sun
+ * @see University of Georgia Extension, Bulletin 1318: low 25 to 75, medium 75 to 200, high above 200 foot-candles without direct sun
+ * @see University of Maryland Extension, Lighting for Indoor Plants: what wants sun begins at 500 foot-candles
  */
 const lightClasses = {
   low: { min: luxOf(25), max: directSun },
@@ -35,7 +35,7 @@ const lightClasses = {
   bright: { min: luxOf(200), max: directSun },
   /** Partial shade: some hours of direct sun, and none is no harm. */
   partial: { min: luxOf(200), max: null },
-  sun: { min: directSun, max: null },
+  sun: { min: luxOf(500), max: null },
 } as const satisfies Record<string, Band>;
 
 /**
