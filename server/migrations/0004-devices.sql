@@ -177,10 +177,10 @@ select protect_rows('device_transfers', 'device_id');
 
 -- Moves all that hangs on a device to an organisation: every table that names both, and every table that names an organisation and hangs on
 -- one of those by a foreign key. The schema itself is asked, so that a table made tomorrow cannot be forgotten. What stays behind is named
--- here: places and groups of the giver, its record of transfers, and what it sent to its own people.
+-- here: places and groups of the giver, its record of transfers, what it sent to its own people, and who asks to be let in to it.
 create function roost_move_device(moved text, to_organisation uuid) returns bigint language plpgsql as $$
 declare
-  stays constant name[] := array['devices', 'device_group_members', 'device_transfers', 'deliveries', 'delivery_attempts'];
+  stays constant name[] := array['devices', 'device_group_members', 'device_transfers', 'deliveries', 'delivery_attempts', 'registrations'];
   one record;
   n bigint;
   total bigint := 0;

@@ -261,6 +261,10 @@ describe("registrations", () => {
     expect(await waiting("neighbour")).toEqual([]);
     await expect(approve(ours)).rejects.toMatchObject({ code: "registrations.taken" });
     expect([await works(theirs), await works(ours)]).toEqual([true, false]);
+    // Handed over, the device leaves behind who asked at the giver's door.
+    await register(mac, (await makeCode({}, "neighbour")).code, "192.0.2.200");
+    await db.query(sql`select roost_move_device(${theirs.device_id}, ${houses.home})`);
+    expect(await waiting("neighbour")).toMatchObject([{ standing: "returning" }]);
     const [one] = await waiting();
     for (const route of [contract.approveRegistration, contract.rejectRegistration])
       await expect(as("neighbour")(route, { params: { registrationId: one?.id ?? newId() }, body: {} })).rejects.toMatchObject({
