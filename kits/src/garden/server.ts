@@ -52,7 +52,10 @@ export const gardenServer = defineKitServer(gardenKit, {
       jobs: care.jobs,
       checks: { limits: plants.check },
       start: plants.start,
-      stop: care.stop,
+      stop: async () => {
+        await plants.stop();
+        await care.stop();
+      },
     };
   },
 });

@@ -2,6 +2,7 @@ import { isAppError } from "@roost/contract/errors";
 import type { KitCheckResult, KitFactHandler, KitHost } from "@roost/contract/kit-host";
 import type { Actor } from "@roost/contract/tenancy";
 
+import type { PlantLimits } from "../contract/limits.ts";
 import { endAssignment, lockNode, selectOpen } from "./assignment-store.ts";
 import { rulePrefix, rulesOf } from "./limit-rules.ts";
 import { findPlant, selectPlantedOrganisations, selectPlants } from "./plant-store.ts";
@@ -9,13 +10,27 @@ import { findPlant, selectPlantedOrganisations, selectPlants } from "./plant-sto
 /** What plants need of the platform: whatever the kit's settings are. */
 export type PlantHost = Omit<KitHost, "settings"> & { readonly settings: Pick<KitHost["settings"], "organisations"> };
 
+interface Waiting {
+  readonly organisationId: string;
+  readonly deviceId: string;
+  /** Since when it stands there. */
+  readonly from: Date;
+  readonly metrics: readonly string[];
+}
+
+/** How soon after its first value at a plant a node is watched. */
+const lookAgainMs = 1_000;
+
 /**
  * Keeps in step with the plants what the rest of the platform knows of them: alarm rules from their limits, and at each node what it is there for.
  *
  * Whoever changes a plant asks for it at once; the fact of the change asks again, so that a server that ended in between leaves nothing behind.
  */
 export function createInStep(host: PlantHost) {
-  const { db, devices, rules, log } = host;
+  const { db, devices, rules, telemetry, log } = host;
+  /** By plant: metrics that a node has not measured since it came. */
+  const waiting = new Map<string, Waiting[]>();
+  let timer: NodeJS.Timeout | undefined;
   /** Why the limits of an organisation are not all in force. */
   const faults = new Map<string, string>();
   // One after the other: what was read later has to be written later.
@@ -34,10 +49,15 @@ export function createInStep(host: PlantHost) {
       selectOpen(db, organisationId, plantId === undefined ? {} : { plantId }),
     ]);
     const byId = new Map(plants.flatMap((plant) => (plant === undefined ? [] : [[plant.id, plant] as const])));
-    const limited = open.flatMap(({ plantId: id, deviceId }) => {
+    const latest = await telemetry.latest(open.map(({ deviceId }) => deviceId));
+    for (const id of byId.keys()) waiting.delete(id);
+    const limited = open.flatMap(({ plantId: id, deviceId, from }) => {
       const plant = byId.get(id);
       if (plant === undefined || devices.find(deviceId)?.organisationId !== organisationId) return [];
-      return [{ plantId: id, plantName: plant.name, limits: plant.limits, deviceId }];
+      const old = new Set((latest.get(deviceId) ?? []).filter(({ measuredAt }) => measuredAt < from).map(({ metric }) => metric));
+      const [now, later] = splitLimits(plant.limits, old);
+      if (later.length > 0) waiting.set(id, [...(waiting.get(id) ?? []), { organisationId, deviceId, from, metrics: later }]);
+      return [{ plantId: id, plantName: plant.name, limits: now, deviceId }];
     });
     try {
       await rules.keep({ organisationId, by }, rulePrefix(plantId), rulesOf(limited));
@@ -49,6 +69,17 @@ export function createInStep(host: PlantHost) {
       // Trying again would be refused again: it is said by the check, and tried with the next change.
       faults.set(organisationId, error.code);
       log.error({ err: error, organisationId, plantId }, "limits of plants are not all in force");
+    }
+  }
+
+  /** Looks, in memory, whether nodes have measured again: that is their new plant's, and its limits come into force. */
+  async function lookAgain(): Promise<void> {
+    const latest = await telemetry.latest([...waiting.values()].flat().map(({ deviceId }) => deviceId));
+    for (const [plantId, nodes] of waiting) {
+      const come = nodes.find(({ deviceId, from, metrics }) =>
+        latest.get(deviceId)?.some(({ metric, measuredAt }) => measuredAt >= from && metrics.includes(metric)),
+      );
+      if (come !== undefined) await keepRules(come.organisationId, plantId, undefined);
     }
   }
 
@@ -134,8 +165,12 @@ export function createInStep(host: PlantHost) {
         log.warn({ err: error, organisationId }, "plants are brought in step later"),
       ),
 
-    /** Brings everything in step, once at the start: the kit may have been switched, or a backup been restored. */
-    async everything(): Promise<void> {
+    /** Brings everything in step: the kit may have been switched, or a backup been restored. From then on time passes for it. */
+    async start(): Promise<void> {
+      timer = setInterval(() => {
+        if (waiting.size > 0) inTurn(lookAgain).catch((error: unknown) => log.warn({ err: error }, "plants are brought in step later"));
+      }, lookAgainMs);
+      timer.unref();
       const on = new Set(await host.settings.organisations());
       for (const organisationId of await selectPlantedOrganisations(db)) {
         await inTurn(() =>
@@ -144,6 +179,11 @@ export function createInStep(host: PlantHost) {
             : rules.keep({ organisationId }, rulePrefix(), new Map()),
         );
       }
+    },
+
+    async stop(): Promise<void> {
+      clearInterval(timer);
+      await last;
     },
 
     /** Whether the limits of all plants are alarm rules. */
@@ -156,6 +196,18 @@ export function createInStep(host: PlantHost) {
       return { state: "ok", evidence: `The limits of ${plants.length} plants are watched at ${open.length} nodes.` };
     },
   };
+}
+
+/**
+ * Parts limits into those that can be watched now, and the metrics of which nothing is known but what was measured elsewhere: rules judge the newest
+ * value there is, and that of the old place says nothing of the plant.
+ */
+function splitLimits(limits: PlantLimits, old: ReadonlySet<string>): [now: PlantLimits, later: string[]] {
+  const entries = Object.entries(limits);
+  return [
+    Object.fromEntries(entries.filter(([metric]) => !old.has(metric))),
+    entries.map(([metric]) => metric).filter((metric) => old.has(metric)),
+  ];
 }
 
 export type InStep = ReturnType<typeof createInStep>;

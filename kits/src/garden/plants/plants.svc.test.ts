@@ -113,9 +113,13 @@ describe("a node", () => {
 
     const { id: plantId } = await addOne({ name: "Fern", limits: { soil_moisture: { min: 20 } } });
     await call(assignNode, { params: { plantId }, body: { deviceId: "wanderer" } });
+    // What it measured before it came says nothing of this plant.
+    expect(await call(getPlant, { params: { plantId } })).toMatchObject({ state: "unknown", why: "no_data" });
+    expect(await alarmsOf("wanderer")).toEqual([]);
+    const arrivedMs = Date.now();
     await garden.send(
       node,
-      [1, 0].map((n) => ({ soil_moisture: 3, timestamp: nowMs - n * 1_000 })),
+      [0, 1].map((n) => ({ soil_moisture: 3, timestamp: arrivedMs + n * 500 })),
     );
     const [alarm] = await eventually(
       () => alarmsOf("wanderer", "open"),

@@ -82,7 +82,8 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
 
   return {
     handlers: inStep.handlers,
-    start: (): Promise<void> => inStep.everything(),
+    start: inStep.start,
+    stop: inStep.stop,
     check: inStep.check,
     nodes,
     photos,
