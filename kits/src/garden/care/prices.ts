@@ -62,4 +62,4 @@ export function mostCost(price: CarePrice, bytes: number, outputTokens = maxOutp
 }
 
 /** What providers put around a prompt: roles, the form they hold a model to. */
-const promptOverheadTokens = 1_500;
+const promptOverheadTokens = 3_000;
