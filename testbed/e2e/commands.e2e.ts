@@ -6,6 +6,7 @@ import { getConfiguration, setConfiguration } from "@roost/contract/configuratio
 import { addDevice } from "@roost/contract/devices";
 import { startAgentWithLabel } from "@roost/testbed/agent-process";
 import type { AgentProcess } from "@roost/testbed/agent-process";
+import { launchBrowser, openPage } from "@roost/testbed/browser";
 import { claim } from "@roost/testbed/device";
 import { setUpAdministrator } from "@roost/testbed/people";
 import type { Administrator } from "@roost/testbed/people";
@@ -125,4 +126,46 @@ test("R10: the server is killed between sending and the PUBACK, and again betwee
   const stop = await client.next("publish");
   expect([stop.topic, JSON.parse(stop.payload.toString())]).toEqual([next.topic, { cancel: true }]);
   client.close();
+});
+
+test("CO-29 GA-42: on the device's page a command is sent and seen done live, one that waits is called back, and another pace is taken", async () => {
+  const browser = await launchBrowser();
+  const { context, page, misdeeds } = await openPage(browser, server.ready.url);
+  await page.goto("/sign-in");
+  await page.getByLabel("E-mail").fill(administrator.email);
+  await page.getByLabel("Password", { exact: true }).fill(administrator.password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.waitForURL("**/");
+  await page.goto("/devices/pi-far");
+  await page.getByRole("link", { name: "Commands" }).click();
+  await page.getByLabel("nonce").fill("from the page");
+  await page.getByRole("button", { name: "Send ping" }).click();
+  const newest = page.getByRole("list", { name: "Commands", exact: true }).getByRole("listitem").first();
+  await newest.getByText("from the page").first().waitFor();
+  await newest.getByText("Done", { exact: true }).waitFor();
+  await page.getByLabel("Command", { exact: true }).selectOption("measure_now");
+  await page.getByRole("button", { name: "Send measure now" }).click();
+  await newest.getByText("memory_available").waitFor();
+
+  await administrator.call(addDevice, { body: { id: "relay-3", name: "Relay" } });
+  await page.goto("/devices/relay-3/commands");
+  await page.getByText("No commands yet.").waitFor();
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.getByText("A small letter first").waitFor();
+  await page.getByLabel("Name").fill("pulse");
+  await page.getByLabel("Parameters").fill('{"ms": 250}');
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await newest.getByText("Waiting", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Call pulse back" }).click();
+  await newest.getByText("Called back", { exact: true }).waitFor();
+
+  await page.goto("/devices/pi-far/settings");
+  const section = page.getByRole("region", { name: "Configuration" });
+  await section.getByLabel("A sample every … seconds").fill("2");
+  await section.getByRole("button", { name: "Save" }).click();
+  await section.getByText("As wanted.").waitFor();
+  await section.getByText(/a sample every 2 s/).waitFor();
+  expect(misdeeds).toEqual({ console: [], foreign: [], dialogs: [] });
+  await context.close();
+  await browser.close();
 });

@@ -73,8 +73,12 @@ function CommandRow({ command }: { readonly command: Command }) {
       <p className={styles.steps}>
         {commandStateWords[command.state].means} <Steps command={command} />
       </p>
-      {hasParams && <Document label="Parameters" value={command.params} />}
-      {command.result !== undefined && <Document label="Answer" value={command.result} />}
+      {(hasParams || command.result !== undefined) && (
+        <dl className={styles.documents}>
+          {hasParams && <Document label="Parameters" value={command.params} />}
+          {command.result !== undefined && <Document label="Answer" value={command.result} />}
+        </dl>
+      )}
     </li>
   );
 }
@@ -105,12 +109,18 @@ function Steps({ command }: { readonly command: Command }) {
   );
 }
 
+const shortDocument = 120;
+
 /** What devices and people wrote: shown as text, never as anything else. */
 function Document({ label, value }: { readonly label: string; readonly value: unknown }) {
+  const compact = JSON.stringify(value);
   return (
-    <pre className={styles.document} aria-label={label}>
-      {JSON.stringify(value, undefined, 1)}
-    </pre>
+    <div>
+      <dt>{label}</dt>
+      <dd>
+        <pre className={styles.document}>{compact.length <= shortDocument ? compact : JSON.stringify(value, undefined, 1)}</pre>
+      </dd>
+    </div>
   );
 }
 

@@ -51,13 +51,14 @@ function Sending({ deviceId }: { readonly deviceId: string }) {
   return (
     <Section title="Send a command" about="A device that is away gets it when it is back, until it expires. It takes effect once at most.">
       {command !== undefined && items.length > 1 && (
-        <NativeSelect
-          className={styles.form}
-          label="Command"
-          data={items.map(({ name, title }) => ({ value: name, label: title }))}
-          value={command.name}
-          onChange={(event) => setChosen(event.currentTarget.value)}
-        />
+        <div className={styles.form}>
+          <NativeSelect
+            label="Command"
+            data={items.map(({ name, title }) => ({ value: name, label: title }))}
+            value={command.name}
+            onChange={(event) => setChosen(event.currentTarget.value)}
+          />
+        </div>
       )}
       {command === undefined ? <FreeForm deviceId={deviceId} /> : <OfferedForm key={command.name} deviceId={deviceId} command={command} />}
     </Section>

@@ -35,7 +35,7 @@ const fieldWords = { heartbeatSeconds: "heartbeat", sampleSeconds: "time between
 
 function Standing({ configuration }: { readonly configuration: DeviceConfiguration }) {
   const { state, reported, differs, version } = configuration;
-  if (reported === undefined) return <p className="quiet">The device has not said what it is set to.</p>;
+  if (reported === undefined) return <p className={`quiet ${styles.standing}`}>The device has not said what it is set to.</p>;
   const has = (
     <>
       {reported.sampleSeconds !== undefined && `, a sample every ${reported.sampleSeconds} s`}
@@ -43,7 +43,7 @@ function Standing({ configuration }: { readonly configuration: DeviceConfigurati
     </>
   );
   return (
-    <p aria-live="polite">
+    <p aria-live="polite" className={styles.standing}>
       {state === "same" && (
         <>
           <strong>As wanted.</strong> It has version {reported.version}
@@ -84,7 +84,8 @@ function ConfigurationForm({ deviceId, configuration }: { readonly deviceId: str
       }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: ["devices"] }),
   });
-  const isReady = fits(sample) && read !== undefined;
+  const isChanged = Number(sample) !== configuration.sampleSeconds || JSON.stringify(read) !== JSON.stringify(configuration.settings);
+  const isReady = fits(sample) && read !== undefined && isChanged;
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (isReady) save.mutate();
