@@ -21,18 +21,22 @@ export interface TestGarden {
   send(node: ClaimReply, samples: readonly Readonly<Record<string, number>>[]): Promise<void>;
   /** Any request with the keeper's session. */
   fetch(path: string, init?: { method?: string; headers?: Readonly<Record<string, string>>; body?: BodyInit }): Promise<Response>;
+  /** Ends the server the hard way and starts it again. */
+  crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts a server of its own for one test file. */
 export async function startGarden({ env = {} }: { env?: Readonly<Record<string, string>> } = {}): Promise<TestGarden> {
   const { dataDir, remove } = createDataDir();
-  const server = await startServer({ dataDir, env: { ROOST_LOCAL_DEVICE: "false", ...env } });
+  let server = await startServer({ dataDir, env: { ROOST_LOCAL_DEVICE: "false", ...env } });
   const { url } = server.ready;
   const keeper = await setUpAdministrator(server);
   await keeper.call(switchKit, { params: { kitId: "garden" }, body: { on: true } });
   return {
-    server,
+    get server() {
+      return server;
+    },
     keeper,
     async addNode(id, { siteId } = {}) {
       const { device, ticket } = await keeper.call(addDevice, {
@@ -51,6 +55,10 @@ export async function startGarden({ env = {} }: { env?: Readonly<Record<string, 
       if (answer.status !== 200 || !told.includes('"rejected":[]')) throw new Error(`The samples were answered ${answer.status}: ${told}`);
     },
     fetch: (path, init = {}) => fetch(url + path, { ...init, headers: { ...init.headers, cookie: keeper.cookie, origin: url } }),
+    async crash() {
+      await server.kill();
+      server = await server.restart();
+    },
     async stop() {
       await server.terminate();
       remove();

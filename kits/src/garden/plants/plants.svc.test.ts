@@ -2,7 +2,9 @@ import { listAlarms } from "@roost/contract/alarms";
 import type { Alarm } from "@roost/contract/alarms";
 import { getDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
+import { checkKit, switchKit } from "@roost/contract/kits";
 import { listAlarmRules } from "@roost/contract/rules";
+import { askDatabase } from "@roost/testbed/database";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { listNodes } from "../contract/nodes.ts";
@@ -253,5 +255,26 @@ describe("limits", () => {
     const { items, counts } = await call(listPlants, { query: { state: "critical", q: "judged" } });
     expect(items.map(({ name }) => name)).toEqual(["Judged"]);
     expect(counts).toMatchObject({ critical: 1, healthy: 0 });
+  });
+
+  it("GA-13: are in force again after a server that ended between a change and its rules, and not while the kit is off", async () => {
+    const { call } = garden.keeper;
+    await garden.addNode("survivor");
+    const { id: plantId } = await addOne({ name: "Yucca", limits: { soil_moisture: { min: 20 } } });
+    await call(assignNode, { params: { plantId }, body: { deviceId: "survivor" } });
+    const limits = async () => (await rulesOf("survivor")).map(({ condition }) => "below" in condition && condition.below);
+    expect(await limits()).toEqual([20]);
+    // As if the server had stored it and got no further.
+    const change = `update kit_garden.plants set limits = '{"soil_moisture": {"min": 35, "max": null}}' where id = '${plantId}'`;
+    await askDatabase(garden.server.ready, change);
+    await garden.crash();
+    expect(await eventually(limits, ([first]) => first === 35)).toEqual([35]);
+    const [check] = (await call(checkKit, { params: { kitId: "garden" } })).items.filter(({ name }) => name === "limits");
+    expect(check).toMatchObject({ state: "ok" });
+
+    await call(switchKit, { params: { kitId: "garden" }, body: { on: false } });
+    expect(await limits()).toEqual([]);
+    await call(switchKit, { params: { kitId: "garden" }, body: { on: true } });
+    expect(await eventually(limits, ({ length }) => length > 0)).toEqual([35]);
   });
 });

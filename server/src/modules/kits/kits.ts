@@ -215,6 +215,8 @@ export async function createKits(deps: KitDeps) {
       if (isOn(whose.organisationId, kit) !== on) {
         await change(whose, kit, on ? "switched_on" : "switched_off", (before) => ({ ...before, isOn: on }));
         if (on) await makeRules(whose, kit);
+        // What a kit that is off keeps would raise alarms that nobody can look after there; switched on, it keeps them again.
+        else await rules.keep({ organisationId: whose.organisationId, by: whose.by }, kit.id, "", new Map());
       }
       return show(whose, kit);
     },
