@@ -17,6 +17,7 @@ const pages = [
   { word: "Refused messages", to: "/refused" },
   { word: "Notifications", to: "/notifications" },
   { word: "Add device", to: "/add-device" },
+  { word: "Waiting devices", to: "/waiting-devices" },
   { word: "API tokens", to: "/api-tokens" },
   { word: "Kits", to: "/kits" },
   { word: "Audit trail", to: "/audit" },
