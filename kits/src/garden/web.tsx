@@ -14,5 +14,6 @@ export const gardenWeb: KitWebFace = {
     { path: "", component: lazy(async () => ({ default: (await import("./web/plants-page.tsx")).PlantsPage })) },
     { path: "plants/new", component: lazy(async () => ({ default: (await import("./web/add-plant-page.tsx")).AddPlantPage })) },
     { path: "plants/:plantId", component: lazy(async () => ({ default: (await import("./web/plant-page.tsx")).PlantPage })) },
+    { path: "nodes", component: lazy(async () => ({ default: (await import("./web/nodes-page.tsx")).NodesPage })) },
   ],
 };

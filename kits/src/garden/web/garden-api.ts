@@ -1,10 +1,11 @@
-import { listRegistrations } from "@roost/contract/registrations";
-import { useApi } from "@roost/web/roost.tsx";
+import { waitingDevices } from "@roost/web/parts/waiting-devices.tsx";
+import { useApi, useMay } from "@roost/web/roost.tsx";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
 import { listNodes } from "../contract/nodes.ts";
 import { getPlant, listPlants, type PlantState } from "../contract/plants.ts";
 import { listPresets } from "../contract/presets.ts";
+import { gardenKit } from "../kit.ts";
 
 /** Samples are no facts: a page that shows newest values asks again this often while it is looked at. */
 const valuesEveryMs = 2_000;
@@ -75,12 +76,12 @@ export function usePresets(q: string) {
   });
 }
 
-/** Devices that registered by themselves and wait for a person. */
-export function useWaiting() {
-  const { call } = useApi();
-  return useQuery({
-    queryKey: ["registrations", "garden"],
-    queryFn: ({ signal }) => call(listRegistrations, { signal }),
-    refetchInterval: 10_000,
-  });
+/** Kinds of devices that are the garden's. */
+export const nodeKinds: readonly string[] = Object.keys(gardenKit.deviceKinds);
+
+/** How many nodes registered by themselves and wait for a person; 0 for who may not let them in. */
+export function useWaitingCount(): number {
+  const may = useMay("devices:write");
+  const { data } = useQuery({ ...waitingDevices(useApi().call), enabled: may, refetchInterval: 10_000 });
+  return data?.items.filter(({ kind }) => nodeKinds.includes(kind)).length ?? 0;
 }

@@ -13,7 +13,7 @@ import { memo, useCallback } from "react";
 import { limitedMetrics } from "../contract/limits.ts";
 import { type Plant, plantState, type PlantState } from "../contract/plants.ts";
 import { BandBar } from "./band-bar.tsx";
-import { useNodes, usePlants, useWaiting } from "./garden-api.ts";
+import { useNodes, usePlants, useWaitingCount } from "./garden-api.ts";
 import { PlantMark } from "./plant-mark.tsx";
 import { PlantPicture } from "./plant-picture.tsx";
 import { stateWords, unknownWords } from "./plant-words.ts";
@@ -108,10 +108,8 @@ function PlantActions() {
 
 /** What somebody has to do before all plants are looked after. */
 function Attention() {
-  const may = useMay("devices:write");
   const idle = useNodes({ assigned: "no" }).data?.pages[0]?.counts.unassigned ?? 0;
-  const waiting = useWaiting();
-  const registrations = may ? (waiting.data?.items.length ?? 0) : 0;
+  const registrations = useWaitingCount();
   if (idle === 0 && registrations === 0) return null;
   return (
     <output className={styles.attention}>
