@@ -20,6 +20,8 @@ export const nodeSettings = z.object({
   sleepSeconds: z.int(),
   /** Whether it measures the voltage of a battery. */
   hasBattery: z.boolean(),
+  /** Whether it takes programs only that are signed with its own key; of ESPHome. */
+  signedUpdates: z.boolean(),
   /** Voltage of the soil probe in air and in water. */
   soilDryVolts: z.number(),
   soilWetVolts: z.number(),
@@ -90,6 +92,7 @@ export const changeNodeSettings = defineRoute({
     sampleSeconds: z.int().min(10).max(3_600).optional(),
     sleepSeconds: z.union([z.literal(0), z.int().min(60).max(43_200)]).optional(),
     hasBattery: z.boolean().optional(),
+    signedUpdates: z.boolean().optional(),
     soilDryVolts: volts.optional(),
     soilWetVolts: volts.optional(),
   }),

@@ -83,6 +83,7 @@ function unknownKeys(tree: Readonly<Record<string, unknown>>): string[] {
 const kinds = [
   ["a node that is always awake", aBuild()],
   ["a node that sleeps on a battery", aBuild({ sleepSeconds: 900, hasBattery: true })],
+  ["a node that takes signed programs only", aBuild({ signedUpdates: true })],
 ] as const;
 
 describe("the configuration for ESPHome", () => {
@@ -139,14 +140,14 @@ describe("the configuration for ESPHome", () => {
     const tree = read(text);
     expect(tree["wifi"]).toMatchObject({ ap: { ssid: portalName, password: { tag: "secret" } } });
     expect(tree).toHaveProperty("captive_portal");
-    const secrets = esphomeSecrets(aBuild(), someSecrets);
-    expect(parse(secrets.text)).toEqual({
+    const [secrets] = esphomeSecrets(aBuild(), someSecrets);
+    expect(parse(secrets?.text ?? "")).toEqual({
       balcony_1_mqtt_username: someSecrets.mqttUsername,
       balcony_1_mqtt_password: someSecrets.mqttPassword,
       balcony_1_portal_password: someSecrets.portalPassword,
       balcony_1_update_key: someSecrets.updateKey,
     });
-    expect(new Set(secretsOf(tree))).toEqual(new Set(Object.keys(parse(secrets.text) as object)));
+    expect(new Set(secretsOf(tree))).toEqual(new Set(Object.keys(parse(secrets?.text ?? "") as object)));
     // ESPHome's portal writes the Wi-Fi's password at INFO.
     expect(tree["logger"]).toEqual({ level: "INFO", logs: { captive_portal: "WARN" } });
   });
@@ -158,6 +159,17 @@ describe("the configuration for ESPHome", () => {
     expect(tree["safe_mode"]).toMatchObject({ num_attempts: 5 });
     expect(tree["binary_sensor"]).toMatchObject([{ pin: { number: "GPIO0" }, on_multi_click: [{ timing: ["ON for at least 10s"] }] }]);
     expect([...valuesOf(tree["binary_sensor"])]).toContainEqual({ "button.press": "forget_everything" });
+  });
+
+  it("GA-44: where it is asked for, only programs signed with the node's own key are taken", () => {
+    const build = aBuild({ signedUpdates: true });
+    const advanced = {
+      enable_ota_rollback: true,
+      signed_ota_verification: { signing_scheme: "ecdsa_v1", signing_key: "balcony-1-signing-key.pem" },
+    };
+    expect(read(esphomeConfiguration(build).text)["esp32"]).toMatchObject({ framework: { advanced } });
+    expect(esphomeSecrets(build, someSecrets)[1]).toMatchObject({ name: "balcony-1-signing-key.pem", text: someSecrets.signingKeyPem });
+    expect(esphomeConfiguration(build).text).not.toContain("PRIVATE KEY");
   });
 
   it("GA-41: sensors hang on the documented pins; no filter makes a number of what is missing", () => {
@@ -207,7 +219,7 @@ describe("ESPHome itself, where it is installed", () => {
     const folder = mkdtempSync(join(tmpdir(), "garden-esphome-"));
     try {
       const configuration = esphomeConfiguration(build);
-      for (const file of [configuration, esphomeSecrets(build, someSecrets)]) writeFileSync(join(folder, file.name), file.text);
+      for (const file of [configuration, ...esphomeSecrets(build, someSecrets)]) writeFileSync(join(folder, file.name), file.text);
       const run = spawnSync("esphome", ["compile", "--only-generate", configuration.name], {
         cwd: folder,
         encoding: "utf8",

@@ -1,7 +1,17 @@
 import { heartbeatCode, keptIdsOf, ledCode, reportSensorsCode, resendCode, sendCode, startCode, takeSampleCode } from "./esphome-code.ts";
 import { button, led, sensors } from "./esphome-hardware.ts";
 import { code, indented, quoted, secret } from "./esphome-text.ts";
-import { awakeSeconds, firmwareVersion, hostNameOf, pemLinesOf, plainNameOf, portalName, secretPrefixOf, topicsOf } from "./node-build.ts";
+import {
+  awakeSeconds,
+  firmwareVersion,
+  hostNameOf,
+  pemLinesOf,
+  plainNameOf,
+  portalName,
+  secretPrefixOf,
+  signingKeyFileOf,
+  topicsOf,
+} from "./node-build.ts";
 import type { FirmwareText, NodeBuild, NodeSecrets } from "./node-build.ts";
 import { statusText } from "./node-messages.ts";
 
@@ -34,8 +44,8 @@ export function esphomeConfiguration(build: NodeBuild): FirmwareText {
   return { name: `${hostNameOf(build.deviceId)}.yaml`, mediaType: "application/yaml", text: `${parts.join("\n\n")}\n` };
 }
 
-/** The lines for `secrets.yaml`, which ESPHome keeps for all nodes of a household: add them to those that are there. */
-export function esphomeSecrets(build: NodeBuild, secrets: NodeSecrets): FirmwareText {
+/** The lines for `secrets.yaml`, which ESPHome keeps for all nodes of a household: add them to those that are there. And the key, where there is one. */
+export function esphomeSecrets(build: NodeBuild, secrets: NodeSecrets): FirmwareText[] {
   const prefix = secretPrefixOf(build.deviceId);
   const lines = [
     `# Of node ${build.deviceId}. If there is a secrets.yaml already, add these lines to it. Keep it to yourself.`,
@@ -44,7 +54,9 @@ export function esphomeSecrets(build: NodeBuild, secrets: NodeSecrets): Firmware
     `${prefix}_portal_password: ${quoted(secrets.portalPassword)}`,
     `${prefix}_update_key: ${quoted(secrets.updateKey)}`,
   ];
-  return { name: "secrets.yaml", mediaType: "application/yaml", text: `${lines.join("\n")}\n` };
+  const entries = { name: "secrets.yaml", mediaType: "application/yaml", text: `${lines.join("\n")}\n` };
+  if (!build.signedUpdates) return [entries];
+  return [entries, { name: signingKeyFileOf(build.deviceId), mediaType: "application/x-pem-file", text: secrets.signingKeyPem }];
 }
 
 function head(build: NodeBuild): string {
@@ -73,7 +85,7 @@ esp32:
     type: esp-idf
     advanced:
       # A new program that does not come up is taken back by itself.
-      enable_ota_rollback: true
+      enable_ota_rollback: true${build.signedUpdates ? signed(build) : ""}
 
 logger:
   level: INFO
@@ -84,6 +96,15 @@ logger:
 safe_mode:
   num_attempts: 5
   boot_is_good_after: 60s`;
+}
+
+/** The scheme that every ESP32 knows, whatever its revision. @see https://esphome.io/components/esp32/ `signed_ota_verification` */
+function signed(build: NodeBuild): string {
+  return `
+      # It takes programs only that are signed with this key.
+      signed_ota_verification:
+        signing_scheme: ecdsa_v1
+        signing_key: ${signingKeyFileOf(build.deviceId)}`;
 }
 
 /**

@@ -17,7 +17,7 @@ import { withSecrets } from "./secrets-file.ts";
 import { flashingSteps } from "./steps.ts";
 import { wiringSvg, wiringWords } from "./wiring.ts";
 
-const secretNames: ReadonlySet<string> = new Set(["secrets.yaml", "include/node_secrets.h"]);
+const isSecret = (name: string): boolean => ["secrets.yaml", "include/node_secrets.h"].includes(name) || name.endsWith(".pem");
 
 const firmware: KitCommand = {
   usage: "firmware <node>",
@@ -63,19 +63,21 @@ const wiring: KitCommand = {
 
 const settings: KitCommand = {
   usage: "node <node>",
-  summary: "Shows how a node is set, or sets its pace, sleep and battery.",
+  summary: "Shows how a node is set, or sets its pace, sleep, battery and signed programs.",
   options: [
     { flags: "--every <seconds>", about: "seconds between two samples" },
     { flags: "--sleep <seconds>", about: "seconds asleep between two samples; 0: it stays awake" },
     { flags: "--battery <yes-or-no>", about: "whether it measures a battery", choices: ["yes", "no"] },
+    { flags: "--signed <yes-or-no>", about: "whether it takes signed programs only (ESPHome)", choices: ["yes", "no"] },
   ],
   async run(terminal, { args, options }) {
     const deviceId = nodeOf(args);
-    const { every, sleep, battery } = options;
+    const { every, sleep, battery, signed } = options;
     const body = {
       ...(every === undefined ? {} : { sampleSeconds: Number(every) }),
       ...(sleep === undefined ? {} : { sleepSeconds: Number(sleep) }),
       ...(battery === undefined ? {} : { hasBattery: battery === "yes" }),
+      ...(signed === undefined ? {} : { signedUpdates: signed === "yes" }),
     };
     if (Object.keys(body).length === 0) return show(terminal, await terminal.call(getNodeSettings, { params: { deviceId } }));
     const changed = await terminal.call(changeNodeSettings, { params: { deviceId }, body });
@@ -115,7 +117,7 @@ function writeAll(folder: string, files: readonly FirmwareFile[]): void {
     if (!/^(?:[\w-][\w.-]*\/)*[\w.-]*\w$/.test(name) || name.includes("..")) throw firmwareCliErrors.bad_name({ name });
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
-    if (!secretNames.has(name)) writeFileSync(path, text);
+    if (!isSecret(name)) writeFileSync(path, text);
     else {
       const old = name === "secrets.yaml" && existsSync(path) ? readFileSync(path, "utf8") : "";
       writeFileSync(path, name === "secrets.yaml" ? withSecrets(old, text) : text, { mode: 0o600 });
@@ -142,13 +144,14 @@ function tellEffect(terminal: KitTerminal, takesEffect: "sent" | "build"): void 
 
 function show(terminal: KitTerminal, node: NodeSettings): void {
   terminal.printRows(
-    ["node", "every", "sleeps", "battery", "soil dry", "soil wet", "calibrated"],
+    ["node", "every", "sleeps", "battery", "signed", "soil dry", "soil wet", "calibrated"],
     [
       {
         node: node.deviceId,
         every: `${node.sampleSeconds} s`,
         sleeps: node.sleepSeconds === 0 ? "never" : `${node.sleepSeconds} s`,
         battery: node.hasBattery ? "yes" : "no",
+        signed: node.signedUpdates ? "yes" : "no",
         "soil dry": `${node.soilDryVolts} V`,
         "soil wet": `${node.soilWetVolts} V`,
         calibrated: node.soilDryAt !== undefined && node.soilWetAt !== undefined ? "yes" : "no",

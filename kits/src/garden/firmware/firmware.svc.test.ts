@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -183,6 +184,14 @@ describe("a node's program", () => {
     for (const secret of [made.portal.password, readMqtt(made.files).password]) expect(JSON.stringify(items)).not.toContain(secret);
   });
 
+  it("GA-44: a node that takes signed programs only has a key of its own, that stays", async () => {
+    await garden.keeper.call(changeNodeSettings, { params: { deviceId: "running" }, body: { signedUpdates: true } });
+    const keyOf = async () => (await make("running")).files.find(({ name }) => name === "running-signing-key.pem")?.text ?? "";
+    const key = await keyOf();
+    expect(createPrivateKey(key)).toMatchObject({ asymmetricKeyType: "ec", asymmetricKeyDetails: { namedCurve: "prime256v1" } });
+    expect(await keyOf()).toBe(key);
+  });
+
   it("GA-46: there is none for what is no node of the garden", async () => {
     const { call } = garden.keeper;
     await call(addDevice, { body: { id: "a-switch", kind: "generic" } });
@@ -208,6 +217,7 @@ describe("settings of a node", () => {
       sampleSeconds: 60,
       sleepSeconds: 0,
       hasBattery: false,
+      signedUpdates: false,
       soilDryVolts: 3.3,
       soilWetVolts: 1.209,
     });

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { generateKeyPairSync, randomBytes, randomInt } from "node:crypto";
 
 import { isAppError } from "@roost/contract/errors";
 import type { KitHost, KitSealedColumn, KitTransaction } from "@roost/contract/kit-host";
@@ -15,7 +15,9 @@ import { sketchFiles, sketchSecrets } from "./sketch.ts";
 
 /** What may be changed of a node's settings. */
 export type SettingsChange = {
-  readonly [Name in "sampleSeconds" | "sleepSeconds" | "hasBattery" | "soilDryVolts" | "soilWetVolts"]?: NodeSettings[Name] | undefined;
+  readonly [Name in "sampleSeconds" | "sleepSeconds" | "hasBattery" | "signedUpdates" | "soilDryVolts" | "soilWetVolts"]?:
+    | NodeSettings[Name]
+    | undefined;
 };
 
 export interface ChangedSettings {
@@ -39,6 +41,7 @@ export const usualSettings: StoredSettings = {
   sampleSeconds: 60,
   sleepSeconds: 0,
   hasBattery: false,
+  signedUpdates: false,
   soilDryVolts: 3.3,
   soilWetVolts: 1.209,
 };
@@ -50,21 +53,20 @@ const freshMs = 5 * 60_000;
 
 const portalPurpose = (deviceId: string) => `node portal ${deviceId}`;
 const updatePurpose = (deviceId: string) => `node update ${deviceId}`;
+const signingPurpose = (deviceId: string) => `node signing ${deviceId}`;
+
+const sealed = (column: string, purposeOf: (deviceId: string) => string): KitSealedColumn => ({
+  table: "kit_garden.node_settings",
+  column,
+  key: ["device_id"],
+  purpose: (row) => purposeOf(String(row["device_id"])),
+});
 
 /** What the rotation of the data key has to walk. */
 export const firmwareSealedColumns: readonly KitSealedColumn[] = [
-  {
-    table: "kit_garden.node_settings",
-    column: "portal_password",
-    key: ["device_id"],
-    purpose: (row) => portalPurpose(String(row["device_id"])),
-  },
-  {
-    table: "kit_garden.node_settings",
-    column: "update_key",
-    key: ["device_id"],
-    purpose: (row) => updatePurpose(String(row["device_id"])),
-  },
+  sealed("portal_password", portalPurpose),
+  sealed("update_key", updatePurpose),
+  sealed("signing_key", signingPurpose),
 ];
 
 export type Firmware = ReturnType<typeof createFirmware>;
@@ -98,19 +100,22 @@ export function createFirmware(host: Omit<KitHost, "settings">) {
     };
   }
 
-  async function secretsOf(tx: KitTransaction, deviceId: string): Promise<Pick<NodeSecrets, "portalPassword" | "updateKey">> {
-    const sealed = await findSecrets(tx, deviceId);
-    if (sealed !== undefined) {
-      const open = (bytes: Uint8Array, purpose: string) => Buffer.from(host.seal.open(bytes, purpose)).toString("utf8");
+  async function secretsOf(tx: KitTransaction, deviceId: string): Promise<Omit<NodeSecrets, "mqttUsername" | "mqttPassword">> {
+    const kept = await findSecrets(tx, deviceId);
+    const open = (bytes: Uint8Array, purpose: string) => Buffer.from(host.seal.open(bytes, purpose)).toString("utf8");
+    const seal = (text: string, purpose: string) => host.seal.seal(Buffer.from(text), purpose);
+    if (kept !== undefined) {
       return {
-        portalPassword: open(sealed.portalPassword, portalPurpose(deviceId)),
-        updateKey: open(sealed.updateKey, updatePurpose(deviceId)),
+        portalPassword: open(kept.portalPassword, portalPurpose(deviceId)),
+        updateKey: open(kept.updateKey, updatePurpose(deviceId)),
+        signingKeyPem: open(kept.signingKey, signingPurpose(deviceId)),
       };
     }
-    const made = { portalPassword: newPortalPassword(), updateKey: randomBytes(32).toString("base64") };
+    const made = { portalPassword: newPortalPassword(), updateKey: randomBytes(32).toString("base64"), signingKeyPem: newSigningKey() };
     await saveSecrets(tx, deviceId, {
-      portalPassword: host.seal.seal(Buffer.from(made.portalPassword), portalPurpose(deviceId)),
-      updateKey: host.seal.seal(Buffer.from(made.updateKey), updatePurpose(deviceId)),
+      portalPassword: seal(made.portalPassword, portalPurpose(deviceId)),
+      updateKey: seal(made.updateKey, updatePurpose(deviceId)),
+      signingKey: seal(made.signingKeyPem, signingPurpose(deviceId)),
     });
     return made;
   }
@@ -152,7 +157,8 @@ export function createFirmware(host: Omit<KitHost, "settings">) {
     if (heartbeatSecondsOf(before) !== heartbeatSecondsOf(after)) {
       await devices.change(whose, id, { heartbeatSeconds: heartbeatSecondsOf(after) });
     }
-    const needsBuild = before.sleepSeconds !== after.sleepSeconds || before.hasBattery !== after.hasBattery;
+    const needsBuild =
+      before.sleepSeconds !== after.sleepSeconds || before.hasBattery !== after.hasBattery || before.signedUpdates !== after.signedUpdates;
     return { settings, takesEffect: needsBuild ? "build" : await tell(whose, settings) };
   }
 
@@ -161,7 +167,11 @@ export function createFirmware(host: Omit<KitHost, "settings">) {
     settingsOf,
 
     /** @throws {AppError} those of {@link settingsOf}, `garden_firmware.soil_points_too_near` */
-    change: (whose: Whose, deviceId: string, { sampleSeconds, sleepSeconds, hasBattery, soilDryVolts, soilWetVolts }: SettingsChange) =>
+    change: (
+      whose: Whose,
+      deviceId: string,
+      { sampleSeconds, sleepSeconds, hasBattery, signedUpdates, soilDryVolts, soilWetVolts }: SettingsChange,
+    ) =>
       changeWith(whose, deviceId, "node_settings.changed", (old) => {
         const { soilDryAt, soilWetAt, ...rest } = old;
         return {
@@ -169,6 +179,7 @@ export function createFirmware(host: Omit<KitHost, "settings">) {
           sampleSeconds: sampleSeconds ?? old.sampleSeconds,
           sleepSeconds: sleepSeconds ?? old.sleepSeconds,
           hasBattery: hasBattery ?? old.hasBattery,
+          signedUpdates: signedUpdates ?? old.signedUpdates,
           soilDryVolts: soilDryVolts ?? old.soilDryVolts,
           soilWetVolts: soilWetVolts ?? old.soilWetVolts,
           // A voltage that was typed was not measured here.
@@ -230,7 +241,7 @@ export function createFirmware(host: Omit<KitHost, "settings">) {
       const build = buildOf({ deviceId: id, ...own.settings }, name, hostHeader);
       const files =
         kind === "esphome"
-          ? [esphomeConfiguration(build), esphomeSecrets(build, secrets)]
+          ? [esphomeConfiguration(build), ...esphomeSecrets(build, secrets)]
           : [...sketchFiles(build), sketchSecrets(build, secrets)];
       return {
         files,
@@ -251,4 +262,10 @@ function newPortalPassword(): string {
   const pick = () => letters[randomInt(letters.length)] ?? "";
   const part = () => Array.from({ length: 5 }, pick).join("");
   return `${part()}-${part()}`;
+}
+
+/** Of the curve and in the form that ESP-IDF signs programs with. */
+function newSigningKey(): string {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  return privateKey.export({ type: "sec1", format: "pem" }).toString();
 }

@@ -37,6 +37,8 @@ export interface NodeBuild {
   readonly sleepSeconds: number;
   /** Whether it measures its battery. */
   readonly hasBattery: boolean;
+  /** Whether it takes programs only that are signed with its own key. */
+  readonly signedUpdates: boolean;
   readonly soilDryVolts: number;
   readonly soilWetVolts: number;
 }
@@ -49,6 +51,8 @@ export interface NodeSecrets {
   readonly portalPassword: string;
   /** 32 bytes, base64: new programs come over the air under this key only. */
   readonly updateKey: string;
+  /** Signs its programs, as PEM; the node has the public half only. */
+  readonly signingKeyPem: string;
 }
 
 /** A file of a node's program. */
@@ -86,6 +90,11 @@ export function hostNameOf(deviceId: string): string {
 /** The beginning of a node's entries in `secrets.yaml`, which all nodes of a household share. */
 export function secretPrefixOf(deviceId: string): string {
   return hostNameOf(deviceId).replaceAll("-", "_");
+}
+
+/** The file of the key that a node's programs are signed with. */
+export function signingKeyFileOf(deviceId: string): string {
+  return `${hostNameOf(deviceId)}-signing-key.pem`;
 }
 
 /** Eight hex digits that tell texts apart (FNV-1a); no secret is made of it. */

@@ -17,6 +17,7 @@ export function aBuild(with_: Partial<NodeBuild> = {}): NodeBuild {
     sampleSeconds: 60,
     sleepSeconds: 0,
     hasBattery: false,
+    signedUpdates: false,
     soilDryVolts: 3.3,
     soilWetVolts: 1.209,
     ...with_,
@@ -28,4 +29,5 @@ export const someSecrets: NodeSecrets = {
   mqttPassword: 'correct "horse" $battery',
   portalPassword: "k7mw-q2xr",
   updateKey: "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
+  signingKeyPem: "-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----\n",
 };

@@ -6,13 +6,15 @@ create table kit_garden.node_settings (
   sample_seconds integer not null check (sample_seconds between 10 and 3600),
   sleep_seconds integer not null check (sleep_seconds = 0 or sleep_seconds between 60 and 43200),
   has_battery boolean not null,
+  signed_updates boolean not null,
   soil_dry_volts double precision not null,
   soil_wet_volts double precision not null check (soil_dry_volts - soil_wet_volts >= 0.3 - 1e-9),
   soil_dry_at timestamptz,
   soil_wet_at timestamptz,
-  -- What opens the set-up network and what updates come under: on the label and in the node. Sealed.
+  -- What opens the set-up network, what updates come under, and what signs them. Sealed.
   portal_password bytea,
   update_key bytea,
+  signing_key bytea,
   credentials_made_at timestamptz,
   changed_at timestamptz not null default now()
 );
