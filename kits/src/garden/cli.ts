@@ -1,11 +1,12 @@
 import type { KitCliFace } from "@roost/contract/kit-cli";
 
 import { firmwareCommands } from "./firmware/firmware-cli.ts";
+import { healthCommands } from "./health/health-cli.ts";
 import { simulateGarden } from "./simulator/simulate.ts";
 
 /** What the garden adds to the command line. */
 export const gardenCli: KitCliFace = {
   kitId: "garden",
-  commands: [...firmwareCommands],
+  commands: [...firmwareCommands, ...healthCommands],
   simulate: simulateGarden,
 };

@@ -163,6 +163,7 @@ export const checkHealth = defineRoute({
 
 export const adviceErrors = defineErrors("garden_advice", {
   numbers_reversed: [400, "A lower number is greater than the upper one it belongs to. Swap them, or clear one."],
+  ambiguous_plant: [409, "Several plants go by this name. Name it by its id."],
 });
 
 /** The numbers that rules go by, and where each is from: set for the plant, set for its species, by the limits, or the usual one. */

@@ -1,4 +1,5 @@
 import { isAppError } from "@roost/contract/errors";
+import type { KitTerminal } from "@roost/contract/kit-cli";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { changePlantAdvice, changeSpeciesAdvice, checkHealth, getPlantAdvice, getSpeciesAdvice } from "../contract/health.ts";
@@ -6,6 +7,7 @@ import type { HealthCheck } from "../contract/health.ts";
 import { addPlant, assignNode, changePlant } from "../contract/plants.ts";
 import { startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
+import { healthCommands } from "./health-cli.ts";
 
 let garden: TestGarden;
 beforeAll(async () => {
@@ -197,6 +199,35 @@ describe("a health check", () => {
     expect((await call(getPlantAdvice, plant)).from).toMatchObject({ dryAirBelow: "species", coldBelow: "species" });
     await call(changeSpeciesAdvice, { ...species, body: { dryAirBelow: null, coldBelow: null } });
     expect(await rules()).toEqual(["set_up_model"]);
+  });
+
+  it("GA-12, GA-16: the command line tells of a plant by its name or id, and lists species", async () => {
+    const printed: (readonly Readonly<Record<string, unknown>>[])[] = [];
+    const terminal = { call: garden.keeper.call, printRows: (_: unknown, rows: (typeof printed)[number]) => printed.push(rows) };
+    const run = async (command: string, ...args: string[]) => {
+      const found = healthCommands.find(({ usage }) => usage.startsWith(command));
+      return found?.run(terminal as unknown as KitTerminal, { args, options: {} });
+    };
+    const samples = [{ soil_moisture: 12, timestamp: Date.now() }];
+    const plantId = await plantWith("Palm", { limits: { soil_moisture: { min: 20 } } }, { id: "palm", hours: 1, samples });
+    await run("health", "pALM");
+    await run("health", plantId);
+    await run("species", "sansev");
+    expect(printed[0]).toEqual(printed[1]);
+    expect(printed[0]?.map(({ kind, level }) => [kind, level])).toEqual([
+      ["status", "critical"],
+      ["issue", "critical"],
+      ["trend", "unknown"],
+      ["advice", "urgent"],
+    ]);
+    expect(printed[2]).toMatchObject([
+      { id: "snake-plant", latin: "Dracaena trifasciata", soil_moisture: "20 to 60 %", temperature: "15 to 30 °C" },
+    ]);
+    await garden.keeper.call(addPlant, { body: { name: "palm" } });
+    const codes = await Promise.all(
+      ["Palm", "Oak"].map((name) => run("health", name).catch((error: unknown) => isAppError(error) && error.code)),
+    );
+    expect(codes).toEqual(["garden_advice.ambiguous_plant", "garden.plant_not_found"]);
   });
 
   it("GA-16: there is none of a plant that is not there", async () => {
