@@ -117,13 +117,16 @@ export default {
     {
       name: "testbed-is-for-tests",
       severity: "error",
-      from: { path: "^(contract|kits|server|agent|web|cli)/", pathNot: ["\\.(svc\\.)?test\\.tsx?$", "/test-[a-z-]+\\.ts$"] },
+      from: {
+        path: "^(contract|kits|server|agent|web|cli)/",
+        pathNot: ["\\.((svc\\.)?test|e2e)\\.tsx?$", "/test-[a-z-]+\\.ts$", "^kits/src/[a-z]+/bench/"],
+      },
       to: { path: "^testbed/" },
     },
     {
       name: "test-parts-are-for-tests",
       severity: "error",
-      from: { pathNot: ["\\.(svc\\.)?test\\.tsx?$", "/test-[a-z-]+\\.ts$", "^testbed/"] },
+      from: { pathNot: ["\\.((svc\\.)?test|e2e)\\.tsx?$", "/test-[a-z-]+\\.ts$", "^testbed/"] },
       to: { path: "/src/.*/test-[a-z-]+\\.ts$" },
     },
     { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^virtual:" } },

@@ -10,6 +10,8 @@ import { createTestDatabase } from "./postgres.ts";
 
 /** A kit's schema in a database of its own, for tests of its stores and of what is made of them. */
 export interface TestKitDatabase extends KitDatabase {
+  /** A new organisation's id. */
+  addOrganisation(name: string): Promise<string>;
   /** Everything that the database holds, as text: for those who look for what must not be there. */
   dump(): Promise<string>;
   drop(): Promise<void>;
@@ -62,6 +64,11 @@ export async function createKitDatabase(kit: string, migrations: URL): Promise<T
     // Whole organisations only: what is in scope is for the stories on the whole server.
     within: ({ organisationId }: Within) =>
       rows(`begin; set local role roost_tenant; set local roost.organisation_id = '${organisationId}'`),
+    async addOrganisation(name) {
+      const id = crypto.randomUUID();
+      await pool.query("insert into organisations (id, name, slug) values ($1, $2, $3)", [id, name, id]);
+      return id;
+    },
     async dump() {
       const { rows: tables } = await pool.query<{ name: string }>(
         "select format('%I.%I', t.schemaname, t.tablename) as name from pg_tables t where t.schemaname in ('public', $1)",

@@ -8,9 +8,10 @@ import { rotateSecret } from "@roost/contract/secrets";
 import { askDatabase } from "@roost/testbed/database";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import type { Asked } from "./care/evaluation/scripted.ts";
 import type { PlanAnswer } from "./care/plan-answer.ts";
 import { startTestProvider } from "./care/test-provider.ts";
-import type { Asked, TestProvider } from "./care/test-provider.ts";
+import type { TestProvider } from "./care/test-provider.ts";
 import {
   analyzePlant,
   careErrors,

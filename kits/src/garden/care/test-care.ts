@@ -78,10 +78,7 @@ export async function createCareWorld(): Promise<CareWorld> {
   const care = second();
 
   async function addOrganisation(): Promise<Whose> {
-    const organisationId = randomUUID();
-    await db.query(
-      sql`insert into organisations (id, name, slug) values (${organisationId}, ${`Greenhouse ${organisations.length}`}, ${organisationId})`,
-    );
+    const organisationId = await db.addOrganisation(`Greenhouse ${organisations.length}`);
     organisations.push(organisationId);
     return { organisationId };
   }

@@ -2,7 +2,7 @@ import type { CallReason, RefusalReason, AbstainReason } from "../../contract/ca
 import { contradictionsIn, metricUnits } from "../care-facts.ts";
 import type { CareFacts, CareReading } from "../care-facts.ts";
 import type { PlanAnswer } from "../plan-answer.ts";
-import type { Scripted } from "../test-provider.ts";
+import type { Scripted } from "./scripted.ts";
 
 /** One case of the evaluation set: what is known of a plant, what the model says, and what has to come of it. */
 export interface EvaluationCase {

@@ -1,6 +1,6 @@
-import type { Scripted } from "../test-provider.ts";
 import { aReading, goodAnswer, refused, says, someFacts, stored } from "./case.ts";
 import type { EvaluationCase } from "./case.ts";
+import type { Scripted } from "./scripted.ts";
 
 const unknown = { current: null, ideal: "Not known here", recommendation: "There is no sensor for it.", cites: [] };
 
