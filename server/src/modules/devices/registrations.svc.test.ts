@@ -313,6 +313,28 @@ describe("registrations", () => {
     expect(facts.map(({ type }) => type)).toEqual(["registration.waiting", "registration.ended"]);
   });
 
+  it("wait for each other on one connection to the database, and no more of them than can be answered", async () => {
+    let held = 0;
+    let most = 0;
+    const counted: Db = {
+      ...db,
+      async transaction(work) {
+        most = Math.max(most, (held += 1));
+        return db.transaction(work).finally(() => (held -= 1));
+      },
+    };
+    const audit = { record: async () => undefined };
+    const desk = createRegistrations({ db: counted, audit, devices, reach: () => reach, kinds: ["pot"], log });
+    const asked = Array.from({ length: registrationBounds.inTurn + 5 }, (_, index) =>
+      desk.register({ mac_address: nextMac() }, { remoteAddress: `198.51.100.${index}`, hostHeader: undefined }),
+    );
+    const answers = await Promise.allSettled(asked);
+    expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(registrationBounds.inTurn);
+    expect(answers.at(-1)).toMatchObject({ status: "rejected", reason: { code: "http.too_many_requests" } });
+    expect(most).toBe(1);
+    expect(await waiting()).toHaveLength(registrationBounds.inTurn);
+  });
+
   it("are counted by address, so that a flood ends at the edge", async () => {
     const from = "192.0.2.77";
     const answers = await Promise.all(Array.from({ length: 20 }, () => send({ mac_address: "02:00:00:ff:ff:01" }, from)));

@@ -1,5 +1,6 @@
 import { deviceErrors } from "@roost/contract/devices";
 import type { Device } from "@roost/contract/devices";
+import { httpErrors } from "@roost/contract/errors";
 import type { DeviceId } from "@roost/contract/ids";
 import { registrationErrors } from "@roost/contract/registrations";
 import type { EnrolmentCode, RegisterReply, RegisterRequest, Registration } from "@roost/contract/registrations";
@@ -42,7 +43,7 @@ export interface Asking {
 }
 
 /** What waits at most, oldest out first, and for how long. */
-export const registrationBounds = { perAddress: 20, all: 200, keepSeconds: 86_400, codes: 100 } as const;
+export const registrationBounds = { perAddress: 20, all: 200, keepSeconds: 86_400, codes: 100, inTurn: 100 } as const;
 
 const heartbeatSeconds = 60;
 const sweepMs = 60_000;
@@ -55,6 +56,21 @@ const sweepMs = 60_000;
  */
 export function createRegistrations({ db, audit, devices, reach, kinds, log }: RegistrationsDeps) {
   let timer: NodeJS.Timeout | undefined;
+  let lastTurn: Promise<unknown> = Promise.resolve();
+  let waitingTurns = 0;
+
+  /** One registration at a time in this process: they wait for each other anyway, and a flood must not hold every database connection. */
+  async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (waitingTurns >= registrationBounds.inTurn) throw httpErrors.too_many_requests({ retryAfterSeconds: 5 });
+    waitingTurns += 1;
+    const turn = lastTurn.then(work);
+    lastTurn = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      waitingTurns -= 1;
+    }
+  }
 
   const record = (tx: Transaction, whose: Whose, action: string, { id, name }: { id: string; name: string }, after: object = {}) =>
     audit.record(tx, { organisationId: whose.organisationId, by: actorOf(whose), action, object: { kind: "device", id, name }, after });
@@ -161,7 +177,7 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
     /**
      * Takes a registration: answers new credentials, which wait for a person or work at once by an enrolment code.
      *
-     * @throws {AppError} `registrations.needs_code`, `registrations.unknown_kind`
+     * @throws {AppError} `registrations.needs_code`, `registrations.unknown_kind`, `http.too_many_requests`
      */
     async register(request: RegisterRequest, asking: Asking): Promise<RegisterReply> {
       const kind = request.kind ?? kinds[0];
@@ -184,7 +200,7 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
         countedAs: addressKey(remoteAddress),
       };
       const code = request.enrolment_code?.trim();
-      const status = await db.transaction((tx) => settle(tx, given, code === "" ? undefined : code, by));
+      const status = await inTurn(() => db.transaction((tx) => settle(tx, given, code === "" ? undefined : code, by)));
       if (status === "approved") await devices.reload(deviceId);
       log.info({ deviceId, status }, "a device registered");
       const now = reach();
