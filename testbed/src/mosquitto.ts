@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { pause } from "./waiting.ts";
 
+const passwordProgram = "/usr/bin/mosquitto_passwd";
 const program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"].find((path) => existsSync(path));
 
 /** Debian's Mosquitto, the broker most people have beside Home Assistant. */
@@ -36,7 +37,7 @@ export async function startMosquitto({ tls }: { tls?: { readonly key: string; re
   const [port, tlsPort] = [await freePort(), tls === undefined ? undefined : await freePort()];
   const [username, password] = ["keeper", "a password of the broker"];
   writeFileSync(at("passwords"), `${username}:${password}\n`, { mode: 0o600 });
-  const hashed = spawnSync("mosquitto_passwd", ["-U", at("passwords")], { stdio: "ignore" });
+  const hashed = spawnSync(passwordProgram, ["-U", at("passwords")], { stdio: "ignore" });
   if (hashed.status !== 0) throw new Error("mosquitto_passwd did not work.");
   if (tls !== undefined) {
     writeFileSync(at("key.pem"), tls.key, { mode: 0o600 });

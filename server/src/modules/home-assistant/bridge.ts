@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 
 import type { HomeAssistantState } from "@roost/contract/home-assistant";
 
@@ -40,6 +41,10 @@ export interface BridgeDeps {
   readonly log: Log;
 }
 
+/** A broker may flood us, or not answer when we leave. */
+const mostMessagesASecond = 5_000;
+const goodbyeMs = 2_000;
+
 /** A client id that no other connection of ours has: two with one id would put each other out. */
 export function clientIdOf(organisationId: string): string {
   return `roost-${shortOf(organisationId)}-${randomBytes(4).toString("hex")}`;
@@ -57,8 +62,21 @@ export function createBridge(settings: BridgeSettings, deps: BridgeDeps) {
     : undefined;
   const inlet = settings.takeIn ? createInlet({ ...deps, organisationId, discoveryPrefix, topics }) : undefined;
   let session: BrokerSession | undefined;
+  const second = { startedMs: 0, messages: 0 };
+
+  function isFlood(): boolean {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - second.startedMs >= 1_000) {
+      second.startedMs = nowMs;
+      second.messages = 0;
+    }
+    second.messages += 1;
+    if (second.messages === mostMessagesASecond) log.warn({ organisationId }, "Home Assistant's broker sends more than can be looked at");
+    return second.messages > mostMessagesASecond;
+  }
 
   function onMessage(topic: string, payload: Buffer, isRetained: boolean): void {
+    if (isFlood()) return;
     if (topic === topics.birth) {
       // One that lies there says nothing new: all was announced just now.
       if (!isRetained && payload.toString("utf8") === "online") outlet?.born();
@@ -135,7 +153,12 @@ export function createBridge(settings: BridgeSettings, deps: BridgeDeps) {
     async close(isForGood: boolean): Promise<void> {
       if (link.session()?.isUp() === true) {
         const goodbye = isForGood ? outlet?.withdrawAll() : outlet?.close();
-        await goodbye?.catch((error: unknown) => log.warn({ err: error, organisationId }, "what was announced could not be taken back"));
+        const said = goodbye?.catch((error: unknown) =>
+          log.warn({ err: error, organisationId }, "what was announced could not be taken back"),
+        );
+        const patience = new AbortController();
+        await Promise.race([said, wait(goodbyeMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+        patience.abort();
       }
       await link.close();
       outlet?.down();

@@ -33,6 +33,7 @@ export interface BrokerOptions {
 
 const defaultTimeoutMs = 8_000;
 const keepAliveSeconds = 30;
+const goodbyeMs = 500;
 const longestPacketBytes = 1024 * 1024;
 const notAuthorised = new Set([4, 5]);
 
@@ -53,7 +54,7 @@ export interface BrokerSession {
  * @throws {AppError} of `home_assistant.*`, with what is wrong in words
  */
 export async function connectBroker(address: BrokerAddress, options: BrokerOptions): Promise<BrokerSession> {
-  const [target] = await options.egress.resolveHost(address.host).catch((cause: unknown) => {
+  const [target] = await orGivenUp(options.egress.resolveHost(address.host), options.signal).catch((cause: unknown) => {
     throw homeAssistantErrors.refused_address(isAppError(cause) ? { because: cause.code } : {}, { cause });
   });
   if (target === undefined) throw homeAssistantErrors.refused_address();
@@ -139,14 +140,31 @@ export async function connectBroker(address: BrokerAddress, options: BrokerOptio
     },
     async end() {
       isLost = true;
-      const over = new Promise<void>((resolve) => client.once("close", () => resolve()));
+      const { stream } = client;
+      if (stream.destroyed) return;
+      const over = new Promise<void>((resolve) => stream.once("close", () => resolve()));
       client.end(false);
-      const late = setTimeout(() => client.end(true), 1_000);
-      if (client.stream.destroyed) return clearTimeout(late);
+      // A goodbye waits for what is not acknowledged yet, for ever if it has to.
+      const late = setTimeout(() => stream.destroy(), goodbyeMs);
       await over;
       clearTimeout(late);
     },
   };
+}
+
+/** The system's resolver cannot be called off, so the wait for it is. */
+async function orGivenUp<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  if (signal === undefined) return work;
+  let giveUp: () => void = () => undefined;
+  const over = new Promise<never>((_, reject) => {
+    giveUp = () => reject(homeAssistantErrors.lost());
+    signal.addEventListener("abort", giveUp, { once: true });
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
 }
 
 function openSocket({ host, port, tls, caPem }: BrokerAddress, target: string): Socket {

@@ -75,8 +75,6 @@ export function createFoundDevices() {
   };
 }
 
-export type FoundDevices = ReturnType<typeof createFoundDevices>;
-
 function together(foundId: string, announcements: readonly Announcement[]): Found {
   const used = new Set<string>();
   const components = announcements

@@ -181,6 +181,20 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
     expect(Object.keys(await here.retained())).toContain(bridge.config(device.id));
   });
 
+  it("GA: a broker that answers no more keeps nobody waiting who switches the bridge off", async () => {
+    const proxy = await FaultProxy.start({ port: broker.port });
+    const device = await aDevice();
+    await bridge.set(broker, { publish: true, port: proxy.port });
+    await announcedOf(device.id);
+    await connected();
+    proxy.blackHole = true;
+    await bridge.homeAssistant.remove(bridge.person);
+    expect(await bridge.state()).toMatchObject({ state: "off" });
+    await proxy.close();
+    // By now its last will is said: what lies there still is unavailable, and goes with the next connection.
+    await expect.poll(() => here.last(`${bridge.statePrefix}/bridge`), patience).toBe("offline");
+  });
+
   it("GA: a device that announces itself is taken in; its states become readings in Roost's units, and its word on itself its presence", async () => {
     await bridge.set(broker, { takeIn: true, publish: true });
     await connected();

@@ -72,7 +72,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
   const alarmed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let stopListening: (() => void) | undefined;
-  let turning: Promise<unknown> = Promise.resolve();
+  const turning = new Map<string, Promise<void>>();
   let closed = false;
 
   function addressOf(kept: KeptBridge): BrokerAddress {
@@ -101,9 +101,9 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     bridge.start();
   }
 
-  /** Brings what runs up to date with what is set; one after the other. */
+  /** Brings what runs up to date with what is set; of one organisation one after the other. */
   function turn(organisationId: string): Promise<void> {
-    const next = turning
+    const next = (turning.get(organisationId) ?? Promise.resolve())
       .then(async () => {
         const kept = await store.selectBridge(db, organisationId);
         const running = bridges.get(organisationId);
@@ -116,7 +116,8 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
         stopListening = undefined;
       })
       .catch((error: unknown) => log.warn({ err: error, organisationId }, "the bridge to Home Assistant could not be turned"));
-    turning = next;
+    turning.set(organisationId, next);
+    void next.then(() => turning.get(organisationId) === next && turning.delete(organisationId));
     return next;
   }
 
@@ -317,7 +318,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
       closed = true;
       clearInterval(timer);
       stopListening?.();
-      await turning;
+      await Promise.all(turning.values());
       await Promise.all([...bridges.values()].map((bridge) => bridge.close(false)));
     },
   };

@@ -1,3 +1,5 @@
+import { setTimeout as wait } from "node:timers/promises";
+
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Devices } from "../devices/devices.ts";
@@ -38,6 +40,7 @@ interface Heard {
 /** Samples under way at once; a broker that floods us waits for nobody, so what comes beyond is dropped and counted. */
 const mostUnderWay = 100;
 const mostTopics = 5_000;
+const rerouteMs = 50;
 
 /** Reads what others announce on a broker, and hands the states of the devices taken in to ingest. */
 export function createInlet({ organisationId, discoveryPrefix, topics, devices, ingest, clock, log }: InletDeps) {
@@ -48,7 +51,7 @@ export function createInlet({ organisationId, discoveryPrefix, topics, devices, 
   let session: BrokerSession | undefined;
   let underWay = 0;
   let dropped = 0;
-  let isStale = false;
+  let rerouting: Promise<void> | undefined;
   let subscribing: Promise<void> = Promise.resolve();
 
   /** Which topics say something of which device. */
@@ -73,8 +76,7 @@ export function createInlet({ organisationId, discoveryPrefix, topics, devices, 
   }
 
   async function subscribe(): Promise<void> {
-    if (!isStale || session === undefined) return;
-    isStale = false;
+    if (session === undefined) return;
     route();
     const gone = [...subscribed].filter((topic) => !byTopic.has(topic));
     const fresh = [...byTopic.keys()].filter((topic) => !subscribed.has(topic));
@@ -84,12 +86,19 @@ export function createInlet({ organisationId, discoveryPrefix, topics, devices, 
     await session.subscribe(fresh);
   }
 
+  /** Looks anew at which topics say something; together for all announcements that come at once, as they do after a connection. */
   function reroute(): Promise<void> {
-    isStale = true;
-    subscribing = subscribing.then(subscribe).catch((error: unknown) => {
-      if (session?.isUp() === true) log.warn({ err: error, organisationId }, "topics of devices taken in could not be subscribed to");
-    });
-    return subscribing;
+    rerouting ??= wait(rerouteMs, undefined, { ref: false })
+      .then(() => {
+        rerouting = undefined;
+        subscribing = subscribing.then(subscribe);
+        return subscribing;
+      })
+      .catch((error: unknown) => {
+        subscribing = Promise.resolve();
+        if (session?.isUp() === true) log.warn({ err: error, organisationId }, "topics of devices taken in could not be subscribed to");
+      });
+    return rerouting;
   }
 
   function heard({ deviceId, sources, availability }: Heard, payload: string, isRetained: boolean): void {
@@ -173,5 +182,3 @@ export function createInlet({ organisationId, discoveryPrefix, topics, devices, 
     taken: (): number => taken.size,
   };
 }
-
-export type Inlet = ReturnType<typeof createInlet>;

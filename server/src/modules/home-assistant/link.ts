@@ -28,6 +28,8 @@ export interface LinkDeps extends Omit<BrokerOptions, "onLost" | "signal"> {
 /** The way to one broker, kept open: what was lost is tried again until `close`. */
 export function createLink({ address, onUp, onDown, retry, clock, log, ...options }: LinkDeps) {
   let session: BrokerSession | undefined;
+  /** Connected, and not ready yet. */
+  let opening: BrokerSession | undefined;
   let timer: NodeJS.Timeout | undefined;
   const closing = new AbortController();
   let closed = false;
@@ -67,10 +69,9 @@ export function createLink({ address, onUp, onDown, retry, clock, log, ...option
   }
 
   async function tryOnce(): Promise<void> {
-    let opened: BrokerSession | undefined;
     let isLost = false;
     try {
-      opened = await connectBroker(address, {
+      const opened = await connectBroker(address, {
         ...options,
         signal: closing.signal,
         onLost: () => {
@@ -79,16 +80,19 @@ export function createLink({ address, onUp, onDown, retry, clock, log, ...option
           if (session !== undefined) lost();
         },
       });
+      opening = opened;
       if (closed) throw homeAssistantErrors.lost();
       await onUp(opened);
       if (closed || isLost) throw homeAssistantErrors.lost();
       session = opened;
+      opening = undefined;
       tries = 0;
       turn("connected");
       log.info("the bridge to Home Assistant's broker is connected");
     } catch (error) {
       onDown();
-      await opened?.end();
+      await opening?.end();
+      opening = undefined;
       if (closed) return;
       fail(error);
       again();
@@ -111,11 +115,10 @@ export function createLink({ address, onUp, onDown, retry, clock, log, ...option
       closed = true;
       clearTimeout(timer);
       closing.abort();
+      await opening?.end();
       await underWay;
       await session?.end();
       session = undefined;
     },
   };
 }
-
-export type Link = ReturnType<typeof createLink>;

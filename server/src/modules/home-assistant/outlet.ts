@@ -4,7 +4,7 @@ import { isAppError } from "@roost/contract/errors";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
-import type { Devices } from "../devices/devices.ts";
+import type { DeviceIdentity, Devices } from "../devices/devices.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { announcementOf, expirySeconds, stateOf } from "./announcing.ts";
 import type { Topics } from "./announcing.ts";
@@ -64,6 +64,10 @@ export function createOutlet({
 
   const retained = async (topic: string, payload: string) => session?.publish(topic, payload, { retain: true });
 
+  /** What may be told: of this organisation, and nothing that came over the bridge itself. */
+  const isOurs = ({ id, organisationId: whoseDevice, hidden, revoked }: DeviceIdentity): boolean =>
+    whoseDevice === organisationId && !hidden && !revoked && !isTaken(id);
+
   async function withdraw(deviceId: string): Promise<void> {
     announced.delete(deviceId);
     await Promise.all([retained(topics.config(deviceId), ""), retained(topics.availability(deviceId), "")]);
@@ -71,11 +75,12 @@ export function createOutlet({
 
   /** Says what a device is, where that is new; then whether it is there, and its values. */
   async function announce(device: Device, isForced: boolean): Promise<void> {
-    const key = devices.find(device.id)?.key;
-    if (key === undefined || isTaken(device.id) || device.state === "revoked") {
+    const known = devices.find(device.id);
+    if (known === undefined || !isOurs(known)) {
       if (announced.has(device.id)) await withdraw(device.id);
       return;
     }
+    const { key } = known;
     const series = ((await telemetry.latestOf([key], Number.MAX_SAFE_INTEGER)).get(key) ?? []).map((one) => one.series);
     // Nothing to show yet; its first values bring it here again.
     if (series.length === 0) return;
@@ -119,10 +124,11 @@ export function createOutlet({
     const found = await telemetry.latestOf(keys, Number.MAX_SAFE_INTEGER);
     const nowMs = clock.nowMs();
     const messages = keys.flatMap((key) => {
-      const deviceId = devices.findByKey(key)?.id;
+      const device = devices.findByKey(key);
+      if (device === undefined || !isOurs(device)) return [];
+      const deviceId = device.id;
       const rows = found.get(key) ?? [];
-      const known = deviceId === undefined ? undefined : announced.get(deviceId);
-      if (deviceId === undefined) return [];
+      const known = announced.get(deviceId);
       if (known?.metrics !== markOf(rows.map(({ series }) => series))) {
         changed.add(deviceId);
         // The values follow what announces them.
@@ -203,7 +209,7 @@ export function createOutlet({
     async withdrawAll(): Promise<void> {
       clearInterval(timer);
       await busy;
-      for (const deviceId of announced.keys()) await withdraw(deviceId);
+      await Promise.all([...announced.keys()].map(withdraw));
       await retained(topics.bridge, "");
     },
     async close(): Promise<void> {
@@ -215,8 +221,6 @@ export function createOutlet({
     published: (): number => announced.size,
   };
 }
-
-export type Outlet = ReturnType<typeof createOutlet>;
 
 function markOf(series: readonly { readonly metric: string; readonly unit: string }[]): string {
   return series.map(({ metric, unit }) => `${metric} ${unit}`).join(",");
