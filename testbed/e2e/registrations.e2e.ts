@@ -15,6 +15,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { launchBrowser, openPage, signInByPage } from "../src/browser.ts";
 import { askDatabase } from "../src/database.ts";
+import { printFigures } from "../src/figures.ts";
 import { walkPages } from "../src/page-walk.ts";
 import { setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
@@ -174,9 +175,11 @@ describe("devices that register by themselves", () => {
     });
     // Shown once: the password is in no list and in no row.
     expect(JSON.stringify(await waiting())).not.toContain(answer.mqtt_password);
+    const approvedMs = performance.now();
     expect(await approve(answer.device_id, { name: "Basil" })).toMatchObject({ name: "Basil", kind: "garden-node", state: "waiting" });
     const client = await connect(answer);
     await client.publishAsync(`devices/${answer.device_id}/telemetry`, '{"soil_moisture":40.5}', { qos: 1 });
+    printFigures("GA-01", { approved_to_stored_ms: Math.round(performance.now() - approvedMs) });
     const { items } = await call(listSeries, { params: { deviceId: answer.device_id } });
     expect(items).toMatchObject([{ metric: "soil_moisture", unit: "%", latest: { value: 40.5 } }]);
     expect(await byHttp(answer)).toBe(200);
@@ -204,8 +207,10 @@ describe("devices that register by themselves", () => {
     for (const mqtt_password of [`${a.mqtt_password}x`, b.mqtt_password, ""])
       await expect(connect(a, { mqtt_password, mqtt_client_id: `${a.device_id}-2` })).rejects.toMatchObject({ code: 0x86 });
     const cut = closed(client);
+    const removedMs = performance.now();
     await call(removeDevice, { params: { deviceId: a.device_id }, query: { confirm: a.device_id } });
     await cut;
+    printFigures("GA-02", { cut_after_removal_ms: Math.round(performance.now() - removedMs) });
     await expect(connect(a)).rejects.toMatchObject({ code: 0x86 });
     expect(await byHttp(a)).toBe(401);
     await connect(b);
@@ -358,7 +363,7 @@ describe("devices that register by themselves", () => {
       await register({ mac_address: nextMac(), enrolment_code: "x" });
       await call(contract.addEnrolmentCode, { body: { name: "Spring", readmits: true } });
       await page.getByText("More than one says to be this device.").first().waitFor();
-      const walk = await walkPages(browser, server.ready.url, await context.storageState(), ["/waiting-devices", "/add-device"]);
+      const walk = await walkPages(browser, server.ready.url, await context.storageState(), ["/waiting-devices"]);
       expect(walk.faults).toEqual([]);
       for (const one of [misdeeds, ...walk.misdeeds]) expect(one).toEqual({ console: [], foreign: [], dialogs: [] });
     } finally {
