@@ -15,5 +15,6 @@ export const gardenWeb: KitWebFace = {
     { path: "plants/new", component: lazy(async () => ({ default: (await import("./web/add-plant-page.tsx")).AddPlantPage })) },
     { path: "plants/:plantId", component: lazy(async () => ({ default: (await import("./web/plant-page.tsx")).PlantPage })) },
     { path: "nodes", component: lazy(async () => ({ default: (await import("./web/nodes-page.tsx")).NodesPage })) },
+    { path: "nodes/:deviceId/flash", component: lazy(async () => ({ default: (await import("./web/flash-page.tsx")).FlashPage })) },
   ],
 };
