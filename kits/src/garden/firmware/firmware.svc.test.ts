@@ -4,10 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { listAuditEntries } from "@roost/contract/audit";
+import { addApiToken } from "@roost/contract/auth";
+import { createClient } from "@roost/contract/client";
 import { getCommand } from "@roost/contract/commands";
 import { addDevice, getDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
+import type { SiteId } from "@roost/contract/ids";
 import type { KitTerminal } from "@roost/contract/kit-cli";
+import { addSite } from "@roost/contract/organisations";
+import type { Permission } from "@roost/contract/permissions";
 import { listSeries } from "@roost/contract/telemetry";
 import { connect } from "@roost/testbed/device";
 import mqtt from "mqtt";
@@ -190,6 +195,36 @@ describe("a node's program", () => {
     const key = await keyOf();
     expect(createPrivateKey(key)).toMatchObject({ asymmetricKeyType: "ec", asymmetricKeyDetails: { namedCurve: "prime256v1" } });
     expect(await keyOf()).toBe(key);
+  });
+
+  it("GA-40: readers read, operators calibrate, and only who configures gets credentials or changes settings", async () => {
+    const params = { deviceId: "running" };
+    const { url } = garden.server.ready;
+    const { id: elsewhere } = await garden.keeper.call(addSite, { body: { name: "Elsewhere" } });
+    const codesAs = async (permissions: Permission[], siteIds?: SiteId[]) => {
+      const body = { name: permissions.join(" "), permissions, ...(siteIds === undefined ? {} : { siteIds }) };
+      const { secret } = await garden.keeper.call(addApiToken, { body });
+      const authorization = `Bearer ${secret}`;
+      const call = createClient({
+        baseUrl: url,
+        fetch: (address, init) => fetch(address, { ...init, headers: { ...init.headers, authorization } }),
+      });
+      return [
+        await codeOf(call(getNodeFirmware, { params, query: {} })),
+        await codeOf(call(calibrateSoil, { params, body: { point: "dry" } })),
+        await codeOf(call(changeNodeSettings, { params, body: { sampleSeconds: 45 } })),
+        await codeOf(call(makeNodeFirmware, { params, body: {} })),
+      ];
+    };
+    const no = "http.forbidden";
+    const gone = "devices.not_found";
+    expect(await codesAs(["devices:read"])).toEqual([no, no, no, no]);
+    expect(await codesAs(["garden:read"])).toEqual(["", no, no, no]);
+    expect(await codesAs(["garden:read", "garden:write"])).toEqual(["", "garden_firmware.no_fresh_reading", no, no]);
+    expect(await codesAs(["garden:read", "garden:configure"])).toEqual(["", no, "", ""]);
+    expect(await codesAs(["garden:read", "garden:write", "garden:configure"], [elsewhere])).toEqual([gone, gone, gone, gone]);
+    const { status } = await fetch(`${url}/api/v1/kits/garden/nodes/running/firmware`);
+    expect(status).toBe(401);
   });
 
   it("GA-46: there is none for what is no node of the garden", async () => {
