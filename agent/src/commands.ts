@@ -207,4 +207,3 @@ export function createCommandDesk({
     },
   };
 }
-export type CommandDesk = ReturnType<typeof createCommandDesk>;

@@ -9,8 +9,8 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
-import { addDevice as addDeviceTo, reach, read, startServer, take } from "./test-server.ts";
-import type { TestServer } from "./test-server.ts";
+import { addDevice as addDeviceTo, reach, read, startServer, take } from "../../test-command-server.ts";
+import type { TestServer } from "../../test-command-server.ts";
 
 const organisationId = newId();
 const whose = { organisationId };

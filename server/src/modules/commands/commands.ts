@@ -1,5 +1,5 @@
 import { commandErrors, commandLimits } from "@roost/contract/commands";
-import type { Command, CommandAck, CommandState, OfferedCommand } from "@roost/contract/commands";
+import type { Command, CommandState, OfferedCommand } from "@roost/contract/commands";
 import { deviceErrors } from "@roost/contract/devices";
 import type { IngestErrorName } from "@roost/contract/ingest";
 import type { CommandManifest } from "@roost/contract/kit";
@@ -45,6 +45,8 @@ export interface SendCommand {
 }
 
 const lookMs = 1_000;
+/** What nobody has in hand is searched for as often as leases end; all else is told by facts and by devices that come. */
+const searchEveryLooks = 5;
 const pruneEveryLooks = 3_600;
 const keptDays = 30;
 const endedAtOnce = 500;
@@ -116,15 +118,15 @@ export function createCommands({ db, audit, devices, manifestsOf, log }: Command
     });
   }
 
-  async function look(): Promise<void> {
+  async function look(isSearch = true): Promise<void> {
     dispatcher.want(await endOverdue());
-    await dispatcher.look();
+    if (isSearch) await dispatcher.look();
     if (looks % pruneEveryLooks === 0) await store.pruneCommands(db, keptDays);
     looks += 1;
   }
 
   function lookSoon(): void {
-    looking ??= guarded(look, "commands could not be looked after").finally(() => {
+    looking ??= guarded(() => look(looks % searchEveryLooks === 0), "commands could not be looked after").finally(() => {
       looking = undefined;
     });
   }
@@ -168,7 +170,7 @@ export function createCommands({ db, audit, devices, manifestsOf, log }: Command
       if (isNews && typeof deviceId === "string") dispatcher.want([deviceId]);
     },
     /** Ends what is overdue and hands over what waits, now; by itself it does so every second. */
-    look,
+    look: (): Promise<void> => look(),
 
     /** What devices of this one's kind understand. @throws {AppError} `devices.not_found` */
     offered(whose: Within, deviceId: string): { items: OfferedCommand[]; anyName: boolean } {
@@ -265,5 +267,3 @@ function factOf(
 ) {
   return { organisationId, type, nounId: id, data: { deviceId, name, state } };
 }
-
-export type { CommandAck };

@@ -10,9 +10,9 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
+import { addDevice as addDeviceTo, startServer } from "../../test-command-server.ts";
+import type { TestServer } from "../../test-command-server.ts";
 import { createAudit } from "../audit/audit.ts";
-import { addDevice as addDeviceTo, startServer } from "../commands/test-server.ts";
-import type { TestServer } from "../commands/test-server.ts";
 import { createConfigurations } from "./configuration.ts";
 import type { Configurations } from "./configuration.ts";
 

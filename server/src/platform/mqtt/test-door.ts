@@ -60,7 +60,7 @@ export async function makeCertificate(): Promise<{ cert: string; key: string }> 
 
 /** Opens a door. Devices sign in with their id as user name and `secret` as password; tokens as `token` with `<organisation>` as password. */
 export async function openTestDoor(
-  options: Partial<Pick<DoorDeps, "limits" | "retained" | "onRefused">> & { autoCommit?: boolean; withTls?: boolean } = {},
+  options: Partial<Pick<DoorDeps, "limits" | "retained" | "onRefused" | "onListening">> & { autoCommit?: boolean; withTls?: boolean } = {},
 ) {
   const taken: Taken[] = [];
   const rejects: RefusedPublish[] = [];
@@ -150,6 +150,7 @@ export async function openTestDoor(
     limits: options.limits,
     clock: systemClock,
     log: createLog({ level: "error", pretty: false }),
+    onListening: options.onListening,
     onRefused: options.onRefused ?? ((reject) => void rejects.push(reject)),
   });
   const ports = await door.listen();

@@ -4,15 +4,15 @@ import { sql } from "@roost/contract/sql";
 import { RawMqtt } from "@roost/testbed/raw-mqtt";
 import type { IPublishPacket } from "mqtt-packet";
 
-import { systemClock } from "../../platform/clock.ts";
-import type { Db } from "../../platform/db.ts";
-import { IntakeGate } from "../../platform/intake.ts";
-import { createLog } from "../../platform/log.ts";
-import { createDoor } from "../../platform/mqtt/door.ts";
-import { makeCertificate } from "../../platform/mqtt/test-door.ts";
-import { createAuthenticate } from "../../principals.ts";
-import { startIngest } from "../ingest/test-ingest.ts";
-import type { CommandDeps } from "./commands.ts";
+import type { CommandDeps } from "./modules/commands/commands.ts";
+import { startIngest } from "./modules/ingest/test-ingest.ts";
+import { systemClock } from "./platform/clock.ts";
+import type { Db } from "./platform/db.ts";
+import { IntakeGate } from "./platform/intake.ts";
+import { createLog } from "./platform/log.ts";
+import { createDoor } from "./platform/mqtt/door.ts";
+import { makeCertificate } from "./platform/mqtt/test-door.ts";
+import { createAuthenticate } from "./principals.ts";
 
 const certificate = makeCertificate();
 
