@@ -16,5 +16,6 @@ export const gardenWeb: KitWebFace = {
     { path: "plants/:plantId", component: lazy(async () => ({ default: (await import("./web/plant-page.tsx")).PlantPage })) },
     { path: "nodes", component: lazy(async () => ({ default: (await import("./web/nodes-page.tsx")).NodesPage })) },
     { path: "nodes/:deviceId/flash", component: lazy(async () => ({ default: (await import("./web/flash-page.tsx")).FlashPage })) },
+    { path: "settings", component: lazy(async () => ({ default: (await import("./web/garden-settings-page.tsx")).GardenSettingsPage })) },
   ],
 };

@@ -140,7 +140,7 @@ function Programs({
       )}
       {make.isError && <Fault error={make.error} />}
       {make.data !== undefined && (
-        <div className={styles.label} role="status">
+        <output className={styles.label}>
           <p>
             {make.data.files.map(({ name }) => name).join(", ")} {make.data.files.length === 1 ? "was" : "were"} downloaded. Write this on
             the node; it is shown once:
@@ -157,7 +157,7 @@ function Programs({
           <Button variant="default" onClick={() => window.print()}>
             Print
           </Button>
-        </div>
+        </output>
       )}
       {look.data?.files.map((file) => (
         <details key={file.name} className={styles.file}>
@@ -245,11 +245,11 @@ function Pace({ settings }: { readonly settings: NodeSettings }) {
       </form>
       {change.isError && <Fault error={change.error} />}
       {change.data !== undefined && (
-        <p role="status">
+        <output>
           {change.data.takesEffect === "sent"
             ? "The node has been told."
             : "It takes effect when the node's program is made and flashed again."}
-        </p>
+        </output>
       )}
     </Section>
   );
