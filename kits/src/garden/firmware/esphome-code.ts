@@ -39,13 +39,10 @@ export function takeSampleCode(build: NodeBuild): string {
   return `char part[64];
 std::string text = "{";
 const auto now = id(wall_clock).now();
-if (now.is_valid()) {
-  snprintf(part, sizeof(part), "\\"timestamp\\":%lld,", (long long) now.timestamp);
-  text += part;
-}
+// printf of the chip's small C library knows no 64 bits.
+if (now.is_valid()) text += "\\"timestamp\\":" + std::to_string(now.timestamp) + ",";
 id(sample_seq) += 1;
-snprintf(part, sizeof(part), "\\"seq\\":%llu", (unsigned long long) id(sample_seq));
-text += part;
+text += "\\"seq\\":" + std::to_string(id(sample_seq));
 int values = 0;
 auto put = [&](const char *key, float value, int digits) {
   if (!std::isfinite(value)) return;
@@ -87,9 +84,7 @@ for (size_t i = 0; i < id(ring_text).size() && chosen.size() < ${samplesAtOnce};
   const uint32_t age_ms = at - id(ring_taken)[i];
   if (text.compare(0, 6, "{\\"seq\\"") == 0) {
     if (now.is_valid()) {
-      char part[40];
-      snprintf(part, sizeof(part), "\\"timestamp\\":%lld,", (long long) now.timestamp - age_ms / 1000);
-      text.insert(1, part);
+      text.insert(1, "\\"timestamp\\":" + std::to_string(now.timestamp - age_ms / 1000) + ",");
     } else if (age_ms > (uint32_t) id(${keptIdsOf(build).pace}) * 1000u) {
       continue;
     }
@@ -111,17 +106,14 @@ export const resendCode = `for (size_t i = 0; i < id(ring_sent).size(); i++) {
 
 export function heartbeatCode(build: NodeBuild): string {
   const interval = build.sleepSeconds === 0 ? "" : `,\\"interval\\":${build.sleepSeconds + awakeSeconds}`;
-  return `char text[128];
-int used = 0;
+  return `std::string text = "{";
 const auto now = id(wall_clock).now();
-if (now.is_valid()) used = snprintf(text, sizeof(text), "{\\"timestamp\\":%lld,", (long long) now.timestamp);
-else used = snprintf(text, sizeof(text), "{");
-used += snprintf(text + used, sizeof(text) - used, "\\"uptime\\":%lu", (unsigned long) (millis() / 1000u));
+if (now.is_valid()) text += "\\"timestamp\\":" + std::to_string(now.timestamp) + ",";
+text += "\\"uptime\\":" + std::to_string(millis() / 1000u);
 const float rssi = id(wifi_rssi).state;
-if (std::isfinite(rssi)) used += snprintf(text + used, sizeof(text) - used, ",\\"rssi\\":%d", (int) rssi);
-snprintf(text + used, sizeof(text) - used, "${interval}}");
-// As std::string: of two char pointers the third argument would be a length.
-id(mqtt_client).publish("${topicsOf(build).heartbeat}", std::string(text), 0, false);`;
+if (std::isfinite(rssi)) text += ",\\"rssi\\":" + std::to_string((int) rssi);
+text += "${interval}}";
+id(mqtt_client).publish("${topicsOf(build).heartbeat}", text, 0, false);`;
 }
 
 /** Tells once when a sensor goes silent and once when it is back: a value that is not there is seen, not only missed. */

@@ -191,7 +191,8 @@ function globals(build: NodeBuild): string {
   return `globals:
   - { id: sample_seq, type: uint64_t, initial_value: "0" }
   - { id: last_sample, type: uint32_t, initial_value: "0" }
-  - { id: silent_sensors, type: uint32_t, initial_value: "0" }
+  # Over sleep as well: that a sensor is silent is told once, not at each waking.
+  - { id: silent_sensors, type: uint32_t, restore_value: ${build.sleepSeconds > 0}, initial_value: "0" }
   # Samples that wait, when they were taken and when they were handed over: the newest ones are kept.
   - { id: ring_text, type: "std::vector<std::string>" }
   - { id: ring_taken, type: "std::vector<uint32_t>" }

@@ -28,14 +28,11 @@ struct Sample {
 
 /** A sample as JSON; what is NaN is not written. */
 inline std::string textOf(const Sample &sample) {
-  char part[64];
   std::string text = "{";
-  if (sample.epoch != 0) {
-    snprintf(part, sizeof(part), "\"timestamp\":%lu,", (unsigned long)sample.epoch);
-    text += part;
-  }
-  snprintf(part, sizeof(part), "\"seq\":%llu", (unsigned long long)sample.seq);
-  text += part;
+  if (sample.epoch != 0) text += "\"timestamp\":" + std::to_string(sample.epoch) + ",";
+  // printf of the chip's small C library knows no 64 bits.
+  text += "\"seq\":" + std::to_string(sample.seq);
+  char part[64];
   for (int i = 0; i < kValues; i++) {
     if (!std::isfinite(sample.values[i])) continue;
     snprintf(part, sizeof(part), ",\"%s\":%.*f", kKeys[i], kDigits[i], sample.values[i]);

@@ -50,7 +50,7 @@ float soil_dry = kSoilDryVolts, soil_wet = kSoilWetVolts;
 uint32_t last_sample_ms = 0, last_beat_ms = 0, last_light_ms = 0, last_send_ms = 0;
 uint32_t button_since_ms = 0, wifi_lost_ms = 0, refused_since_ms = 0;
 uint32_t tries = 0, next_try_ms = 0, step_of_lamp = 0;
-uint32_t silent_sensors = 0;
+RTC_DATA_ATTR uint32_t silent_sensors = 0;  // told once, not at each waking
 bool has_light = false, was_marked_valid = false;
 
 uint32_t epochNow() {
