@@ -32,8 +32,8 @@ const valuesInARow = 2;
 const darkSeconds = 20 * 3_600;
 
 /** Keys of a plant's rules begin with this. */
-export function rulePrefix(plantId?: string): string {
-  return plantId === undefined ? "plant/" : `plant/${plantId}/`;
+export function rulePrefix(plantId: string): string {
+  return `plant/${plantId}/`;
 }
 
 /**

@@ -5,7 +5,8 @@ import type { Actor } from "@roost/contract/tenancy";
 import type { PlantLimits } from "../contract/limits.ts";
 import { endAssignment, lockNode, selectOpen } from "./assignment-store.ts";
 import { rulePrefix, rulesOf } from "./limit-rules.ts";
-import { findPlant, selectPlantedOrganisations, selectPlants } from "./plant-store.ts";
+import type { LimitedNode } from "./limit-rules.ts";
+import { findPlant, selectPlantIds, selectPlants } from "./plant-store.ts";
 
 /** What plants need of the platform: whatever the kit's settings are. */
 export type PlantHost = Omit<KitHost, "settings"> & { readonly settings: Pick<KitHost["settings"], "organisations"> };
@@ -31,8 +32,9 @@ export function createInStep(host: PlantHost) {
   /** By plant: metrics that a node has not measured since it came. */
   const waiting = new Map<string, Waiting[]>();
   let timer: NodeJS.Timeout | undefined;
-  /** Why the limits of an organisation are not all in force. */
-  const faults = new Map<string, string>();
+  let stopped = false;
+  /** By plant: why its limits are not all in force. */
+  const faults = new Map<string, { readonly organisationId: string; readonly code: string }>();
   // One after the other: what was read later has to be written later.
   let last: Promise<unknown> = Promise.resolve();
 
@@ -42,33 +44,36 @@ export function createInStep(host: PlantHost) {
     return turn;
   }
 
-  /** Of one plant, or of all of an organisation. */
-  async function keepRules(organisationId: string, plantId: string | undefined, by: Actor | undefined): Promise<void> {
-    const [plants, open] = await Promise.all([
-      plantId === undefined ? selectPlants(db, { organisationId }) : findPlant(db, organisationId, plantId).then((found) => [found]),
-      selectOpen(db, organisationId, plantId === undefined ? {} : { plantId }),
-    ]);
-    const byId = new Map(plants.flatMap((plant) => (plant === undefined ? [] : [[plant.id, plant] as const])));
+  async function keepRules(organisationId: string, plantId: string, by: Actor | undefined): Promise<void> {
+    const [plant, open] = await Promise.all([findPlant(db, organisationId, plantId), selectOpen(db, organisationId, { plantId })]);
     const latest = await telemetry.latest(open.map(({ deviceId }) => deviceId));
-    for (const id of byId.keys()) waiting.delete(id);
-    const limited = open.flatMap(({ plantId: id, deviceId, from }) => {
-      const plant = byId.get(id);
-      if (plant === undefined || devices.find(deviceId)?.organisationId !== organisationId) return [];
+    const limited: LimitedNode[] = [];
+    const later: Waiting[] = [];
+    for (const { deviceId, from } of open) {
+      if (plant === undefined || devices.find(deviceId)?.organisationId !== organisationId) continue;
       const old = new Set((latest.get(deviceId) ?? []).filter(({ measuredAt }) => measuredAt < from).map(({ metric }) => metric));
-      const [now, later] = splitLimits(plant.limits, old);
-      if (later.length > 0) waiting.set(id, [...(waiting.get(id) ?? []), { organisationId, deviceId, from, metrics: later }]);
-      return [{ plantId: id, plantName: plant.name, limits: now, deviceId }];
-    });
+      const [limits, metrics] = splitLimits(plant.limits, old);
+      limited.push({ plantId, plantName: plant.name, limits, deviceId });
+      if (metrics.length > 0) later.push({ organisationId, deviceId, from, metrics });
+    }
+    if (later.length > 0) waiting.set(plantId, later);
+    else waiting.delete(plantId);
     try {
       await rules.keep({ organisationId, by }, rulePrefix(plantId), rulesOf(limited));
-      if (plantId === undefined) faults.delete(organisationId);
-      // What did not fit before may fit now.
-      else if (faults.has(organisationId)) await keepRules(organisationId, undefined, by);
+      faults.delete(plantId);
     } catch (error) {
       if (!isAppError(error) || error.code === "http.unavailable") throw error;
-      // Trying again would be refused again: it is said by the check, and tried with the next change.
-      faults.set(organisationId, error.code);
-      log.error({ err: error, organisationId, plantId }, "limits of plants are not all in force");
+      // Trying again would be refused again: it is said by the check, and tried with the next change and the next start.
+      faults.set(plantId, { organisationId, code: error.code });
+      log.error({ err: error, organisationId, plantId }, "limits of a plant are not all in force");
+    }
+  }
+
+  /** Plant by plant, so that whoever changes one meanwhile does not wait for all. */
+  async function keepAll(organisationId: string): Promise<void> {
+    for (const plantId of await selectPlantIds(db, organisationId)) {
+      if (stopped) return;
+      await inTurn(() => keepRules(organisationId, plantId, undefined));
     }
   }
 
@@ -141,8 +146,9 @@ export function createInStep(host: PlantHost) {
   const switchHandler: KitFactHandler = {
     name: "switch",
     types: ["kit.switched_on"],
-    handle: ({ organisationId, nounId }) =>
-      inTurn(async () => (nounId === "garden" ? keepRules(organisationId, undefined, undefined) : undefined)),
+    handle: async ({ organisationId, nounId }) => {
+      if (nounId === "garden") await keepAll(organisationId);
+    },
   };
 
   return {
@@ -165,23 +171,19 @@ export function createInStep(host: PlantHost) {
         log.warn({ err: error, organisationId }, "plants are brought in step later"),
       ),
 
-    /** Brings everything in step: the kit may have been switched, or a backup been restored. From then on time passes for it. */
+    /** From now on time passes for it; behind that everything is brought in step: a backup may have been restored. */
     async start(): Promise<void> {
       timer = setInterval(() => {
         if (waiting.size > 0) inTurn(lookAgain).catch((error: unknown) => log.warn({ err: error }, "plants are brought in step later"));
       }, lookAgainMs);
       timer.unref();
-      const on = new Set(await host.settings.organisations());
-      for (const organisationId of await selectPlantedOrganisations(db)) {
-        await inTurn(() =>
-          on.has(organisationId)
-            ? keepRules(organisationId, undefined, undefined)
-            : rules.keep({ organisationId }, rulePrefix(), new Map()),
-        );
-      }
+      const everything = async () => {
+        for (const organisationId of await host.settings.organisations()) await keepAll(organisationId);
+      };
+      void everything().catch((error: unknown) => log.error({ err: error }, "plants could not be brought in step at the start"));
     },
-
     async stop(): Promise<void> {
+      stopped = true;
       clearInterval(timer);
       await last;
     },
@@ -191,8 +193,14 @@ export function createInStep(host: PlantHost) {
       const plants = await selectPlants(db, { organisationId });
       const open = await selectOpen(db, organisationId);
       if (plants.length === 0) return { state: "unknown", evidence: "There are no plants yet." };
-      const fault = faults.get(organisationId);
-      if (fault !== undefined) return { state: "failed", evidence: `Not all limits of plants could be made alarm rules: ${fault}.` };
+      const codes = [...faults.values()].filter((fault) => fault.organisationId === organisationId).map(({ code }) => code);
+      if (codes.length > 0) {
+        const why = [...new Set(codes)].join(", ");
+        return {
+          state: "failed",
+          evidence: `The limits of ${codes.length} of ${plants.length} plants could not be made alarm rules: ${why}.`,
+        };
+      }
       return { state: "ok", evidence: `The limits of ${plants.length} plants are watched at ${open.length} nodes.` };
     },
   };

@@ -151,10 +151,10 @@ export async function existsSite(db: KitQueryable, organisationId: string, siteI
   return rows.length > 0;
 }
 
-/** Organisations that have plants, whether or not the kit is switched on there. */
-export async function selectPlantedOrganisations(db: KitQueryable): Promise<string[]> {
-  const rows = await db.query<{ organisation_id: string }>(
-    sql`select distinct p.organisation_id from kit_garden.plants p where p.removed_at is null`,
+/** All plants that ever were, removed ones too. */
+export async function selectPlantIds(db: KitQueryable, organisationId: string): Promise<PlantId[]> {
+  const rows = await db.query<{ id: PlantId }>(
+    sql`select p.id from kit_garden.plants p where p.organisation_id = ${organisationId} order by p.id`,
   );
-  return rows.map((row) => row.organisation_id);
+  return rows.map(({ id }) => id);
 }
