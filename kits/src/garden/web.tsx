@@ -17,5 +17,6 @@ export const gardenWeb: KitWebFace = {
     { path: "nodes", component: lazy(async () => ({ default: (await import("./web/nodes-page.tsx")).NodesPage })) },
     { path: "nodes/:deviceId/flash", component: lazy(async () => ({ default: (await import("./web/flash-page.tsx")).FlashPage })) },
     { path: "settings", component: lazy(async () => ({ default: (await import("./web/garden-settings-page.tsx")).GardenSettingsPage })) },
+    { path: "plan", component: lazy(async () => ({ default: (await import("./web/plan-page.tsx")).PlanPage })) },
   ],
 };
