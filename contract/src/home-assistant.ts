@@ -45,7 +45,6 @@ const host = personal(
   "address",
   z
     .string()
-    .trim()
     .min(1)
     .max(253)
     .regex(/^[A-Za-z0-9._:-]+$/, "A host is a name or an address, without a scheme or a port."),

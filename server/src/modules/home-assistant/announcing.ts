@@ -45,7 +45,8 @@ export function topicsOf({ discovery, state, short }: Prefixes) {
   const mine = `roost_${short}_`;
   return {
     bridge: `${state}/bridge`,
-    birth: `${discovery}/status`,
+    /** Where Home Assistant says that it started; it says so at the first unless somebody changed that, whatever the prefix of discovery. */
+    births: [...new Set(["homeassistant/status", `${discovery}/status`])],
     config: (deviceId: string): string => `${discovery}/device/${mine}${deviceId}/config`,
     state: (deviceId: string): string => `${state}/${deviceId}/state`,
     availability: (deviceId: string): string => `${state}/${deviceId}/availability`,

@@ -77,7 +77,7 @@ export function createBridge(settings: BridgeSettings, deps: BridgeDeps) {
 
   function onMessage(topic: string, payload: Buffer, isRetained: boolean): void {
     if (isFlood()) return;
-    if (topic === topics.birth) {
+    if (topics.births.includes(topic)) {
       // One that lies there says nothing new: all was announced just now.
       if (!isRetained && payload.toString("utf8") === "online") outlet?.born();
     } else if (topic.startsWith(`${discoveryPrefix}/`) && topic.endsWith("/config")) {
@@ -100,7 +100,7 @@ export function createBridge(settings: BridgeSettings, deps: BridgeDeps) {
     takenIds.clear();
     for (const { deviceId } of taken) takenIds.add(deviceId);
     await outlet?.up(opened);
-    await opened.subscribe([topics.birth, `${discoveryPrefix}/device/+/config`]);
+    await opened.subscribe([...topics.births, `${discoveryPrefix}/device/+/config`]);
     await inlet?.up(opened, taken);
     deps.onConnected(organisationId);
   }

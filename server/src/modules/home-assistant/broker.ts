@@ -179,6 +179,8 @@ function openSocket({ host, port, tls, caPem }: BrokerAddress, target: string): 
         ...(caPem === undefined ? {} : { ca: caPem }),
       })
     : connectTcp({ host: target, port });
+  // What is published goes at once, and does not wait for the answer to what went before.
+  socket.setNoDelay(true);
   const limit = new PacketLimit(longestPacketBytes);
   socket.on("data", (bytes: Buffer) => {
     if (!limit.accepts(bytes)) socket.destroy(new Error("the broker sent a packet that is too large"));

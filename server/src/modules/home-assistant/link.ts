@@ -7,7 +7,7 @@ import type { Log } from "../../platform/log.ts";
 import { connectBroker } from "./broker.ts";
 import type { BrokerAddress, BrokerOptions, BrokerSession } from "./broker.ts";
 
-/** How long is waited between tries: doubled each time, with as much again by chance, so that not all come back at once. */
+/** How long is waited between tries: doubled each time, half of it by chance, so that not all come back at once. */
 export interface Retry {
   readonly firstMs: number;
   readonly mostMs: number;

@@ -28,6 +28,8 @@ export interface OutletDeps {
 /** How often states are published: what a device sends in between is in the next one. */
 export const usualEveryMs = 1_000;
 const devicesPerPage = 200;
+/** Each asks the database. */
+const changedAtOnce = 5;
 const staleCode = 2;
 
 interface Announced {
@@ -89,9 +91,11 @@ export function createOutlet({
     const availability = device.state === "online" ? "online" : "offline";
     const before = announced.get(device.id);
     announced.set(device.id, { payload, availability, metrics: markOf(series), expiresAfterSeconds: expirySeconds(device) });
-    if (isForced || before?.payload !== payload) await retained(topics.config(device.id), payload);
-    if (isForced || before?.availability !== availability) await retained(topics.availability(device.id), availability);
     if (isForced || before === undefined) withValues.add(key);
+    await Promise.all([
+      isForced || before?.payload !== payload ? retained(topics.config(device.id), payload) : undefined,
+      isForced || before?.availability !== availability ? retained(topics.availability(device.id), availability) : undefined,
+    ]);
   }
 
   async function announceAll(): Promise<void> {
@@ -99,13 +103,17 @@ export function createOutlet({
     let cursor: string | undefined;
     do {
       const page = await devices.list(whose, { limit: devicesPerPage, ...(cursor === undefined ? {} : { cursor }) });
-      for (const device of page.items) {
-        gone.delete(device.id);
-        await announce(device, true);
-      }
+      // Brings what is known of them into memory in one go.
+      await telemetry.latestOf(
+        page.items.flatMap(({ id }) => devices.find(id)?.key ?? []),
+        1,
+      );
+      for (const { id } of page.items) gone.delete(id);
+      // Not one after the other: each waits for the broker's answer.
+      await Promise.all(page.items.map(async (device) => announce(device, true)));
       cursor = page.next;
     } while (cursor !== undefined && session !== undefined);
-    for (const deviceId of gone) await withdraw(deviceId);
+    await Promise.all([...gone].map(withdraw));
   }
 
   async function announceChanged(deviceId: string): Promise<void> {
@@ -115,6 +123,12 @@ export function createOutlet({
       if (!isAppError(error, deviceErrors.not_found.code)) throw error;
       if (announced.has(deviceId)) await withdraw(deviceId);
     }
+  }
+
+  async function announceAllChanged(): Promise<void> {
+    const ids = [...changed];
+    changed.clear();
+    for (let at = 0; at < ids.length; at += changedAtOnce) await Promise.all(ids.slice(at, at + changedAtOnce).map(announceChanged));
   }
 
   async function publishStates(): Promise<void> {
@@ -150,15 +164,11 @@ export function createOutlet({
       bornAgain = false;
       await announceAll();
     }
-    const ids = [...changed];
-    changed.clear();
-    for (const id of ids) await announceChanged(id);
+    await announceAllChanged();
     await publishStates();
     // A device that was not announced yet is by now, and its values are as fresh as they were.
     if (changed.size > 0) {
-      const late = [...changed];
-      changed.clear();
-      for (const id of late) await announceChanged(id);
+      await announceAllChanged();
       await publishStates();
     }
   }
