@@ -79,12 +79,15 @@ sensor:
  */
 export function button(build: NodeBuild): string {
   const stayAwake = `
-      # A short press keeps it awake, for a new program over the air.
+      # A short press keeps it awake for ten minutes, for a new program over the air.
       - timing:
           - ON for 0.2s to 3s
           - OFF for at least 0.3s
         then:
-          - deep_sleep.prevent:`;
+          - lambda: "id(stays_awake) = true;"
+          - deep_sleep.prevent:
+          - delay: 10min
+          - deep_sleep.enter:`;
   return `button:
   - platform: factory_reset
     id: forget_everything

@@ -47,7 +47,7 @@ const known: Readonly<Record<string, string>> = {
   esp32: "board framework",
   logger: "level logs",
   safe_mode: "num_attempts boot_is_good_after",
-  wifi: "reboot_timeout ap",
+  wifi: "reboot_timeout ap on_connect",
   mqtt:
     "id enable_on_boot broker port client_id username password clean_session keepalive reboot_timeout topic_prefix log_topic discovery discover_ip " +
     "birth_message will_message shutdown_message on_connect certificate_authority",
@@ -132,6 +132,10 @@ describe("the configuration for ESPHome", () => {
     expect(read(text)["mqtt"]).toMatchObject({ will_message: null, shutdown_message: null });
     expect(read(text)["deep_sleep"]).toEqual({ run_duration: "60s", sleep_duration: "900s" });
     expect(text).toContain(String.raw`\"interval\":960`);
+    // Neither under the hands of somebody who sets it up, nor of somebody who brings it a new program.
+    const acts = [...valuesOf(read(text))].flatMap((value) => (typeof value === "object" && value !== null ? Object.keys(value) : []));
+    expect(acts.filter((act) => act === "deep_sleep.prevent")).toHaveLength(2);
+    expect(text.split("deep_sleep.enter")[0]).toContain("return !id(stays_awake);");
     expect(heartbeatText({ uptimeSeconds: 12, rssiDbm: -61, intervalSeconds: 960 })).toBe('{"uptime":12,"rssi":-61,"interval":960}');
   });
 

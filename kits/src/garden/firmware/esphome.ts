@@ -119,7 +119,7 @@ wifi:
   ap:
     ssid: "${portalName}"
     password: ${secret(build, "portal_password")}
-    ap_timeout: 90s
+    ap_timeout: 90s${build.sleepSeconds > 0 ? "\n  on_connect:\n    - deep_sleep.allow:" : ""}
 
 captive_portal:`;
 }
@@ -193,6 +193,7 @@ function globals(build: NodeBuild): string {
   - { id: last_sample, type: uint32_t, initial_value: "0" }
   # Over sleep as well: that a sensor is silent is told once, not at each waking.
   - { id: silent_sensors, type: uint32_t, restore_value: ${build.sleepSeconds > 0}, initial_value: "0" }
+  - { id: stays_awake, type: bool, initial_value: "false" }
   # Samples that wait, when they were taken and when they were handed over: the newest ones are kept.
   - { id: ring_text, type: "std::vector<std::string>" }
   - { id: ring_taken, type: "std::vector<uint32_t>" }
@@ -267,9 +268,21 @@ const oneRound = `  - id: one_round
       - safe_mode.mark_successful:
       # The samples are acknowledged within this time, and orders that waited arrive.
       - delay: 3s
-      - deep_sleep.enter:
+      - if:
+          condition:
+            lambda: "return !id(stays_awake);"
+          then:
+            - deep_sleep.enter:
 
 interval:
+  # Somebody sets it up: it does not fall asleep under their hands.
+  - interval: 1s
+    then:
+      - if:
+          condition:
+            lambda: "return wifi::global_wifi_component->is_ap_active();"
+          then:
+            - deep_sleep.prevent:
   - interval: 100ms
     then:
       - lambda: ${code(ledCode, 8)}`;
