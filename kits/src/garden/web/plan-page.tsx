@@ -168,7 +168,7 @@ function Pin({
 }) {
   const held = useRef<{ readonly pointerId: number; readonly dx: number; readonly dy: number; hasMoved: boolean }>(undefined);
   const roomOf = (element: Element) => element.closest("[data-room]")?.getBoundingClientRect();
-  const take = (event: PointerEvent<HTMLDivElement>) => {
+  const take = (event: PointerEvent<HTMLButtonElement>) => {
     const room = roomOf(event.currentTarget);
     if (!may || room === undefined || event.button !== 0) return;
     event.currentTarget.setPointerCapture(event.pointerId);
@@ -179,24 +179,24 @@ function Pin({
       hasMoved: false,
     };
   };
-  const spotAt = (event: PointerEvent<HTMLDivElement>): Spot | undefined => {
+  const spotAt = (event: PointerEvent<HTMLButtonElement>): Spot | undefined => {
     const room = roomOf(event.currentTarget);
     if (held.current === undefined || room === undefined) return undefined;
     return { x: (event.clientX - held.current.dx - room.left) / room.width, y: (event.clientY - held.current.dy - room.top) / room.height };
   };
-  const drag = (event: PointerEvent<HTMLDivElement>) => {
+  const drag = (event: PointerEvent<HTMLButtonElement>) => {
     const to = spotAt(event);
     if (to === undefined || held.current === undefined) return;
     if (Math.abs(to.x - spot.x) + Math.abs(to.y - spot.y) > 0.005) held.current.hasMoved = true;
     if (held.current.hasMoved) onPut(plant, to, false);
   };
-  const drop = (event: PointerEvent<HTMLDivElement>) => {
+  const drop = (event: PointerEvent<HTMLButtonElement>) => {
     const to = spotAt(event);
     const hasMoved = held.current?.hasMoved === true;
     held.current = undefined;
     if (to !== undefined && hasMoved) onPut(plant, to, true);
   };
-  const onKey = (event: KeyboardEvent<HTMLDivElement>) => {
+  const onKey = (event: KeyboardEvent<HTMLButtonElement>) => {
     const step = steps[event.key];
     if (!may) return;
     if (event.key === "Delete" || event.key === "Backspace") {
@@ -209,23 +209,23 @@ function Pin({
     }
   };
   return (
-    <div
-      className={styles.pin}
-      style={{ left: `${spot.x * 100}%`, top: `${spot.y * 100}%` }}
-      data-state={plant.state}
-      data-movable={may || undefined}
-      onPointerDown={take}
-      onPointerMove={drag}
-      onPointerUp={drop}
-      onPointerCancel={drop}
-      onKeyDown={onKey}
-      role="group"
-      aria-label={`${plant.name}, ${stateWords[plant.state]}`}
-      // The plant is moved by the keys while it has the focus.
-      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-      tabIndex={0}
-    >
-      <PlantMark state={plant.state} newestAt={plant.newestAt} />
+    <div className={styles.pin} style={{ left: `${spot.x * 100}%`, top: `${spot.y * 100}%` }} data-state={plant.state}>
+      {may ? (
+        <button
+          type="button"
+          className={styles.handle}
+          onPointerDown={take}
+          onPointerMove={drag}
+          onPointerUp={drop}
+          onPointerCancel={drop}
+          onKeyDown={onKey}
+          aria-label={`Move ${plant.name}, ${stateWords[plant.state]}`}
+        >
+          <PlantMark state={plant.state} newestAt={plant.newestAt} />
+        </button>
+      ) : (
+        <PlantMark state={plant.state} newestAt={plant.newestAt} />
+      )}
       <KitLink to={`plants/${plant.id}`} className={styles.name}>
         {plant.name}
       </KitLink>
