@@ -82,8 +82,13 @@ export function createSeriesRegistry({ db }: { db: Db }) {
       if (missing().length > 0) await load([deviceKey]);
       const lacking = missing();
       if (lacking.length > 0) {
-        await insertSeries(db, deviceKey, organisationId, lacking);
+        const added = await insertSeries(db, deviceKey, organisationId, lacking);
         await load([deviceKey]);
+        // Nothing is stored of what was not there: nobody has to look through what a device tells of its past for the newest value.
+        for (const metric of added) {
+          const known = byDevice.get(deviceKey)?.get(metric);
+          if (known !== undefined) known.latestLoaded = true;
+        }
       }
       return wanted.map((one) => {
         const entry = byDevice.get(deviceKey)?.get(one.metric);

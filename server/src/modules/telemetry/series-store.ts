@@ -40,19 +40,20 @@ export async function selectSeries(db: Queryable, deviceKeys: readonly number[])
   return rows.map(fromRow);
 }
 
-/** Adds the series that are missing; those that exist stay as they are. */
+/** Adds the series that are missing and answers their metrics; those that exist stay as they are. */
 export async function insertSeries(
   db: Queryable,
   deviceKey: number,
   organisationId: string,
   wanted: readonly WantedSeries[],
-): Promise<void> {
-  await db.query(sql`
+): Promise<string[]> {
+  const added = await db.query<{ metric: string }>(sql`
     insert into series (device_key, organisation_id, metric, kind, unit, min, max)
     select ${deviceKey}, coalesce((select d.organisation_id from devices d where d.key = ${deviceKey}), ${organisationId}), w.metric, w.kind, w.unit, w.min, w.max
     from unnest(${wanted.map((one) => one.metric)}::text[], ${wanted.map((one) => one.kind)}::text[], ${wanted.map((one) => one.unit ?? "1")}::text[],
       ${wanted.map((one) => one.min ?? null)}::double precision[], ${wanted.map((one) => one.max ?? null)}::double precision[]) as w (metric, kind, unit, min, max)
-    on conflict (device_key, metric) do nothing`);
+    on conflict (device_key, metric) do nothing returning metric`);
+  return added.map(({ metric }) => metric);
 }
 
 /** Sets what is given: absent stays, null removes. */
