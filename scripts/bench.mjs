@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run bench`: runs the programs of testbed/bench one after the other; `-- NAME …` runs one, `-- --list` tells what there is.
+// `npm run bench`: runs the programs of testbed/bench and of the kits one after the other; `-- NAME …` runs one, `-- --list` tells what there is.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -7,14 +7,21 @@ import { fileURLToPath } from "node:url";
 
 import { createProgress, ensureNode, ensurePackages, enter, root, Stop } from "./runtime.mjs";
 
-const folder = join(root, "testbed/bench");
+/** Where benchmarks lie; those of a kit go by its name: `garden-nodes`. */
+function folders() {
+  const kits = join(root, "kits/src");
+  const ofKits = readdirSync(kits).map((kit) => ({ folder: join(kits, kit, "bench"), prefix: `${kit}-` }));
+  return [{ folder: join(root, "testbed/bench"), prefix: "" }, ...ofKits].filter(({ folder }) => existsSync(folder));
+}
 
 /** A benchmark is a program that says in its first comment line what it measures; parts of others stand in folders. */
 function benches() {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
-    .map((file) => ({ name: basename(file, ".ts"), path: join(folder, file), text: readFileSync(join(folder, file), "utf8") }))
+  return folders()
+    .flatMap(({ folder, prefix }) =>
+      readdirSync(folder).map((file) => ({ file, name: prefix + basename(file, ".ts"), path: join(folder, file) })),
+    )
+    .filter(({ file }) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+    .map(({ name, path }) => ({ name, path, text: readFileSync(path, "utf8") }))
     .filter(({ text }) => /^(?:#!.*\n)?\/\/ /.test(text))
     .map(({ name, path, text }) => ({ name, path, says: /^\/\/ (.*)$/m.exec(text)?.[1] ?? "" }));
 }
