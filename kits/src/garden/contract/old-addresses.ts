@@ -117,7 +117,7 @@ export const oldRemovePlant = defineRoute({
   access: "garden:write",
   summary: "Old address: removes a plant; its devices stay, unassigned.",
   params: onePlant,
-  errors: [gardenErrors.plant_not_found],
+  errors: [gardenErrors.plant_not_found, gardenErrors.node_out_of_reach],
 });
 
 export const oldPlacePlant = defineRoute({

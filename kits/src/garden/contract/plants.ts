@@ -96,6 +96,7 @@ export const gardenErrors = defineErrors("garden", {
   unknown_site: [422, "There is no such site here."],
   name_mismatch: [409, "The name given does not match the plant's. Nothing was removed."],
   out_of_reach: [403, "You act in a part of the organisation only, and the plant would not be seen there. Choose a site of your own."],
+  node_out_of_reach: [403, "A node that you may not see stands at this plant. Ask somebody who acts in all of the organisation."],
   since_taken: [
     409,
     "The node cannot have stood there since then: that is ahead of now, or it stood at a plant meanwhile. Choose a later beginning.",
@@ -228,7 +229,7 @@ export const removePlant = defineRoute({
   summary: "Removes a plant with its photos. Its nodes stay, unassigned, with all they measured. `confirm` must repeat its name.",
   params: onePlant,
   query: z.object({ confirm: personal("text", z.string().max(200)) }),
-  errors: [gardenErrors.plant_not_found, gardenErrors.name_mismatch],
+  errors: [gardenErrors.plant_not_found, gardenErrors.name_mismatch, gardenErrors.node_out_of_reach],
 });
 
 export const assignNode = defineRoute({

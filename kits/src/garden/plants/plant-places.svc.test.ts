@@ -86,6 +86,15 @@ describe("a part of the organisation", () => {
     expect(await names()).toEqual(["By its site", "Ours"]);
     await there(removePlant, { params: { plantId: bySite.id }, query: { confirm: "By its site" } });
 
+    // A plant at which somebody else's node stands too is not theirs to remove.
+    const shared = await addOne({ name: "Shared", siteId: north.id });
+    await call(assignNode, { params: { plantId: shared.id }, body: { deviceId: "south-node" } });
+    expect(await codeOf(there(removePlant, { params: { plantId: shared.id }, query: { confirm: "Shared" } }))).toBe(
+      "garden.node_out_of_reach",
+    );
+    expect(await there(getPlant, { params: { plantId: shared.id } })).toMatchObject({ nodes: [], why: "no_node" });
+    await call(removePlant, { params: { plantId: shared.id }, query: { confirm: "Shared" } });
+
     // A node that goes to another place takes the sight of its values along.
     await call(changeDevice, { params: { deviceId: "north-node" }, body: { siteId: south.id } });
     expect((await there(listNodes, {})).items).toEqual([]);

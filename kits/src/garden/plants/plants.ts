@@ -151,9 +151,11 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
         const after = await updatePlant(tx, plantId, fields);
         const deviceIds = (await selectOpen(tx, whose.organisationId, { plantId })).map(({ deviceId }) => deviceId);
         await record(tx, whose, "changed", after, { before: pickFields(before), after: fields, deviceIds });
-        return { after, deviceIds: before.name === after.name ? [] : deviceIds };
+        const isRenamed = before.name !== after.name;
+        const isWatchedOtherwise = isRenamed || JSON.stringify(before.limits) !== JSON.stringify(after.limits);
+        return { after, plantIds: isWatchedOtherwise ? [plantId] : [], deviceIds: isRenamed ? deviceIds : [] };
       });
-      await inStep.after(whose.organisationId, { plantIds: [plantId], deviceIds: row.deviceIds, by: whose.by });
+      await inStep.after(whose.organisationId, { plantIds: row.plantIds, deviceIds: row.deviceIds, by: whose.by });
       return view(whose, row.after);
     },
 
@@ -161,7 +163,7 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
      * Takes a plant out of use; its nodes stand nowhere afterwards, and what they measured stays.
      *
      * @param confirm - Must be its name. `undefined`: nobody is asked.
-     * @throws {AppError} `garden.plant_not_found`, `garden.name_mismatch`
+     * @throws {AppError} `garden.plant_not_found`, `garden.name_mismatch`, `garden.node_out_of_reach`
      */
     async remove(whose: Whose, plantId: string, confirm: string | undefined): Promise<void> {
       const gone = await db.within(whose).transaction(async (tx) => {
@@ -169,6 +171,8 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
         if (plant === undefined) throw gardenErrors.plant_not_found({ plantId });
         if (confirm !== undefined && confirm.trim() !== plant.name) throw gardenErrors.name_mismatch();
         const open = await selectOpen(tx, whose.organisationId, { plantId });
+        // With the eyes of the whole organisation: a node that the caller does not see would stand at a plant that is gone.
+        if ((await selectOpen(db, whose.organisationId, { plantId })).length > open.length) throw gardenErrors.node_out_of_reach();
         const deviceIds = open.map(({ deviceId }) => deviceId);
         await record(tx, whose, "removed", plant, { before: pickFields(plant), deviceIds });
         const blobIds = await deletePhotosOf(tx, plantId);
