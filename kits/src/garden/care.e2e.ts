@@ -1,3 +1,10 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
 import { addApiToken } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import { isAppError } from "@roost/contract/errors";
@@ -88,7 +95,10 @@ beforeAll(async () => {
       timestamp: now - minute * 60_000,
     })),
   );
-  await garden.keeper.call(assignNode, { params: { plantId }, body: { deviceId: "care-node-1", since: new Date(now - hourMs) } });
+  await garden.keeper.call(assignNode, {
+    params: { plantId },
+    body: { deviceId: "care-node-1", since: new Date(now - hourMs).toISOString() },
+  });
 }, 60_000);
 afterAll(async () => {
   await garden.stop();
@@ -194,6 +204,43 @@ describe("the care advisor over HTTP", () => {
       body: JSON.stringify({ provider: "openai", model: "gpt-4o", api_key: key }),
     });
     expect(await changed.json()).toMatchObject({ provider: "openai", model: "gpt-4o", api_key_masked: "...wXyZ" });
+  });
+
+  it("is set up and asked from the command line, the key from a file (GA-19, GA-20)", async () => {
+    const { email, password } = garden.keeper;
+    const login = await garden.fetch("/api/v1/auth/login", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ username: email, password }),
+    });
+    const { access_token: token } = (await login.json()) as { access_token: string };
+    const env = { ROOST_URL: garden.server.ready.url, ROOST_TOKEN: token };
+    const cli = fileURLToPath(new URL("../../../cli/src/main.ts", import.meta.url));
+    const roost = async (...args: string[]) => promisify(execFile)(process.execPath, [cli, "garden", ...args, "-o", "json"], { env });
+    const folder = mkdtempSync(join(tmpdir(), "roost-care-"));
+    const file = join(folder, "key.txt");
+    writeFileSync(file, `${key}\n`);
+    const asked = outside.asked.length;
+    const set = await roost(
+      "care-settings",
+      "--provider",
+      "compatible",
+      "--address",
+      outside.url,
+      "--model",
+      "m",
+      "--key-file",
+      file,
+      "--price",
+      "0,0",
+    );
+    rmSync(folder, { recursive: true });
+    expect(JSON.parse(set.stdout)).toMatchObject({ state: "ready", apiKeyMasked: "...wXyZ", price: { inputPerMillion: 0 } });
+    expect(set.stdout + set.stderr).not.toContain(key);
+    const shown = await roost("care", "monstera", "--ask");
+    expect(JSON.parse(shown.stdout)).toMatchObject({ model: "m", body: { watering: { frequency: "Weekly" } } });
+    expect(outside.asked.length).toBe(asked + 1);
+    expect(outside.asked.at(-1)?.headers.authorization).toBe(`Bearer ${key}`);
   });
 
   it("refuses an address that the installation does not allow, in words, and what is no address (GA-19)", async () => {

@@ -1,5 +1,6 @@
 import type { KitCliFace } from "@roost/contract/kit-cli";
 
+import { careCommands } from "./care/care-cli.ts";
 import { firmwareCommands } from "./firmware/firmware-cli.ts";
 import { healthCommands } from "./health/health-cli.ts";
 import { simulateGarden } from "./simulator/simulate.ts";
@@ -7,6 +8,6 @@ import { simulateGarden } from "./simulator/simulate.ts";
 /** What the garden adds to the command line. */
 export const gardenCli: KitCliFace = {
   kitId: "garden",
-  commands: [...firmwareCommands, ...healthCommands],
+  commands: [...firmwareCommands, ...careCommands, ...healthCommands],
   simulate: simulateGarden,
 };

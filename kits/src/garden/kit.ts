@@ -52,6 +52,7 @@ export const gardenKit = defineKit({
   permissions: ["garden:read", "garden:write", "garden:configure"],
   checks: {
     limits: { title: "Limits are watched", about: "The limits of every plant are alarm rules at its nodes." },
+    care: { title: "Care plans can be written", about: "The model that was set up can be asked, and the month's cap allows it." },
   },
   settings: z.strictObject({
     /** Whether a plant's state may be written up by a model at all; without one, rules advise. */

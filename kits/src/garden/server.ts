@@ -50,7 +50,7 @@ export const gardenServer = defineKitServer(gardenKit, {
       },
       handlers: [...plants.handlers, ...care.handlers],
       jobs: care.jobs,
-      checks: { limits: plants.check },
+      checks: { limits: plants.check, care: care.check },
       start: plants.start,
       stop: async () => {
         await plants.stop();

@@ -141,6 +141,15 @@ describe("the settings of the care advisor", () => {
     expect(world.outside.asked).toEqual([]);
   });
 
+  it("are looked at by a check that fails when something is in the way, and has nothing to judge without a model (GA-22)", async () => {
+    const { organisationId } = world.keeper;
+    expect((await world.care.check(organisationId)).state).toBe("unknown");
+    await withKey();
+    expect((await world.care.check(organisationId)).state).toBe("ok");
+    await world.care.settings.change(world.keeper, { monthlyCapCents: 0 });
+    expect(await world.care.check(organisationId)).toMatchObject({ state: "failed", evidence: expect.stringContaining("cap") });
+  });
+
   it("take the model names of earlier days and know their prices (GA-19)", async () => {
     expect(await world.care.settings.change(world.keeper, { model: "claude-sonnet-4-20250514" })).toMatchObject({
       priceFrom: "table",

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { KitFactHandler, KitHost, KitJob } from "@roost/contract/kit-host";
+import type { KitCheckResult, KitFactHandler, KitHost, KitJob } from "@roost/contract/kit-host";
 import type { Whose, Within } from "@roost/contract/tenancy";
 
 import { careReasons } from "../contract/care-reasons.ts";
@@ -192,6 +192,13 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
     async queue(within: Within): Promise<{ job: CareJob; work: CareWork; plantName: string }[]> {
       const jobs = await selectJobs(db.within(within), within.organisationId);
       return jobs.map(({ job, plantName }) => ({ job, plantName, work: workOf(job) }));
+    },
+
+    /** For the kit's checks: whether plans can be written. Nothing to judge where nobody set up a model. */
+    async check(organisationId: string): Promise<KitCheckResult> {
+      const state = await settings.readinessOf(db, organisationId);
+      if (state === "ready") return { state: "ok", evidence: "Plans can be written." };
+      return { state: state === "no_model" || state === "switched_off" ? "unknown" : "failed", evidence: careReasons[state] };
     },
 
     /** Takes up what is due; returns at once. */

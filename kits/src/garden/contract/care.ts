@@ -75,6 +75,12 @@ export const careErrors = defineErrors("garden_care", {
   not_now: [503, "No care plan could be written now. The reason stands under details."],
 });
 
+/** Errors of the command line. */
+export const careCliErrors = defineErrors("garden_care_cli", {
+  which_plant: [404, "No plant has this name, or several have it in theirs. Give the whole name, or the id."],
+  bad_price: [400, "A price is two numbers with a comma between: dollars for a million tokens in, and out."],
+});
+
 export const getCareSettings = defineRoute({
   operation: "gardenGetCareSettings",
   method: "GET",
