@@ -134,6 +134,10 @@ describe("what is unknown", () => {
     expect(verdict).toMatchObject({ status: "optimal", unjudged: [{ metric: "light_level", because: "never_measured" }] });
   });
 
+  it("GA-16, GA-18: a value that is doubted is not current, however fresh", () => {
+    expect(isCurrent(reading(50, { isSuspect: true }), nowMs)).toBe(false);
+  });
+
   it.each([
     [60, 3 * minuteMs, true],
     [60, 3 * minuteMs + 1, false],

@@ -17,8 +17,7 @@ const hourMs = 3_600_000;
 const significant = 0.01;
 /** Fewer say nothing. */
 const leastHours = 6;
-/** In less, the daily cycle and a trend look the same: no hour has its like on another day, or too few have. */
-const leastCycleHours = 36;
+/** Of so many hours there must be the like on another day, which takes a day and a half: in less, the daily cycle and a trend look the same. */
 const leastSameHours = 12;
 /** From here on soil too is compared by the hour of the day: its probe feels the temperature a little. */
 const soilCycleHours = 48;
@@ -76,7 +75,6 @@ function directionOf(metric: LimitedMetric, all: readonly HourMean[], nowMs: num
   const newest = all.at(-1);
   if (newest === undefined || nowMs - newest.at > (oldHours + 1) * hourMs) return unknown("no_data");
   if (hours.length < leastHours) return unknown(hours.length < all.length && all.length >= leastHours ? "just_watered" : "too_little_data");
-  if (isCyclic[metric] && spanHours < leastCycleHours) return unknown("daily_cycle");
   const comparesDays = isCyclic[metric] || spanHours >= soilCycleHours;
   const points = hours.map(({ at, mean }) => ({ hour: Math.round(at / hourMs), value: mean }));
   const test = testTrend(points, comparesDays ? 24 : 1);
