@@ -206,6 +206,7 @@ export const listFoundDevices = defineRoute({
   wholeOrganisation: true,
   summary: "Lists the devices that others announce to Home Assistant, by name, with what Roost can read of them; at most 300.",
   reply: z.object({ items: z.array(foundDevice) }),
+  errors: [homeAssistantErrors.not_connected],
 });
 
 export const takeFoundDevice = defineRoute({

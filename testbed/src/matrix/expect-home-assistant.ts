@@ -18,7 +18,6 @@ export const homeAssistantExpectations: Expectations = {
   takeFoundDevice: {
     object: "none",
     except: [wholeOrganisation],
-    fresh: async () => ({ foundId: "0".repeat(24) }),
     body: () => ({}),
     always: [409, "home_assistant.not_connected"],
   },

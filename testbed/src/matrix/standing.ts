@@ -70,6 +70,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     key: "enable_idempotency",
     planId: randomUUID(),
     providerId: randomUUID(),
+    foundId: "0".repeat(24),
     token: "no-such-token",
     code: "no-such-code",
   };
