@@ -405,6 +405,21 @@ describe("reading", () => {
     ]);
   });
 
+  it("forgets the plans of a plant that is gone, and keeps what they cost (GA-21)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    const other = await world.addPlant();
+    await planned(plantId);
+    await planned(other);
+    const { organisationId } = world.keeper;
+    const fact = { id: randomUUID(), at: new Date(), organisationId, type: "garden.plant_removed", nounId: plantId, data: { plantId } };
+    await world.care.handlers[2]?.handle(fact);
+    expect(await world.care.plans(world.keeper, plantId)).toEqual([]);
+    expect((await stateOf(plantId)).state).toBe("idle");
+    expect((await world.care.plans(world.keeper, other)).length).toBe(1);
+    expect((await world.care.usage(world.keeper)).months[0]?.calls).toBe(2);
+  });
+
   it("shows nobody the plans, costs or work of another organisation (GA-21)", async () => {
     await withKey();
     const plantId = await world.addPlant();

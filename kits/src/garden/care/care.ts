@@ -17,6 +17,7 @@ import {
   askForFirstPlan,
   askForOldPlans,
   askForPlan,
+  forgetPlant,
   noteStrongChange,
   saveSeen,
   selectJob,
@@ -223,6 +224,11 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
           if (typeof data["plantId"] === "string") await wakeAbstained(db, data["plantId"], now());
           queue.kick();
         },
+      },
+      {
+        name: "forget-care-plans",
+        types: ["garden.plant_removed"],
+        handle: async ({ nounId }) => db.transaction((tx) => forgetPlant(tx, nounId)),
       },
     ] satisfies KitFactHandler[],
 

@@ -138,6 +138,12 @@ export async function finishJob(db: KitQueryable, { plantId, lease }: LeasedJob,
   return rows.length > 0;
 }
 
+/** A plant that is gone has no plans and wants none. What calls cost stays. */
+export async function forgetPlant(tx: KitTransaction, plantId: string): Promise<void> {
+  await tx.query(sql`delete from kit_garden.care_jobs where plant_id = ${plantId}`);
+  await tx.query(sql`delete from kit_garden.care_plans where plant_id = ${plantId}`);
+}
+
 export async function deleteJob(db: KitQueryable, plantId: string): Promise<void> {
   await db.query(sql`delete from kit_garden.care_jobs where plant_id = ${plantId}`);
 }

@@ -74,8 +74,14 @@ function groundedPlan(answer: PlanAnswer, facts: CareFacts): CarePlanBody {
     checkFigures(text, readings, facts);
     return { text, cites: readings.map(citationOf) };
   };
+  // What is said of a metric that was measured rests on its reading, whether it is repeated or not.
+  const checkCited = (metric: LimitedMetric, readings: readonly CareReading[]) => {
+    const isKnown = facts.readings.some((reading) => reading.metric === metric);
+    if (isKnown && !readings.some((reading) => reading.metric === metric)) throw new Refusal("uncited");
+  };
   const section = (metric: LimitedMetric, { current, ideal, recommendation, cites }: PlanAnswer["light"]) => {
     const readings = readingsOf(cites);
+    checkCited(metric, readings);
     if (current !== null) checkCurrent(metric, current, readings);
     return {
       ...(current === null ? {} : { current: { value: current.value, unit: metricUnits[metric] } }),
@@ -86,8 +92,8 @@ function groundedPlan(answer: PlanAnswer, facts: CareFacts): CarePlanBody {
   };
   const { watering } = answer;
   const soil = readingsOf(watering.cites);
-  const isSoilKnown = facts.readings.some(({ metric }) => metric === "soil_moisture");
-  if (isSoilKnown && !soil.some(({ metric }) => metric === "soil_moisture")) throw new Refusal("uncited");
+  checkCited("soil_moisture", soil);
+  if (answer.summary.cites.length === 0) throw new Refusal("uncited");
   const body: CarePlanBody = {
     summary: claim(answer.summary),
     watering: {

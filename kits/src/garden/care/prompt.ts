@@ -30,7 +30,7 @@ Answer with one JSON object and nothing before or after it, in exactly this form
 Rules:
 - The only readings there are stand under "readings". Whatever you say about a reading, cite its id in "cites" beside it. Cite no other id.
 - "current" repeats the value and unit of a cited reading of that metric, as it is. Where the metric is listed under "missing", "current" is null and you say that it is not known.
-- Where there is a reading of soil_moisture, watering cites it.
+- Where there is a reading of a metric, its section cites it: watering that of soil_moisture, light that of light_level. "summary" cites at least one reading.
 - In "summary" and "alerts" use no figure with a unit that does not stand in the data.
 - A reading whose quality is not "ok" may be wrong: say so. Readings listed under "contradictions" cannot both be right: write an alert that cites both, and do not choose between them.
 - "next_date" is a day from "today" on, at most 60 days later.

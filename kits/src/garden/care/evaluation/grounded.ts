@@ -102,6 +102,24 @@ export const groundedCases: readonly EvaluationCase[] = [
     expected: refused("uncited"),
   },
   {
+    name: "advice about light that keeps silent about what was measured",
+    facts: someFacts(),
+    model: says({ light: unknown }),
+    expected: refused("uncited"),
+  },
+  {
+    name: "a summary that rests on nothing",
+    facts: someFacts(),
+    model: says({ summary: { text: "The plant is well.", cites: [] } }),
+    expected: refused("uncited"),
+  },
+  {
+    name: "a figure in an alert without a citation",
+    facts: someFacts({ spans: {} }),
+    model: says({ alerts: [{ text: "It is at 21.4 °C now.", cites: [] }] }),
+    expected: refused("uncited"),
+  },
+  {
     name: "a measured figure in the summary without a citation",
     facts: someFacts({ spans: {} }),
     model: says({ summary: { text: "The soil is at 34.2 %.", cites: [] } }),
