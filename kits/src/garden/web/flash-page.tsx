@@ -1,7 +1,8 @@
-import { Button, NumberInput, SegmentedControl, Switch } from "@mantine/core";
+import { Button, NumberInput, Switch } from "@mantine/core";
 import { Age } from "@roost/web/parts/age.tsx";
 import { CopyBox } from "@roost/web/parts/copy.tsx";
 import { Fault } from "@roost/web/parts/fault.tsx";
+import { Chips } from "@roost/web/parts/filters.tsx";
 import { formatMinute, formatValue } from "@roost/web/parts/format.ts";
 import { DownloadIcon } from "@roost/web/parts/icons.tsx";
 import { KitLink, useKitParams } from "@roost/web/parts/kit-link.tsx";
@@ -115,11 +116,11 @@ function Programs({
       title="Program"
       about="ESPHome is a configuration with nothing to program. The sketch in C++ is for those who want to change everything."
       actions={
-        <SegmentedControl
-          aria-label="Kind of program"
+        <Chips
+          label="Kind of program"
           value={kind}
-          onChange={(next) => onKind(next === "sketch" ? "sketch" : "esphome")}
-          data={[
+          onChange={onKind}
+          choices={[
             { value: "esphome", label: "ESPHome" },
             { value: "sketch", label: "C++ sketch" },
           ]}

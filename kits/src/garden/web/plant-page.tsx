@@ -5,23 +5,27 @@ import { KitLink, useKitParams } from "@roost/web/parts/kit-link.tsx";
 import { Page } from "@roost/web/parts/page.tsx";
 import { PageWaiting } from "@roost/web/parts/waiting.tsx";
 import { Link } from "@tanstack/react-router";
+import { lazy } from "react";
 
 import { limitedMetrics } from "../contract/limits.ts";
 import type { Plant } from "../contract/plants.ts";
 import { BandBar } from "./band-bar.tsx";
 import { usePlant } from "./garden-api.ts";
-import { PlantCare } from "./plant-care.tsx";
 import { PlantCharts } from "./plant-charts.tsx";
 import { PlantHealth } from "./plant-health.tsx";
-import { PlantLimits } from "./plant-limits.tsx";
 import { PlantMark } from "./plant-mark.tsx";
-import { PlantNodes } from "./plant-nodes.tsx";
-import { PlantPhotos } from "./plant-photos.tsx";
 import { PlantPicture } from "./plant-picture.tsx";
-import { PlantRecord } from "./plant-record.tsx";
 import { unknownWords } from "./plant-words.ts";
+import { WhenSeen } from "./when-seen.tsx";
 
 import styles from "./plant-page.module.css";
+
+// What stands far down comes when somebody goes there: the first look at a plant is quick on a phone too.
+const PlantCare = lazy(async () => ({ default: (await import("./plant-care.tsx")).PlantCare }));
+const PlantLimits = lazy(async () => ({ default: (await import("./plant-limits.tsx")).PlantLimits }));
+const PlantNodes = lazy(async () => ({ default: (await import("./plant-nodes.tsx")).PlantNodes }));
+const PlantPhotos = lazy(async () => ({ default: (await import("./plant-photos.tsx")).PlantPhotos }));
+const PlantRecord = lazy(async () => ({ default: (await import("./plant-record.tsx")).PlantRecord }));
 
 /** One plant: how it is, what to do, what was measured, what a model would do, and all that people set of it. */
 export function PlantPage() {
@@ -41,11 +45,21 @@ export function PlantPage() {
       <Head plant={plant} />
       <PlantHealth plantId={plant.id} />
       <PlantCharts plant={plant} />
-      <PlantCare plant={plant} />
-      <PlantLimits key={`${plant.id} limits`} plant={plant} />
-      <PlantNodes plant={plant} />
-      <PlantPhotos plant={plant} photos={plant.photos} />
-      <PlantRecord key={`${plant.id} record`} plant={plant} />
+      <WhenSeen height={220}>
+        <PlantCare plant={plant} />
+      </WhenSeen>
+      <WhenSeen height={280}>
+        <PlantLimits key={`${plant.id} limits`} plant={plant} />
+      </WhenSeen>
+      <WhenSeen height={220}>
+        <PlantNodes plant={plant} />
+      </WhenSeen>
+      <WhenSeen height={160}>
+        <PlantPhotos plant={plant} photos={plant.photos} />
+      </WhenSeen>
+      <WhenSeen height={320}>
+        <PlantRecord key={`${plant.id} record`} plant={plant} />
+      </WhenSeen>
     </Page>
   );
 }
