@@ -49,7 +49,7 @@ export const healthCommands: readonly KitCommand[] = [health, species];
  *
  * @throws {AppError} `garden.plant_not_found`, `garden_advice.ambiguous_plant`
  */
-async function plantNamed({ call }: KitTerminal, wanted: string): Promise<PlantId> {
+export async function plantNamed({ call }: KitTerminal, wanted: string): Promise<PlantId> {
   const byId = plantId.safeParse(wanted);
   if (byId.success) return byId.data;
   const { items } = await call(listPlants, { query: { q: wanted.slice(0, 120), limit: "200" } });

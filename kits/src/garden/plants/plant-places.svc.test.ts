@@ -2,6 +2,7 @@ import { addApiToken } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import { changeDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
+import type { KitCell, KitTerminal } from "@roost/contract/kit-cli";
 import { addSite } from "@roost/contract/organisations";
 import type { Permission } from "@roost/contract/permissions";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,6 +17,7 @@ import {
   listNodeAssignments,
   listPlantAssignments,
   listPlants,
+  maxPhotoBytes,
   plantPhoto,
   removePhoto,
   removePlant,
@@ -24,6 +26,7 @@ import {
 import type { Plant } from "../contract/plants.ts";
 import { startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
+import { plantCommands } from "./plant-cli.ts";
 import { jpegWith } from "./test-photos.ts";
 
 let garden: TestGarden;
@@ -150,7 +153,17 @@ describe("photos", () => {
     const { id: plantId } = await addOne({ name: "Refusing" });
     const refused = await send(plantId, new TextEncoder().encode("<svg onload='alert(1)'>"));
     expect([refused.status, await refused.text()]).toEqual([415, expect.stringContaining("garden.photo_unreadable")]);
-    expect((await send(plantId, new Uint8Array(8 * 1024 * 1024 + 1))).status).toBe(413);
+    // The server hangs up while the client is still sending: whether the answer is read then is a matter of luck.
+    const whole = jpegWith("large");
+    const large = new Uint8Array(maxPhotoBytes + 1);
+    large.set(whole, large.length - whole.length);
+    large.set(whole);
+    const status = await send(plantId, large).then(
+      (answer) => answer.status,
+      () => undefined,
+    );
+    expect([413, undefined]).toContain(status);
+    expect((await garden.keeper.call(getPlant, { params: { plantId } })).photoIds).toEqual([]);
     expect((await send(crypto.randomUUID(), jpegWith(""))).status).toBe(404);
   });
 });
@@ -209,5 +222,33 @@ describe("history", () => {
     const stood = await call(listNodeAssignments, { params: { deviceId: "mortal" } });
     expect(stood.items).toMatchObject([{ plantName: "Survivor", deviceName: "mortal" }]);
     expect(stood.items[0]).toHaveProperty("to");
+  });
+});
+
+describe("from the command line", () => {
+  it("GA-05, GA-25: plants are added, listed, given nodes and removed", async () => {
+    await garden.addNode("typed-node");
+    const tables: Readonly<Record<string, KitCell>>[][] = [];
+    const terminal = {
+      call: garden.keeper.call,
+      printRows: (_columns: readonly string[], rows: readonly Readonly<Record<string, KitCell>>[]) => void tables.push([...rows]),
+      note: () => undefined,
+    } as unknown as KitTerminal;
+    const type = async (word: string, args: readonly string[], options: Record<string, string | true> = {}) => {
+      await plantCommands.find(({ usage }) => usage.split(" ")[0] === word)?.run(terminal, { args, options });
+      return tables.pop() ?? [];
+    };
+    await type("add-plant", ["Typed"], { species: "basil", place: "desk", node: "typed-node" });
+    expect(await type("plants", ["typed"])).toMatchObject([
+      { name: "Typed", place: "desk", state: "unknown", nodes: "typed-node", alarms: 0 },
+    ]);
+    expect(await type("plants", ["typed"], { state: "healthy" })).toEqual([]);
+    expect(await type("nodes", ["typed"])).toMatchObject([{ id: "typed-node", plant: "Typed", state: "waiting" }]);
+    await type("unassign", ["typed-node", "typed"]);
+    expect(await type("nodes", ["typed"], { unassigned: true })).toMatchObject([{ id: "typed-node", plant: undefined }]);
+    await type("assign", ["typed-node", "Typed"]);
+    expect(await codeOf(type("remove-plant", ["Typed"]))).toBe("garden.name_mismatch");
+    await type("remove-plant", ["Typed"], { confirm: "Typed" });
+    expect(await type("plants", ["typed"])).toEqual([]);
   });
 });
