@@ -11,6 +11,7 @@ import { issueAuthority, issueServer } from "../../platform/certificate-issue.ts
 import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createEgress } from "../../platform/egress.ts";
+import { emit } from "../../platform/events.ts";
 import { createLog } from "../../platform/log.ts";
 import { addDevice, send, startIngest, storedValues } from "../ingest/test-ingest.ts";
 import type { TestIngest } from "../ingest/test-ingest.ts";
@@ -271,6 +272,28 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
     await here.say("homeassistant/sensor/known/config", { dev: { ids: ["known"], name: "Known" }, stat_t: "k" }, true);
     await expect.poll(async () => (await found()).map(({ name }) => name), patience).toEqual(["Known"]);
     expect(await bridge.state()).toMatchObject({ published: 1, found: 1, leftOut: 0 });
+  });
+
+  it("S6: a device that is handed over is taken back from the giver's broker, and none of its values goes there any more", async () => {
+    const device = await aDevice();
+    const taker = await createBridgeHouse(house);
+    await bridge.set(broker, { publish: true });
+    await taker.set(broker, { publish: true });
+    await announcedOf(device.id);
+    await connected();
+    const to = taker.organisationId;
+    await db.transaction(async (tx) => {
+      await tx.query(sql`update devices set organisation_id = ${to} where id = ${device.id}`);
+      await tx.query(sql`select roost_move_device(${device.id}, ${to})`);
+      for (const organisationId of [bridge.organisationId, to])
+        await emit(tx, { organisationId, type: "device.transferred", nounId: device.id });
+    });
+    await expect.poll(() => here.last(bridge.config(device.id)), patience).toBeUndefined();
+    await expect.poll(() => here.last(taker.config(device.id)), patience).toBeDefined();
+    send(house.ingest, device, { soil_moisture: 12.5 });
+    await expect.poll(() => here.last(`${taker.statePrefix}/${device.id}/state`), patience).toContain("12.5");
+    expect(here.all(`${bridge.statePrefix}/${device.id}/state`).filter((text) => text.includes("12.5"))).toEqual([]);
+    await taker.close();
   });
 
   it("S10, S22: a wrong password, a closed port, a foreign certificate and a private address are each said in words; the password never is", async () => {

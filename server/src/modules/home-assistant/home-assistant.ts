@@ -96,7 +96,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     bridges.set(organisationId, bridge);
     // Whoever has no bridge pays nothing: ingest tells nobody.
     stopListening ??= telemetry.onCommitted((messages) => {
-      for (const { deviceKey, series } of messages) bridges.get(series[0]?.organisationId ?? "")?.touched(deviceKey);
+      for (const { deviceKey } of messages) bridges.get(devices.findByKey(deviceKey)?.organisationId ?? "")?.touched(deviceKey);
     });
     bridge.start();
   }
