@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import { egressErrors } from "@roost/contract/notifications";
 import { sql } from "@roost/contract/sql";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -139,6 +141,16 @@ describe("the settings of the care advisor", () => {
     expect(await stateOf(plantId)).toMatchObject({ state: "waiting", reason: "switched_off" });
     expect((await world.care.settings.test(world.keeper)).reason).toBe("switched_off");
     expect(world.outside.asked).toEqual([]);
+    world.garden.plansByModel = true;
+    const { organisationId } = world.keeper;
+    const told = world.care.handlers.find(({ name }) => name === "look-again-at-what-waits");
+    const fact = { id: randomUUID(), at: new Date(), organisationId, type: "kit.settings_changed", data: {} };
+    await told?.handle({ ...fact, nounId: "another" });
+    await world.care.settled();
+    expect((await stateOf(plantId)).state).toBe("waiting");
+    await told?.handle({ ...fact, nounId: "garden" });
+    await world.care.settled();
+    expect((await stateOf(plantId)).state).toBe("done");
   });
 
   it("are looked at by a check that fails when something is in the way, and has nothing to judge without a model (GA-22)", async () => {

@@ -24,6 +24,7 @@ import {
   selectJobs,
   selectSeen,
   wakeAbstained,
+  wakeWaiting,
 } from "./job-store.ts";
 import type { CareJob, JobState } from "./job-store.ts";
 import { selectPlans } from "./plan-store.ts";
@@ -222,6 +223,15 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
         types: ["garden.node_assigned"],
         async handle({ data }) {
           if (typeof data["plantId"] === "string") await wakeAbstained(db, data["plantId"], now());
+          queue.kick();
+        },
+      },
+      {
+        name: "look-again-at-what-waits",
+        types: ["kit.settings_changed", "kit.switched_on"],
+        async handle({ organisationId, nounId }) {
+          if (nounId !== "garden") return;
+          await wakeWaiting(db, organisationId, now());
           queue.kick();
         },
       },
