@@ -1,11 +1,9 @@
-import { waitingDevices } from "@roost/web/parts/waiting-devices.tsx";
-import { useApi, useMay } from "@roost/web/roost.tsx";
+import { useApi } from "@roost/web/roost.tsx";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
 import { listNodes } from "../contract/nodes.ts";
 import { getPlant, listPlants, type PlantState } from "../contract/plants.ts";
 import { listPresets } from "../contract/presets.ts";
-import { gardenKit } from "../kit.ts";
 
 /** Samples are no facts: a page that shows newest values asks again this often while it is looked at. */
 const valuesEveryMs = 2_000;
@@ -74,14 +72,4 @@ export function usePresets(q: string) {
     staleTime: Infinity,
     placeholderData: keepPreviousData,
   });
-}
-
-/** Kinds of devices that are the garden's. */
-export const nodeKinds: readonly string[] = Object.keys(gardenKit.deviceKinds);
-
-/** How many nodes registered by themselves and wait for a person; 0 for who may not let them in. */
-export function useWaitingCount(): number {
-  const may = useMay("devices:write");
-  const { data } = useQuery({ ...waitingDevices(useApi().call), enabled: may, refetchInterval: 10_000 });
-  return data?.items.filter(({ kind }) => nodeKinds.includes(kind)).length ?? 0;
 }

@@ -18,8 +18,9 @@ import { memo, useCallback, useState } from "react";
 import { type GardenNode, removeNode } from "../contract/nodes.ts";
 import { assignNode, unassignNode } from "../contract/plants.ts";
 import { AddNode } from "./add-node.tsx";
-import { nodeKinds, useNodes, usePlants, useWaitingCount } from "./garden-api.ts";
+import { useNodes, usePlants } from "./garden-api.ts";
 import { isLimited, metricWords } from "./plant-words.ts";
+import { nodeKinds, useWaitingCount } from "./waiting-nodes.ts";
 
 import styles from "./nodes-page.module.css";
 

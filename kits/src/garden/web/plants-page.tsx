@@ -13,10 +13,11 @@ import { memo, useCallback } from "react";
 import { limitedMetrics } from "../contract/limits.ts";
 import { type Plant, plantState, type PlantState } from "../contract/plants.ts";
 import { BandBar } from "./band-bar.tsx";
-import { useNodes, usePlants, useWaitingCount } from "./garden-api.ts";
+import { useNodes, usePlants } from "./garden-api.ts";
 import { PlantMark } from "./plant-mark.tsx";
 import { PlantPicture } from "./plant-picture.tsx";
 import { stateWords, unknownWords } from "./plant-words.ts";
+import { useWaitingCount } from "./waiting-nodes.ts";
 
 import styles from "./plants-page.module.css";
 
