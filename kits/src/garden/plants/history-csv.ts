@@ -1,6 +1,6 @@
 import type { KitTelemetry } from "@roost/contract/kit-host";
 
-import type { Part } from "./plant-history.ts";
+import type { Part } from "./plant-part.ts";
 
 /** Samples read at once. */
 const pageRows = 5_000;

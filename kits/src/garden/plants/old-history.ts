@@ -3,7 +3,7 @@ import type { KitTelemetry } from "@roost/contract/kit-host";
 import { limitedMetrics } from "../contract/limits.ts";
 import type { OldReading } from "../contract/old-addresses.ts";
 import { rowOf } from "./old-shapes.ts";
-import type { Part } from "./plant-history.ts";
+import type { Part } from "./plant-part.ts";
 
 export type OldRecord = OldReading & { readonly device_id: string };
 

@@ -15,6 +15,7 @@ import { insertKeptHours, selectKeptHours } from "./kept-hour-store.ts";
 import type { KeptHours } from "./kept-hour-store.ts";
 import { isLimiting } from "./limits.ts";
 import { coarser, mergeColumns, resolutionFor } from "./merge-points.ts";
+import type { Part } from "./plant-part.ts";
 import { findPlant } from "./plant-store.ts";
 import type { PlantRow } from "./plant-store.ts";
 
@@ -27,13 +28,6 @@ export interface HistoryQuestion {
   readonly maxPoints: number;
   /** IANA; UTC unless given. */
   readonly timeZone?: string | undefined;
-}
-
-/** A time during which a node stood at the plant, cut to the range asked for. */
-export interface Part {
-  readonly deviceId: string;
-  readonly from: Date;
-  readonly to: Date;
 }
 
 const hourSeconds = 3_600;
