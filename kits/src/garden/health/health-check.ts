@@ -111,14 +111,14 @@ export function createHealthChecks(
       });
       const readings = await readingsOf(nodes);
       const known = Object.entries(readings) as [LimitedMetric, Reading][];
-      const hours: Partial<Record<LimitedMetric, HourMean[]>> = {};
-      for (const [metric, { deviceId }] of known) {
-        hours[metric] = await hoursOf(
-          metric,
-          stays.filter((stay) => stay.deviceId === deviceId),
-          nowMs,
-        );
-      }
+      const hours: Partial<Record<LimitedMetric, HourMean[]>> = Object.fromEntries(
+        await Promise.all(
+          known.map(async ([metric, { deviceId }]) => {
+            const own = stays.filter((stay) => stay.deviceId === deviceId);
+            return [metric, await hoursOf(metric, own, nowMs)] as const;
+          }),
+        ),
+      );
       const trends = known.map(([metric]): [LimitedMetric, Trend] => [metric, trendOf(metric, hours[metric] ?? [], nowMs)]);
       const verdict = judgeHealth({ limits: plant.limits, nodes: nodes.length, readings, hours, nowMs });
       const limits = effectiveLimits(plant.limits, plant.presetId === undefined ? undefined : neighbours.speciesLimits(plant.presetId));
