@@ -55,7 +55,7 @@ function Findings({ health }: { readonly health: HealthCheck }) {
       {health.recommendations.length > 0 && (
         <ul className={styles.advice} aria-label="What to do">
           {health.recommendations.map((one) => (
-            <li key={one.rule} data-priority={one.priority}>
+            <li key={`${one.rule} ${one.text}`} data-priority={one.priority}>
               <span className={styles.priority}>{priorityWords[one.priority]}</span>
               <span>
                 {one.text}
