@@ -20,6 +20,7 @@ const pages = [
   { word: "Waiting devices", to: "/waiting-devices" },
   { word: "API tokens", to: "/api-tokens" },
   { word: "Kits", to: "/kits" },
+  { word: "Home Assistant", to: "/home-assistant" },
   { word: "Audit trail", to: "/audit" },
   { word: "API reference", to: "/api/docs" },
   { word: "Status", to: "/status" },
