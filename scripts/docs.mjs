@@ -4,9 +4,11 @@ import { readdirSync } from "node:fs";
 
 import { agentConfigSchema } from "../agent/src/config.ts";
 import { AppError } from "../contract/src/errors.ts";
+import { answeredRoutes } from "../contract/src/kits.ts";
 import { contractFields } from "../contract/src/personal.ts";
-import { routes } from "../contract/src/routes.ts";
+import { routes as platformRoutes } from "../contract/src/routes.ts";
 import { topicTable } from "../contract/src/topics.ts";
+import { kitRoutes } from "../kits/src/kit-routes.ts";
 import { configSchema } from "../server/src/config.ts";
 import { httpLimits, rateRules } from "../server/src/platform/http/limits.ts";
 import { mqttLimits } from "../server/src/platform/mqtt/limits.ts";
@@ -22,6 +24,7 @@ const limitTable = (limits) =>
     Object.entries(limits).map(([name, limit]) => [`\`${name}\``, limit.default, limit.unit, limit.answer, limit.about]),
   );
 const pages = new Map();
+const routes = [...platformRoutes, ...Object.values(kitRoutes).flatMap(answeredRoutes)];
 
 async function errorRows() {
   const rows = new Map();
@@ -35,6 +38,8 @@ async function errorRows() {
       }
     }
   }
+  // Those of kits stand with their routes.
+  for (const { code, status, message } of routes.flatMap(({ errors = [] }) => errors)) rows.set(code, [`\`${code}\``, status, message]);
   return [...rows.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }
 

@@ -1,10 +1,15 @@
 import { z } from "zod";
 
 import { defineErrors } from "./errors.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
+import type { Route } from "./route.ts";
 import { instant } from "./time.ts";
 
-const kitId = z.string().regex(/^[a-z][a-z0-9_]{1,30}$/, "A kit's name has 2 to 31 lower-case letters, digits and underscores.");
+const kitId = personal(
+  "none",
+  z.string().regex(/^[a-z][a-z0-9_]{1,30}$/, "A kit's name has 2 to 31 lower-case letters, digits and underscores."),
+);
 
 /** What one of a kit's checks found, for the organisation that asks. */
 export const kitCheck = z.object({
@@ -14,7 +19,7 @@ export const kitCheck = z.object({
   /** `unknown`: there is nothing to judge by yet. */
   state: z.enum(["ok", "failed", "unknown"]),
   /** What it was judged by. */
-  evidence: z.string(),
+  evidence: personal("text", z.string()),
   checkedAt: instant,
 });
 export type KitCheck = z.output<typeof kitCheck>;
@@ -30,7 +35,7 @@ export const kit = z.object({
   health: z.object({
     state: z.enum(["well", "unhealthy"]),
     /** What it was doing when it failed, and since when; of an unhealthy one. */
-    doing: z.string().optional(),
+    doing: personal("none", z.string()).optional(),
     since: instant.optional(),
   }),
   deviceKinds: z.array(z.object({ kind: z.string(), title: z.string() })),
@@ -47,7 +52,13 @@ export const kitErrors = defineErrors("kits", {
   bad_settings: [400, "The settings do not fit what this kit knows. The faults are listed under details."],
 });
 
+/** A kit's routes with all that they answer: beside its own errors, those of one that is switched off or did not start. */
+export function answeredRoutes(own: readonly Route[]): Route[] {
+  return own.map((route) => ({ ...route, errors: [...(route.errors ?? []), kitErrors.off, kitErrors.unhealthy] }));
+}
+
 const oneKit = z.object({ kitId });
+const setting = personal("text", z.json());
 
 export const listKits = defineRoute({
   operation: "listKits",
@@ -89,7 +100,7 @@ export const getKitSettings = defineRoute({
   access: "organisation:read",
   summary: "Shows what the organisation has set of a kit, defaults filled in.",
   params: oneKit,
-  reply: z.object({ settings: z.record(z.string(), z.json()) }),
+  reply: z.object({ settings: z.record(z.string(), setting) }),
   errors: [kitErrors.not_found],
 });
 
@@ -101,7 +112,7 @@ export const changeKitSettings = defineRoute({
   wholeOrganisation: true,
   summary: "Changes a kit's settings; what is absent stays, null goes back to the default.",
   params: oneKit,
-  body: z.record(z.string().max(64), z.json()),
-  reply: z.object({ settings: z.record(z.string(), z.json()) }),
+  body: z.record(z.string().max(64), setting),
+  reply: z.object({ settings: z.record(z.string(), setting) }),
   errors: [kitErrors.not_found, kitErrors.bad_settings],
 });

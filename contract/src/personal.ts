@@ -42,6 +42,7 @@ export const personalNames: Readonly<Record<string, PersonalKind>> = {
   remoteAddress: "address",
   name: "text",
   deviceName: "text",
+  devicePurpose: "text",
   targetName: "text",
   roleName: "text",
   organisationName: "text",
@@ -105,6 +106,8 @@ export const personalNames: Readonly<Record<string, PersonalKind>> = {
   variant: "none",
   variants: "none",
   offVariant: "none",
+  kitId: "none",
+  keptBy: "none",
   stage: "none",
 };
 

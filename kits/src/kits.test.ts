@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { metricName } from "@roost/contract/ids";
 import type { KitManifest } from "@roost/contract/kit";
 import { permissions } from "@roost/contract/permissions";
+import { contractFields } from "@roost/contract/personal";
 import { ruleFields } from "@roost/contract/rules";
 import { units } from "@roost/contract/units";
 import { describe, expect, it } from "vitest";
@@ -48,6 +49,15 @@ describe("every kit", () => {
         expect(kit.deviceKinds, name).toHaveProperty([deviceKind]);
         if (metric !== undefined) expect(Object.keys(kit.deviceKinds[deviceKind]?.metrics ?? {}), name).toContain(metric);
       }
+    }
+  });
+
+  it("T-F09, S15: says of every free text of its routes what it tells of a person or a device", () => {
+    for (const [id, own] of Object.entries(kitRoutes)) {
+      const fields = contractFields(own);
+      expect(fields.length, id).toBeGreaterThan(0);
+      const open = fields.filter((field) => field.isFree && field.kind === undefined);
+      expect(open.map(({ operation, part, path }) => `${operation} ${part} ${path}`)).toEqual([]);
     }
   });
 

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { answeredRoutes } from "@roost/contract/kits";
 import { routes } from "@roost/contract/routes";
 import { kitRoutes } from "@roost/kits/kit-routes";
 import { kits as allKits } from "@roost/kits/kits";
@@ -493,7 +494,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountReadiness(http.mount, { readiness, clock });
   mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
   mountEdge(http.mount, {
-    routes: [...routes, ...Object.entries(kitRoutes).flatMap(([id, own]) => (isChosen(id) ? own : []))],
+    routes: [...routes, ...Object.entries(kitRoutes).flatMap(([id, own]) => (isChosen(id) ? answeredRoutes(own) : []))],
     metrics,
     version,
     url: config.ROOST_PUBLIC_URL,

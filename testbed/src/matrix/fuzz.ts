@@ -55,6 +55,8 @@ const made: Readonly<Record<string, readonly [name: string, at: readonly string[
   offerDevice: ["transferId", ["transfer", "id"]],
   addFlag: ["key", ["key"]],
   addRolloutPlan: ["planId", ["id"]],
+  gardenAddPlant: ["plantId", ["id"]],
+  gardenOldAddPlant: ["plantId", ["id"]],
 };
 
 /** Keeps what an operation made, for requests to come. */

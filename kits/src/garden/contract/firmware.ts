@@ -1,3 +1,4 @@
+import { deviceErrors } from "@roost/contract/devices";
 import { defineErrors } from "@roost/contract/errors";
 import { deviceId } from "@roost/contract/ids";
 import { personal } from "@roost/contract/personal";
@@ -65,7 +66,7 @@ export const firmwareCliErrors = defineErrors("garden_firmware", {
 
 const base = "/api/v1/kits/garden/nodes/:deviceId";
 const params = z.object({ deviceId });
-const nodeErrors = [firmwareErrors.not_a_node];
+const nodeErrors = [deviceErrors.not_found, firmwareErrors.not_a_node];
 
 /** What became of a change: `sent`, the node has been told and needs no new program; `build`, its program has to be built and flashed again. */
 const changedSettings = z.object({ settings: nodeSettings, takesEffect: z.enum(["sent", "build"]) });
