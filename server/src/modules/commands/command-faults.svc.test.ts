@@ -51,7 +51,8 @@ class Runner {
   readonly #answered = new Map<string, boolean>();
   readonly #device: TestDevice;
   readonly #roll: () => number;
-  isOver = false;
+  #client: RawMqtt | undefined;
+  #isOver = false;
 
   constructor(device: TestDevice, roll: () => number) {
     this.#device = device;
@@ -59,12 +60,18 @@ class Runner {
   }
 
   async run(): Promise<void> {
-    while (!this.isOver) {
+    while (!this.#isOver) {
       const server = servers[this.#roll() < 0.15 ? 0 : 1] as TestServer;
       const client = await this.#device.listen(server, { keep: this.#roll() < 0.5 });
+      this.#client = client;
       await this.#serve(client).catch(() => undefined);
       client.close();
     }
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#client?.close();
   }
 
   #mayBreak(): void {
@@ -72,7 +79,7 @@ class Runner {
   }
 
   async #serve(client: RawMqtt): Promise<void> {
-    while (!this.isOver) {
+    while (!this.#isOver) {
       for (const [id, isTold] of this.#answered) if (!isTold) await this.#work(client, id);
       const packet = await client.next("publish", 6_000);
       const { id } = read(packet);
@@ -118,7 +125,7 @@ test(
       return row?.n ?? 0;
     };
     while ((await open()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
-    for (const runner of runners) runner.isOver = true;
+    for (const runner of runners) runner.stop();
     await Promise.all(running);
     const states = await db.query<{ state: string; n: number }>(sql`select c.state, count(*)::int as n from commands c group by c.state`);
     expect(states).toEqual([{ state: "done", n: 4 * perDevice }]);

@@ -121,6 +121,7 @@ export function createCommands({ db, audit, devices, manifestsOf, log }: Command
   async function look(isSearch = true): Promise<void> {
     dispatcher.want(await endOverdue());
     if (isSearch) await dispatcher.look();
+    else dispatcher.lookAgain();
     if (looks % pruneEveryLooks === 0) await store.pruneCommands(db, keptDays);
     looks += 1;
   }

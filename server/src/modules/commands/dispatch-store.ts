@@ -58,6 +58,15 @@ export async function takeHeads(db: Queryable, deviceIds: readonly string[], hol
   }));
 }
 
+/** Which of these devices have something to send that another server still has in hand. */
+export async function heldElsewhere(db: Queryable, deviceIds: readonly string[], holder: string): Promise<string[]> {
+  const rows = await db.query<{ device_id: string }>(sql`
+    select distinct c.device_id from commands c
+    where c.device_id = any(${deviceIds}::text[]) and c.ended_at is null and c.in_flight and c.state = 'queued' and c.holder <> ${holder}
+      and c.lease_until > now()`);
+  return rows.map((row) => row.device_id);
+}
+
 /** It could not be handed over after all: as if it had never been taken, if that was the first time. */
 export async function putBack(db: Queryable, id: string, holder: string): Promise<void> {
   await db.query(sql`

@@ -3,7 +3,7 @@ import { deviceTopics } from "@roost/contract/topics";
 import type { Db } from "../../platform/db.ts";
 import { isDatabaseAway } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
-import { devicesWithWork, letGo, putBack, takeHeads } from "./dispatch-store.ts";
+import { devicesWithWork, heldElsewhere, letGo, putBack, takeHeads } from "./dispatch-store.ts";
 import type { HeldCommand } from "./dispatch-store.ts";
 
 /** What a device may be reached by: the door of this server. */
@@ -30,7 +30,7 @@ export interface DispatcherDeps {
 }
 
 /** How long another server leaves a command alone that this one has in hand: a server that was killed holds it no longer. */
-const leaseSeconds = 5;
+const leaseSeconds = 3;
 const devicesAtOnce = 500;
 /** Confirmations this process remembers: far more than can be on their way into the database. */
 const rememberedConfirmations = 10_000;
@@ -46,6 +46,8 @@ export function createDispatcher({ db, log, holder, answered, tooLarge }: Dispat
   let running: Promise<void> | undefined;
   let closed = false;
   const wanted = new Set<string>();
+  /** Came here from a server that has their command in hand, or had when it was killed: looked at again until it is over. */
+  let later: readonly string[] = [];
   /** What devices have confirmed here, be it noted in the database yet or not: it is not sent to them again. */
   const confirmed = new Map<string, number>();
 
@@ -88,6 +90,7 @@ export function createDispatcher({ db, log, holder, answered, tooLarge }: Dispat
       if (here.length === 0) continue;
       try {
         for (const held of await takeHeads(db, here, holder, leaseSeconds)) await handOver(held);
+        later = [...new Set([...later, ...(await heldElsewhere(db, here, holder))])];
       } catch (error) {
         // What waits is found again by the next look.
         if (isDatabaseAway(error)) log.warn({ err: error }, "the database is away; commands wait");
@@ -113,6 +116,12 @@ export function createDispatcher({ db, log, holder, answered, tooLarge }: Dispat
     },
     /** Has the rows of these devices looked at. */
     want,
+    /** Has a look at those that came from another server. */
+    lookAgain(): void {
+      const ids = later;
+      later = [];
+      want(ids);
+    },
     /** Looks for what nobody has in hand, for devices that listen here. */
     async look(): Promise<void> {
       if (outlet === undefined) return;
