@@ -15,6 +15,11 @@ export function titleOfKind(kind: string): string {
   return kind === "generic" ? "Generic device" : kind;
 }
 
+/** What people call a kit. */
+export function titleOfKit(kitId: string): string {
+  return kits.find(({ id }) => id === kitId)?.title ?? kitId;
+}
+
 /** Every kind of device to choose from; `generic` first. */
 export function kindChoices(): { value: string; label: string }[] {
   return ["generic", ...kits.flatMap((kit) => Object.keys(kit.deviceKinds))].map((kind) => ({ value: kind, label: titleOfKind(kind) }));

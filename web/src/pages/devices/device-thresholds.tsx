@@ -11,6 +11,7 @@ import { Empty } from "../../parts/empty.tsx";
 import { Fault, readFault } from "../../parts/fault.tsx";
 import { formatMetric } from "../../parts/format.ts";
 import { PlusIcon } from "../../parts/icons.tsx";
+import { titleOfKit } from "../../parts/kinds.ts";
 import { titleOfKind } from "../../parts/kinds.ts";
 import { SeverityMark } from "../../parts/marks.tsx";
 import { Section } from "../../parts/page.tsx";
@@ -119,6 +120,7 @@ function RuleRow({
       <span className={styles.what}>
         {metric !== undefined && <strong title={metric}>{formatMetric(metric)}</strong>} {describeCondition(condition, unit)}
         {!isOwn && <span className="quiet"> · {whyHere(scope)}</span>}
+        {rule.keptBy !== undefined && <span className="quiet"> · kept by {titleOfKit(rule.keptBy)}</span>}
         {!enabled && <span className="quiet"> · switched off</span>}
         {toggle.isError && (
           <span role="alert" className={styles.failed}>
@@ -126,7 +128,7 @@ function RuleRow({
           </span>
         )}
       </span>
-      {mayChange && isOwn && (
+      {mayChange && isOwn && rule.keptBy === undefined && (
         <div className={styles.acts}>
           <Button
             variant="subtle"

@@ -10,7 +10,7 @@ import { readFault } from "../../parts/fault.tsx";
 import { Filters, SearchField } from "../../parts/filters.tsx";
 import { formatPlural } from "../../parts/format.ts";
 import { PlusIcon } from "../../parts/icons.tsx";
-import { titleOfKind } from "../../parts/kinds.ts";
+import { titleOfKind, titleOfKit } from "../../parts/kinds.ts";
 import { SeverityMark } from "../../parts/marks.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { RowsOf } from "../../parts/rows.tsx";
@@ -78,7 +78,7 @@ export function RulesPage() {
             )
           }
         >
-          {(rule) => <RuleRow key={rule.id} rule={rule} names={names} mayChange={may} onTry={setTrying} />}
+          {(rule) => <RuleRow key={rule.id} rule={rule} names={names} mayChange={may && rule.keptBy === undefined} onTry={setTrying} />}
         </RowsOf>
       </Section>
       {adding && <RuleEditor onClose={() => setAdding(false)} onTry={setTrying} />}
@@ -147,6 +147,7 @@ function RuleRow({ rule, names, mayChange, onTry }: RuleRowProps) {
             </Link>
           )}
           {overrides.length > 0 && ` · ${formatPlural(overrides.length, "exception")}`}
+          {rule.keptBy !== undefined && ` · kept by ${titleOfKit(rule.keptBy)}: change it there`}
           {!enabled && " · switched off"}
         </span>
         {toggle.isError && (
