@@ -111,6 +111,11 @@ export function createInStep(host: PlantHost) {
       return open;
     });
     for (const { plantId } of ended) await keepRules(organisationId, plantId, undefined);
+    const now = devices.find(deviceId)?.organisationId;
+    if (now === undefined || now === organisationId || ended.length === 0) return;
+    // It was handed over, and its rules and purpose with it: they speak of a plant that is not there.
+    for (const { plantId } of ended) await rules.keep({ organisationId: now }, rulePrefix(plantId), new Map());
+    await devices.setPurpose(now, deviceId, undefined);
   }
 
   const isStillThere = (organisationId: string, deviceId: string): Promise<boolean> =>

@@ -1,10 +1,14 @@
-import { addApiToken } from "@roost/contract/auth";
+import { addApiToken, chooseOrganisation } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
-import { changeDevice } from "@roost/contract/devices";
+import { changeDevice, getDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import type { KitCell, KitTerminal } from "@roost/contract/kit-cli";
-import { addSite } from "@roost/contract/organisations";
+import { switchKit } from "@roost/contract/kits";
+import { addSite, getOrganisation } from "@roost/contract/organisations";
 import type { Permission } from "@roost/contract/permissions";
+import { listAlarmRules } from "@roost/contract/rules";
+import { offerDevice } from "@roost/contract/transfers";
+import { askDatabase } from "@roost/testbed/database";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { listNodes, removeNode } from "../contract/nodes.ts";
@@ -24,7 +28,7 @@ import {
   unassignNode,
 } from "../contract/plants.ts";
 import type { Plant } from "../contract/plants.ts";
-import { startGarden } from "../test-garden.ts";
+import { eventually, startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
 import { plantCommands } from "./plant-cli.ts";
 import { jpegWith } from "./test-photos.ts";
@@ -109,6 +113,70 @@ describe("a part of the organisation", () => {
     expect(await codeOf(reader(changePlant, { params: { plantId }, body: { name: "Mine" } }))).toBe("http.forbidden");
     const stranger = createClient({ baseUrl: garden.server.ready.url, fetch });
     expect(await codeOf(stranger(listPlants, {}))).toBe("http.unauthenticated");
+  });
+});
+
+describe("another organisation", () => {
+  it("GA-11: finds nothing of a garden that is not its own; a node that is handed over stands at no plant any more and takes its values along", async () => {
+    const { call } = garden.keeper;
+    const node = await garden.addNode("traveller");
+    const { id: plantId } = await addOne({ name: "Left behind", limits: { soil_moisture: { min: 20 } } });
+    const startMs = Date.now() - hourMs;
+    const since = new Date(startMs).toISOString();
+    await call(assignNode, { params: { plantId }, body: { deviceId: "traveller", since } });
+    await garden.send(node, [{ soil_moisture: 50, timestamp: startMs + 1_000 }]);
+    const photo = plantPhoto.parse(
+      await (await garden.fetch(`/api/v1/kits/garden/plants/${plantId}/photos`, { method: "POST", body: jpegWith("x") })).json(),
+    );
+    const neighbour = crypto.randomUUID();
+    await askDatabase(garden.server.ready, `insert into organisations (id, name, slug) values ('${neighbour}', 'Neighbour', 'neighbour')`);
+    await askDatabase(
+      garden.server.ready,
+      `insert into memberships (id, organisation_id, person_id, role) select '${crypto.randomUUID()}', '${neighbour}', p.id, 'owner' from people p limit 1`,
+    );
+    const home = (await call(getOrganisation, {})).id;
+    const actIn = (organisationId: string) => call(chooseOrganisation, { body: { organisationId } });
+    await actIn(neighbour);
+    expect(await codeOf(call(listPlants, {}))).toBe("kits.off");
+    await call(switchKit, { params: { kitId: "garden" }, body: { on: true } });
+    expect((await call(listPlants, {})).items).toEqual([]);
+    const params = { plantId };
+    const range = { metric: "soil_moisture", from: since, to: new Date().toISOString() };
+    const tries = [
+      call(getPlant, { params }),
+      call(changePlant, { params, body: { name: "Mine" } }),
+      call(removePlant, { params, query: { confirm: "Left behind" } }),
+      call(getPlantHistory, { params, query: range }),
+      call(listPlantAssignments, { params }),
+    ];
+    expect(new Set(await Promise.all(tries.map(codeOf)))).toEqual(new Set(["garden.plant_not_found"]));
+    expect((await garden.fetch(`/api/v1/kits/garden/plants/${plantId}/photos/${photo.id}`)).status).toBe(404);
+    expect((await garden.fetch(`/api/plants/${plantId}/history`)).status).toBe(404);
+    expect((await call(listNodes, {})).items).toEqual([]);
+    const own = await addOne({ name: "Theirs" });
+    expect(await codeOf(call(assignNode, { params: { plantId: own.id }, body: { deviceId: "traveller" } }))).toBe("devices.not_found");
+
+    await actIn(home);
+    await call(offerDevice, { params: { deviceId: "traveller" }, body: { organisationId: neighbour } });
+    const left = await eventually(
+      () => call(getPlant, { params }),
+      ({ nodes }) => nodes.length === 0,
+    );
+    expect(left).toMatchObject({ nodes: [], latest: [] });
+    // What it measured went with it.
+    expect((await call(getPlantHistory, { params, query: range })).at).toEqual([]);
+    await actIn(neighbour);
+    const seen = await eventually(
+      async () => ({
+        rules: (await call(listAlarmRules, { query: { deviceId: "traveller" } })).items,
+        device: await call(getDevice, { params: { deviceId: "traveller" } }),
+      }),
+      ({ rules, device }) => rules.length === 0 && device.purpose === undefined,
+    );
+    expect([seen.rules, seen.device.purpose]).toEqual([[], undefined]);
+    expect((await call(listNodeAssignments, { params: { deviceId: "traveller" } })).items).toEqual([]);
+    expect(await codeOf(call(assignNode, { params: { plantId: own.id }, body: { deviceId: "traveller" } }))).toBe("");
+    await actIn(home);
   });
 });
 
