@@ -5,11 +5,9 @@ import { sql } from "@roost/contract/sql";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { careErrors } from "../contract/care.ts";
-import { createCareWorld } from "./test-care.ts";
+import { createCareWorld, testKey, wordsFor } from "./test-care.ts";
 import type { CareWorld } from "./test-care.ts";
 import { loopbackEgress } from "./test-provider.ts";
-
-const key = "sk-ant-api03-very-secret-key-7Q2x";
 
 let world: CareWorld;
 beforeAll(async () => {
@@ -18,23 +16,17 @@ beforeAll(async () => {
 afterAll(async () => world.close());
 afterEach(async () => world.reset());
 
-const withKey = async () => world.care.settings.change(world.keeper, { provider: "anthropic", apiKey: key });
-const stateOf = async (plantId: string) => (await world.care.plan(world.keeper, plantId)).work;
-async function planned(plantId: string) {
-  await world.care.analyze(world.keeper, plantId);
-  await world.work();
-  return (await world.care.plan(world.keeper, plantId)).plan;
-}
+const { withKey, stateOf, planned } = wordsFor(() => world);
 
 describe("the settings of the care advisor", () => {
   it("keep the key sealed: it is not in the database, not in the records, and four characters are shown (GA-19)", async () => {
     const settings = await withKey();
     expect(settings).toMatchObject({ apiKeySet: true, apiKeyMasked: "...7Q2x", provider: "anthropic", state: "ready" });
     await planned(await world.addPlant());
-    expect(world.outside.asked[0]?.headers["x-api-key"]).toBe(key);
+    expect(world.outside.asked[0]?.headers["x-api-key"]).toBe(testKey);
     const dump = await world.db.dump();
     expect(dump).toContain("Half a litre");
-    for (const form of [key, key.slice(0, 12), Buffer.from(key).toString("hex"), Buffer.from(key).toString("base64")]) {
+    for (const form of [testKey, testKey.slice(0, 12), Buffer.from(testKey).toString("hex"), Buffer.from(testKey).toString("base64")]) {
       expect(dump).not.toContain(form);
     }
     expect(JSON.stringify([settings, world.audits])).not.toContain("very-secret");
@@ -52,7 +44,7 @@ describe("the settings of the care advisor", () => {
       apiKeySet: false,
       model: "gpt-5.4-mini",
     });
-    await world.care.settings.change(world.keeper, { provider: "compatible", baseUrl: "https://models.example.org/v1", apiKey: key });
+    await world.care.settings.change(world.keeper, { provider: "compatible", baseUrl: "https://models.example.org/v1", apiKey: testKey });
     expect(await world.care.settings.change(world.keeper, { baseUrl: "https://models.example.org/v2/" })).toMatchObject({
       apiKeySet: true,
       baseUrl: "https://models.example.org/v2",

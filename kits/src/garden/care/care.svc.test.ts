@@ -1,19 +1,15 @@
 import { randomUUID } from "node:crypto";
 
-import type { KitFactHandler } from "@roost/contract/kit-host";
 import { sql } from "@roost/contract/sql";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-import { careErrors } from "../contract/care.ts";
-import { gardenErrors } from "../contract/plants.ts";
 import type { CareFacts } from "./care-facts.ts";
-import { aReading, goodAnswer, someFacts } from "./evaluation/case.ts";
+import { goodAnswer, someFacts } from "./evaluation/case.ts";
 import { evaluationSet } from "./evaluation/evaluation-set.ts";
 import { claimJob } from "./job-store.ts";
-import { createCareWorld } from "./test-care.ts";
+import { createCareWorld, testKey, wordsFor } from "./test-care.ts";
 import type { CareWorld } from "./test-care.ts";
 
-const key = "sk-ant-api03-very-secret-key-7Q2x";
 const hourMs = 3_600_000;
 
 let world: CareWorld;
@@ -23,24 +19,11 @@ beforeAll(async () => {
 afterAll(async () => world.close());
 afterEach(async () => world.reset());
 
-const withKey = async () => world.care.settings.change(world.keeper, { provider: "anthropic", apiKey: key });
-const stateOf = async (plantId: string) => (await world.care.plan(world.keeper, plantId)).work;
-async function planned(plantId: string) {
-  await world.care.analyze(world.keeper, plantId);
-  await world.work();
-  return (await world.care.plan(world.keeper, plantId)).plan;
-}
-
-/** Tells the advisor of something that became true. */
-async function heard(handler: string, fact: Parameters<KitFactHandler["handle"]>[0]): Promise<void> {
-  const found = world.care.handlers.find(({ name }) => name === handler);
-  expect(found?.types).toContain(fact.type);
-  await found?.handle(fact);
-}
+const { withKey, stateOf, planned, heard } = wordsFor(() => world);
 
 describe("work on care plans", () => {
   it("takes what the evaluation set calls good and keeps the plan before for all else (GA-20, GA-21)", async () => {
-    await world.care.settings.change(world.keeper, { provider: "openai", apiKey: key, monthlyCapCents: 100_000 });
+    await world.care.settings.change(world.keeper, { provider: "openai", apiKey: testKey, monthlyCapCents: 100_000 });
     const plantId = await world.addPlant();
     let before = await planned(plantId);
     expect(before).toBeDefined();
@@ -70,7 +53,7 @@ describe("work on care plans", () => {
   });
 
   it("writes 150 plans that were asked for at once, two calls at a time, or says why not (GA-22)", async () => {
-    await world.care.settings.change(world.keeper, { provider: "openai", model: "gpt-4o", apiKey: key, monthlyCapCents: 60 });
+    await world.care.settings.change(world.keeper, { provider: "openai", model: "gpt-4o", apiKey: testKey, monthlyCapCents: 60 });
     const { organisationId } = world.keeper;
     const ids = await Promise.all(Array.from({ length: 150 }, async () => world.addPlant()));
     await Promise.all(
@@ -146,6 +129,22 @@ describe("work on care plans", () => {
     // What came too late is not stored over what is there.
     expect((await world.care.plans(world.keeper, plantId)).length).toBe(1);
     expect((await stateOf(plantId)).state).toBe("done");
+  });
+
+  it("does not store what came too late, and counts what it cost (GA-20, GA-22)", async () => {
+    await withKey();
+    const plantId = await world.addPlant();
+    const late = goodAnswer({ watering: { ...goodAnswer().watering, frequency: "Too late" } });
+    world.outside.plan({ says: JSON.stringify(late), delayMs: 1_500 });
+    const slow = world.second();
+    await slow.analyze(world.keeper, plantId);
+    await expect.poll(() => world.outside.asked.length).toBe(1);
+    world.clock.forward(91_000);
+    await world.work();
+    await slow.settled();
+    const plans = await world.care.plans(world.keeper, plantId);
+    expect(plans.map(({ body }) => body.watering.frequency)).toEqual(["About once a week"]);
+    expect((await world.care.usage(world.keeper)).months[0]).toMatchObject({ calls: 2, reservedCents: 0, outputTokens: 800 });
   });
 
   it("is called off with the server and comes again at the next start (GA-22)", async () => {
@@ -267,7 +266,7 @@ describe("work on care plans", () => {
   });
 
   it("counts what a call cost by what the provider counted (GA-20)", async () => {
-    await world.care.settings.change(world.keeper, { provider: "anthropic", model: "claude-sonnet-4-20250514", apiKey: key });
+    await world.care.settings.change(world.keeper, { provider: "anthropic", model: "claude-sonnet-4-20250514", apiKey: testKey });
     world.outside.plan({ says: JSON.stringify(goodAnswer()), inputTokens: 1_000, outputTokens: 600 });
     await planned(await world.addPlant());
     expect((await world.care.usage(world.keeper)).months).toEqual([
@@ -365,78 +364,5 @@ describe("work on care plans", () => {
     await heard("look-again-for-plan", fact);
     await world.care.settled();
     expect((await stateOf(plantId)).state).toBe("done");
-  });
-});
-
-describe("reading", () => {
-  it("never asks a model, whatever page is opened (GA-21)", async () => {
-    await withKey();
-    const plantId = await world.addPlant();
-    for (let visits = 0; visits < 3; visits += 1) {
-      await world.care.plan(world.keeper, plantId);
-      await world.care.plans(world.keeper, plantId);
-      await world.care.queue(world.keeper);
-      await world.care.usage(world.keeper);
-      await world.care.settings.get(world.keeper);
-    }
-    await world.work();
-    expect(world.outside.asked).toEqual([]);
-    expect((await stateOf(plantId)).state).toBe("idle");
-  });
-
-  it("shows the history with differences, and how far the newest has drifted (GA-21)", async () => {
-    await withKey();
-    const plantId = await world.addPlant();
-    const first = await planned(plantId);
-    if (first === undefined) throw new Error("There is a plan.");
-    await expect(world.care.differences(world.keeper, { plantId, planId: first.id })).rejects.toThrow(careErrors.nothing_before.message);
-    world.clock.forward(60_000);
-    world.outside.plan({ says: JSON.stringify(goodAnswer({ watering: { ...goodAnswer().watering, frequency: "Every third day" } })) });
-    const second = await planned(plantId);
-    const { before, after, items } = await world.care.differences(world.keeper, { plantId, planId: second?.id ?? "" });
-    expect([before.id, after.id]).toEqual([first.id, second?.id]);
-    expect(items.map(({ field, before, after }) => [field, before, after])).toEqual([
-      ["watering.frequency", "About once a week", "Every third day"],
-    ]);
-    const facts = someFacts({ readings: [aReading("r1", "soil_moisture", 8)] });
-    world.facts.set(plantId, { ...facts, plant: { ...facts.plant, id: plantId } });
-    const { drift } = await world.care.plan(world.keeper, plantId);
-    expect(drift).toMatchObject([{ metric: "soil_moisture", planned: 34.2, now: 8, isFar: true }]);
-  });
-
-  it("keeps what was cited with its value and time, as it was (GA-20)", async () => {
-    await withKey();
-    const plan = await planned(await world.addPlant());
-    expect(plan?.body.watering.cites).toEqual([
-      { deviceId: "node-a", metric: "soil_moisture", value: 34.2, unit: "%", measuredAt: new Date("2026-11-21T08:58:00Z"), quality: "ok" },
-    ]);
-  });
-
-  it("forgets the plans of a plant that is gone, and keeps what they cost (GA-21)", async () => {
-    await withKey();
-    const plantId = await world.addPlant();
-    const other = await world.addPlant();
-    await planned(plantId);
-    await planned(other);
-    const { organisationId } = world.keeper;
-    const fact = { id: randomUUID(), at: new Date(), organisationId, type: "garden.plant_removed", nounId: plantId, data: { plantId } };
-    await heard("forget-care-plans", fact);
-    expect(await world.care.plans(world.keeper, plantId)).toEqual([]);
-    expect((await stateOf(plantId)).state).toBe("idle");
-    expect((await world.care.plans(world.keeper, other)).length).toBe(1);
-    expect((await world.care.usage(world.keeper)).months[0]?.calls).toBe(2);
-  });
-
-  it("shows nobody the plans, costs or work of another organisation (GA-21)", async () => {
-    await withKey();
-    const plantId = await world.addPlant();
-    await planned(plantId);
-    const stranger = await world.addOrganisation();
-    expect((await world.care.plan(stranger, plantId)).plan).toBeUndefined();
-    expect(await world.care.plans(stranger, plantId)).toEqual([]);
-    expect(await world.care.queue(stranger)).toEqual([]);
-    expect((await world.care.usage(stranger)).months).toEqual([]);
-    expect(await world.care.settings.get(stranger)).toMatchObject({ apiKeySet: false, state: "no_model" });
-    await expect(world.care.plan(world.keeper, randomUUID())).rejects.toThrow(gardenErrors.plant_not_found.message);
   });
 });

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from "node:crypto";
 
-import type { KitEgress, KitHost } from "@roost/contract/kit-host";
+import type { KitEgress, KitFactHandler, KitHost } from "@roost/contract/kit-host";
 import { sql } from "@roost/contract/sql";
 import type { Whose } from "@roost/contract/tenancy";
 import { createKitDatabase } from "@roost/testbed/kit-database";
@@ -126,6 +126,29 @@ export async function createCareWorld(): Promise<CareWorld> {
       await db.drop();
     },
   });
+}
+
+export const testKey = "sk-ant-api03-very-secret-key-7Q2x";
+
+/** What most tests do, in a word. */
+export function wordsFor(world: () => CareWorld) {
+  const planOf = async (plantId: string) => world().care.plan(world().keeper, plantId);
+  return {
+    withKey: async () => world().care.settings.change(world().keeper, { provider: "anthropic", apiKey: testKey }),
+    stateOf: async (plantId: string) => (await planOf(plantId)).work,
+    /** Asks for a plan, does what is due and answers the newest plan. */
+    async planned(plantId: string) {
+      await world().care.analyze(world().keeper, plantId);
+      await world().work();
+      return (await planOf(plantId)).plan;
+    },
+    /** Tells the advisor of something that became true. */
+    async heard(handler: string, fact: Parameters<KitFactHandler["handle"]>[0]): Promise<void> {
+      const found = world().care.handlers.find(({ name, types }) => name === handler && types.includes(fact.type));
+      if (found === undefined) throw new Error(`Nobody called ${handler} listens to ${fact.type}.`);
+      await found.handle(fact);
+    },
+  };
 }
 
 /** As the platform's: the purpose is bound. */
