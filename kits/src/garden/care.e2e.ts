@@ -15,8 +15,7 @@ import { rotateSecret } from "@roost/contract/secrets";
 import { askDatabase } from "@roost/testbed/database";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import type { Asked } from "./care/evaluation/scripted.ts";
-import type { PlanAnswer } from "./care/plan-answer.ts";
+import { answerTo } from "./care/test-answer.ts";
 import { startTestProvider } from "./care/test-provider.ts";
 import type { TestProvider } from "./care/test-provider.ts";
 import {
@@ -49,34 +48,6 @@ let plantId: Awaited<ReturnType<typeof addOne>>["id"];
 
 const addOne = (name: string) => garden.keeper.call(addPlant, { body: { name, limits: { soil_moisture: { min: 25, max: 70 } } } });
 const planOf = () => garden.keeper.call(getCarePlan, { params: { plantId } });
-
-/** A plan as a model writes it that has read the question. */
-function answerTo({ data }: Asked): string {
-  // Somebody tries out the model.
-  if (!data.includes("readings")) return "OK";
-  const asked = JSON.parse(data) as { today: string; readings: { id: string; metric: string; value: number; unit: string }[] };
-  const reading = (metric: string) => asked.readings.find((one) => one.metric === metric);
-  const section = (metric: string) => {
-    const found = reading(metric);
-    return {
-      current: found === undefined ? null : { value: found.value, unit: found.unit },
-      ideal: "As its species likes it",
-      recommendation: "Leave it so.",
-      cites: found === undefined ? [] : [found.id],
-    };
-  };
-  const soil = reading("soil_moisture");
-  const answer: PlanAnswer = {
-    summary: { text: `The soil is at ${soil?.value ?? 0} %.`, cites: soil === undefined ? [] : [soil.id] },
-    watering: { frequency: "Weekly", amount: "Half a litre", next_date: asked.today, cites: soil === undefined ? [] : [soil.id] },
-    light: section("light_level"),
-    humidity: section("humidity"),
-    temperature: section("temperature"),
-    alerts: [],
-    tips: [{ text: "Turn the pot.", cites: [] }],
-  };
-  return `\`\`\`json\n${JSON.stringify(answer)}\n\`\`\``;
-}
 
 beforeAll(async () => {
   outside = await startTestProvider();

@@ -18,7 +18,10 @@ export function answerTo({ data }: Asked): string {
   };
   const soil = reading("soil_moisture");
   const answer: PlanAnswer = {
-    summary: { text: `The soil is at ${soil?.value ?? 0} %.`, cites: soil === undefined ? [] : [soil.id] },
+    summary:
+      soil === undefined
+        ? { text: "Of the soil nothing is known.", cites: asked.readings.slice(0, 1).map(({ id }) => id) }
+        : { text: `The soil is at ${soil.value} %.`, cites: [soil.id] },
     watering: { frequency: "Weekly", amount: "Half a litre", next_date: asked.today, cites: soil === undefined ? [] : [soil.id] },
     light: section("light_level"),
     humidity: section("humidity"),
