@@ -127,10 +127,11 @@ export function createPlantHistory({ db, devices, telemetry, audit }: Pick<KitHo
     async read(within: Within, plantId: string, question: HistoryQuestion): Promise<PlantPoints> {
       const { metric, from, to } = question;
       if (to < from) throw telemetryErrors.range_reversed({ from, to });
-      const plant = await plantOf(within, plantId);
-      const [parts, allKept] = await Promise.all([
+      // At once: without the plant, what was read beside it is told to nobody.
+      const [plant, parts, allKept] = await Promise.all([
+        plantOf(within, plantId),
         partsOf(within, plantId, from, to),
-        selectKeptHours(db.within(within), plantId, { metric, from, to }),
+        selectKeptHours(db, plantId, { metric, from, to }),
       ]);
       // Of a node that is there after all its own values are better.
       const kept = allKept.filter(({ deviceId }) => devices.find(deviceId)?.organisationId !== within.organisationId);
