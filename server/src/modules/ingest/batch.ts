@@ -83,7 +83,14 @@ export class Batch {
   }
 
   get hasFacts(): boolean {
-    return this.rejects.size > 0 || this.events.length > 0 || this.retained.length > 0 || this.acks.length > 0 || this.attributes.size > 0;
+    return (
+      this.rejects.size > 0 ||
+      this.events.length > 0 ||
+      this.retained.length > 0 ||
+      this.acks.length > 0 ||
+      this.configurations.length > 0 ||
+      this.attributes.size > 0
+    );
   }
 
   /** Appends a row of new values, judged before: remembers them, asks the rules. */

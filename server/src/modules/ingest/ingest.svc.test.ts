@@ -192,7 +192,6 @@ describe("ingest", () => {
     );
     expect(events).toEqual([
       { type: "clip.notice", data: { clip: "k1", body: { bytes: 12 } } },
-      { type: "config.reported", data: { body: { version: 3 } } },
       { type: "door.opened", data: { by: "hand" } },
       { type: "door.opened", data: { by: "light" } },
     ]);

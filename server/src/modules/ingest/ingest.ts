@@ -282,13 +282,15 @@ export function createIngest({ db, devices, telemetry, samples, rules, commands,
           excerpt: excerptOf(payload),
         });
         break;
+      case "configReported":
+        filling.configurations.push({ deviceId: device.id, reported: said.reported });
+        break;
       case "event": {
         if (said.stamp.kind === "wrong") {
           refuse(filling, { name: "bad_clock", excerpt: excerptOf(payload) }, { lane, topic: name, ticket, tally: emptyTally() });
         }
         const receivedAt = new Date(lane.eventMs(nowMs));
         const measuredAt = said.stamp.kind === "stamped" ? new Date(said.stamp.us / 1_000) : receivedAt;
-        if (said.configuration !== undefined) filling.configurations.push({ deviceId: device.id, reported: said.configuration });
         filling.events.push({ ...ownerOf(device), type: said.type, data: said.data, measuredAt, receivedAt });
         break;
       }

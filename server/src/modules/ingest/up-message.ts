@@ -17,12 +17,12 @@ export type UpMessage =
   | { readonly kind: "heartbeat"; readonly heartbeat: Heartbeat }
   | { readonly kind: "status"; readonly status: Status }
   | { readonly kind: "commandAck"; readonly ack: CommandAck }
+  | { readonly kind: "configReported"; readonly reported: ReportedConfiguration }
   | {
       readonly kind: "event";
       readonly type: string;
       readonly stamp: Stamp;
       readonly data: Readonly<Record<string, unknown>>;
-      readonly configuration?: ReportedConfiguration;
     }
   | { readonly kind: "refused"; readonly name: IngestErrorName };
 
@@ -67,8 +67,7 @@ export function readUpMessage(kind: Exclude<UpKind, "telemetry">, item: string |
       const read = reportedConfiguration.safeParse(root);
       if (!read.success) return { kind: "refused", name: "bad_envelope" };
       if (bytes.length > configurationBytes) return { kind: "refused", name: "too_large" };
-      const event = asEvent("config.reported", {}, root, latestUs);
-      return event.kind === "event" ? { ...event, configuration: read.data } : event;
+      return { kind, reported: read.data };
     }
     case "commandAck": {
       const read = commandAck.safeParse(root);
