@@ -130,7 +130,8 @@ export const makeNodeFirmware = defineRoute({
   method: "POST",
   path: `${base}/firmware`,
   access: "garden:configure",
-  summary: "Makes new credentials for a node and answers its program with them, once. The old ones go on until the time told.",
+  summary:
+    "Makes new credentials for a node and answers its program with them, once. The old ones go on until the time told. It takes the permission devices:credentials too.",
   params,
   body: z.strictObject({
     kind: firmwareKind.default("esphome"),

@@ -1,3 +1,4 @@
+import { httpErrors } from "@roost/contract/errors";
 import type { KitMount, KitRequest } from "@roost/contract/kit-host";
 
 import { calibrateSoil, changeNodeSettings, getNodeFirmware, getNodeSettings, getWiring, makeNodeFirmware } from "../contract/firmware.ts";
@@ -14,6 +15,8 @@ export function mountFirmware(mount: KitMount, firmware: Firmware): void {
     files: await firmware.filesOf(caller, params.deviceId, query.kind, hostOf(request)),
   }));
   mount(makeNodeFirmware, async ({ caller, params, body, request }) => {
+    // What is answered is a device's credentials, whatever else is: who may not have them elsewhere gets none here.
+    if (!caller.permissions.has("devices:credentials")) throw httpErrors.forbidden({ permission: "devices:credentials" });
     request.setHeader("cache-control", "no-store");
     return { kind: body.kind, ...(await firmware.make(caller, params.deviceId, body, hostOf(request))) };
   });

@@ -221,8 +221,12 @@ describe("a node's program", () => {
     expect(await codesAs(["devices:read"])).toEqual([no, no, no, no]);
     expect(await codesAs(["garden:read"])).toEqual(["", no, no, no]);
     expect(await codesAs(["garden:read", "garden:write"])).toEqual(["", "garden_firmware.no_fresh_reading", no, no]);
-    expect(await codesAs(["garden:read", "garden:configure"])).toEqual(["", no, "", ""]);
-    expect(await codesAs(["garden:read", "garden:write", "garden:configure"], [elsewhere])).toEqual([gone, gone, gone, gone]);
+    // Who configures the garden and may not have credentials of devices gets none by this way either.
+    expect(await codesAs(["garden:read", "garden:configure"])).toEqual(["", no, "", no]);
+    expect(await codesAs(["garden:read", "devices:credentials"])).toEqual(["", no, no, no]);
+    expect(await codesAs(["garden:read", "garden:configure", "devices:credentials"])).toEqual(["", no, "", ""]);
+    const all: Permission[] = ["garden:read", "garden:write", "garden:configure", "devices:credentials"];
+    expect(await codesAs(all, [elsewhere])).toEqual([gone, gone, gone, gone]);
     const { status } = await fetch(`${url}/api/v1/kits/garden/nodes/running/firmware`);
     expect(status).toBe(401);
   });

@@ -97,7 +97,9 @@ function Programs({
   readonly onKind: (kind: FirmwareKind) => void;
 }) {
   const { call } = useApi();
-  const may = useMay("garden:configure");
+  const mayConfigure = useMay("garden:configure");
+  const mayCredentials = useMay("devices:credentials");
+  const may = mayConfigure && mayCredentials;
   const params = { deviceId };
   const queryClient = useQueryClient();
   const look = useQuery({
