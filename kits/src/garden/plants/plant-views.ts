@@ -14,8 +14,8 @@ export type ViewHost = Pick<KitHost, "db" | "devices" | "telemetry" | "alarms" |
 
 /** A node beats once a minute unless its device says otherwise. */
 const usualPaceSeconds = 60;
-/** More open alarms than this about one page of plants say no more about any of them. */
-const alarmsRead = 200;
+/** Open alarms that are looked at to judge all plants of an organisation. */
+const alarmsRead = 2_000;
 
 /** Makes of stored plants what people see: with their nodes, newest values, state and alarms. */
 export function createPlantViews({ db, devices, telemetry, alarms, clock }: ViewHost) {

@@ -252,6 +252,11 @@ describe("limits", () => {
     expect(await look()).toMatchObject({ state: "warning", latest: [{ standing: "near_max" }] });
     await garden.send(node, [{ temperature: 31, timestamp: nowMs + 2_000 }]);
     expect(await look()).toMatchObject({ state: "critical", latest: [{ standing: "above" }] });
+    // Back inside, but not by enough: the alarm holds, and so does the state.
+    await garden.send(node, [{ temperature: 31, timestamp: nowMs + 3_000 }]);
+    await eventually(look, ({ openAlarms }) => openAlarms === 1);
+    await garden.send(node, [{ temperature: 29.8, timestamp: nowMs + 4_000 }]);
+    expect(await look()).toMatchObject({ state: "critical", openAlarms: 1, latest: [{ standing: "near_max" }] });
     const { items, counts } = await call(listPlants, { query: { state: "critical", q: "judged" } });
     expect(items.map(({ name }) => name)).toEqual(["Judged"]);
     expect(counts).toMatchObject({ critical: 1, healthy: 0 });

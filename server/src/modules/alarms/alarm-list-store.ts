@@ -8,7 +8,7 @@ import { alarmColumns, alarmTables, toAlarm } from "./alarm-store.ts";
 import type { AlarmRow } from "./alarm-store.ts";
 
 /** The filter with what it says of the caller said in words. */
-export type AlarmWhere = AlarmFilter & { readonly organisationId: string };
+export type AlarmWhere = AlarmFilter & { readonly organisationId: string; readonly deviceIds?: readonly string[] | undefined };
 
 function list<Item>(one: Item | Item[]): Item[] {
   return Array.isArray(one) ? one : [one];
@@ -27,6 +27,7 @@ function conditions(where: AlarmWhere): Sql {
   if (where.severity !== undefined) all.push(sql`a.severity = any(${list(where.severity)}::text[])`);
   if (where.kind !== undefined) all.push(sql`a.kind = any(${list(where.kind)}::text[])`);
   if (deviceId !== undefined) all.push(sql`a.device_id = ${deviceId}`);
+  if (where.deviceIds !== undefined) all.push(sql`a.device_id = any(${where.deviceIds}::text[])`);
   if (siteId !== undefined) all.push(sql`d.site_id = ${siteId}`);
   if (groupId !== undefined)
     all.push(sql`exists (select from device_group_members m where m.device_id = a.device_id and m.group_id = ${groupId})`);

@@ -85,9 +85,15 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined,
     /** Does now what time made due. */
     sweep: sweep.runOnce,
 
+    /** @param query - `deviceIds`: about one of these. */
     async list(
       whose: Within,
-      { limit, cursor, sort = "newest", ...filter }: Page & AlarmFilter & { sort?: "newest" | "worst" },
+      {
+        limit,
+        cursor,
+        sort = "newest",
+        ...filter
+      }: Page & AlarmFilter & { sort?: "newest" | "worst"; deviceIds?: readonly string[] | undefined },
     ): Promise<{ items: Alarm[]; next?: string }> {
       const shape = sort === "newest" ? (["boolean", "instant", "uuid"] as const) : (["boolean", "text", "instant", "uuid"] as const);
       const after = cursor === undefined ? undefined : readCursor(cursor, shape);

@@ -1,6 +1,5 @@
 import type { LatestValue } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
-import type { DeviceId } from "@roost/contract/ids";
 import type { KitManifest } from "@roost/contract/kit";
 import type { KitDevice, KitHost, KitTransaction } from "@roost/contract/kit-host";
 import { telemetryErrors } from "@roost/contract/telemetry";
@@ -63,11 +62,8 @@ export function createKitHost(kit: KitManifest, parts: HostParts, settings: KitS
     alarms: {
       openCounts: (deviceIds) => parts.alarms.openCounts(deviceIds),
       list: async (within, { deviceIds, state = "open", limit }) => {
-        const pages = await Promise.all(
-          deviceIds.map((deviceId) => parts.alarms.list(within, { deviceId: deviceId as DeviceId, state, limit })),
-        );
-        const all = pages.flatMap(({ items }) => items);
-        return all.toSorted((one, other) => other.raisedAt.getTime() - one.raisedAt.getTime()).slice(0, limit);
+        const { items } = await parts.alarms.list(within, { deviceIds, state, limit });
+        return items.toSorted((one, other) => other.raisedAt.getTime() - one.raisedAt.getTime());
       },
       raise: (tx, signal) => words.say(tx, { ...signal, what: "raise", kind: "state" }),
       clear: (tx, signal) => words.say(tx, { ...signal, what: "clear", kind: "state", severity: "info" }),
