@@ -48,7 +48,7 @@ describe("S6, N-F24, CO-67, CO-68: every operation as everybody", () => {
   const by = (holds: (cell: Cell) => boolean) =>
     operations.map(({ id }) => cells.filter((cell) => cell.operation.id === id && holds(cell))).filter((some) => some.length > 0);
 
-  it("has a row for every operation of the reference and an answer to each, and none for what is not there", () => {
+  it("GA-37: has a row for every operation of the reference and an answer to each, and none for what is not there", () => {
     const known = operations.map(({ id }) => id);
     expect(known.filter((id) => expectations[id] === undefined)).toEqual([]);
     expect(Object.keys(expectations).filter((id) => !known.includes(id))).toEqual([]);

@@ -336,7 +336,7 @@ describe("a reading travels from device to screen", () => {
     for (const cell of lines.flatMap((line) => line.split(","))) expect(cell).not.toMatch(/^[=+@\t\r]/);
   });
 
-  it("answers readiness by the canary's trip, and shows the fleet at a glance", async () => {
+  it("GA-31: answers readiness by the canary's trip, and shows the fleet at a glance", async () => {
     await until("ready", async () => (await fetch(`${server.ready.url}/ready`)).status === 200, 30_000);
     const fleet = await call(listDevices, { query: {} });
     expect(fleet.items.map((device) => device.id)).not.toContain("roost-canary");

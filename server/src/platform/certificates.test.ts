@@ -70,7 +70,7 @@ beforeEach(async () => {
 });
 
 describe("the installation's certificates", () => {
-  it("are accepted by openssl and by a real handshake, by every name and address", async () => {
+  it("GA-29: are accepted by openssl and by a real handshake, by every name and address", async () => {
     nowMs = Date.now();
     const certificates = await make();
     const ca = join(dataDir, "certificates/ca.pem");
@@ -111,7 +111,7 @@ describe("the installation's certificates", () => {
     expect(other.serverCert().key).not.toBe(certificates.serverCert().key);
   });
 
-  it("stay the same over restarts, and are renewed under the same authority before they end", async () => {
+  it("GA-29: stay the same over restarts, and are renewed under the same authority before they end", async () => {
     const first = await make();
     const second = await make();
     expect(second.serverCert()).toMatchObject({ cert: first.serverCert().cert, key: first.serverCert().key });

@@ -99,7 +99,7 @@ describe("the log", () => {
     expectNoCanary(lines);
   });
 
-  it("S15: one event is one line, whatever stands in it", () => {
+  it("S15, GA-32: one event is one line, whatever stands in it", () => {
     const hostile = 'a\r\n{"level":"error","msg":"forged"}\u2028\u2029\u001b[31m\u0000';
     const lines = logged((log) => {
       log.info({ name: hostile, [hostile]: 1 }, "device said something");
@@ -112,7 +112,7 @@ describe("the log", () => {
     }
   });
 
-  it("carries the correlation id of the request, message or job at hand", async () => {
+  it("GA-32: carries the correlation id of the request, message or job at hand", async () => {
     const lines = logged((log) => {
       log.info("outside");
       withCorrelationId("walk-17", () => log.info("inside"));

@@ -21,7 +21,7 @@ describe("migrations", () => {
   });
   afterAll(async () => database.drop());
 
-  it("apply once when two servers start together, and nothing is left to do", async () => {
+  it("GA-33: apply once when two servers start together, and nothing is left to do", async () => {
     const migrations = await readMigrations(folder);
     const one = createDb({ connection: database.connection, log });
     const two = createDb({ connection: database.connection, log });
@@ -32,7 +32,7 @@ describe("migrations", () => {
     await two.close();
   });
 
-  it("converge after a kill in the middle: what was whole stays, what was half is done again", async () => {
+  it("GA-33: converge after a kill in the middle: what was whole stays, what was half is done again", async () => {
     const own = await createTestDatabase({ migrated: false });
     const migrations = [
       { name: "0001-first", text: "create table first (n integer)" },
@@ -61,7 +61,7 @@ describe("migrations", () => {
     await own.drop();
   });
 
-  it("refuse a database that a newer program used", async () => {
+  it("GA-33: refuse a database that a newer program used", async () => {
     const migrations = await readMigrations(folder);
     const db = createDb({ connection: database.connection, log });
     await expect(migrate(db, migrations.slice(0, -1), log)).rejects.toMatchObject({ code: "migrate.newer_schema" });

@@ -143,7 +143,7 @@ describe("ROOST_ENV=production", () => {
     expect([own.code, own.lines]).toEqual([78, [expect.stringMatching(/^ {2}ROOST_DATA_DIR: .*installation\.key/)]]);
   });
 
-  it("N-F30: names all faults at once, those of the form too", async () => {
+  it("N-F30, GA-36: names all faults at once, those of the form too", async () => {
     const all: Record<string, string> = {};
     for (const [, , env] of faults) for (const [name, value] of Object.entries(env)) if (value !== undefined) all[name] ??= value;
     const { code, lines } = await run({

@@ -47,7 +47,7 @@ describe("the HTTP edge", () => {
     expect(error.details.faults.map((fault) => fault.path)).toEqual(["params.place", "query.limit", "body.at", "body.text"]);
   });
 
-  it("answers every refusal in the one form, with a stable code", async () => {
+  it("GA-37: answers every refusal in the one form, with a stable code", async () => {
     const big = JSON.stringify({ text: "x".repeat(70_000) });
     const cases: readonly (readonly [Promise<Response>, number, string])[] = [
       [fetch(`${edge.url}/api/v1/nothing`), 404, "http.not_found"],
@@ -82,7 +82,7 @@ describe("the HTTP edge", () => {
     expect(edge.lines.some((line) => line.includes(id) && line.includes("inner secret") && line.includes('"level":"error"'))).toBe(true);
   });
 
-  it("takes a correlation id along, and makes one of its own where it got none or a bad one", async () => {
+  it("GA-32: takes a correlation id along, and makes one of its own where it got none or a bad one", async () => {
     const given = await fetch(`${edge.url}/api/v1/nothing`, { headers: { "x-correlation-id": "walk-17" } });
     expect(given.headers.get("x-correlation-id")).toBe("walk-17");
     const bad = await fetch(`${edge.url}/api/v1/nothing`, { headers: { "x-correlation-id": "a b{}" } });
