@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { ClaimReply } from "@roost/contract/claim";
 import mqtt from "mqtt";
 import type { MqttClient } from "mqtt";
@@ -34,6 +36,10 @@ export interface DeviceLinkOptions {
 }
 
 const patienceMs = 2_000;
+const againMs = 100;
+const connectionLost = "connection lost";
+/** Not 0: a client that never comes back gives up what it has under way. */
+const neverMs = 2_147_483_647;
 /** A goodbye: the last will is not told. The client's own would end it for good. */
 const disconnectPacket = Buffer.of(0xe0, 0x00);
 
@@ -42,6 +48,7 @@ export function connectDevice({ credentials, firmwareVersion, random, onConnecte
   const client = open(credentials, credentials.mqtt.password);
   let isConnected = false;
   let isAway = false;
+  let isClosing = false;
 
   function open({ mqtt: door, ca_pem }: ClaimReply, password: string): MqttClient {
     const opened = mqtt.connect({
@@ -86,17 +93,26 @@ export function connectDevice({ credentials, firmwareVersion, random, onConnecte
     onDisconnected?.();
   });
 
+  function publishOnce(topic: string, payload: string | Buffer): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      client.publish(topic, payload, { qos: 1 }, (error) => resolve(error ? reasonOf(error) : undefined));
+    });
+  }
+
   return {
     connected: new Promise((resolve) => client.once("connect", () => resolve())),
     get isConnected() {
       return isConnected;
     },
-    publish: (topic, payload) =>
-      new Promise((resolve) => {
-        client.publish(topic, typeof payload === "string" ? payload : Buffer.from(payload), { qos: 1 }, (error) =>
-          resolve(error ? reasonOf(error) : undefined),
-        );
-      }),
+    async publish(topic, payload) {
+      const bytes = typeof payload === "string" ? payload : Buffer.from(payload);
+      for (;;) {
+        const refusal = await publishOnce(topic, bytes);
+        // What may have been lost with the connection is sent again, as a device does that keeps it until it is acknowledged.
+        if (refusal !== connectionLost || isClosing) return refusal;
+        await sleep(againMs, undefined, { ref: false });
+      }
+    },
     breakFor(ms) {
       if (!isConnected) return;
       client.options.reconnectPeriod = Math.max(1, Math.round(ms));
@@ -104,7 +120,7 @@ export function connectDevice({ credentials, firmwareVersion, random, onConnecte
     },
     leave({ goodbye } = { goodbye: false }) {
       isAway = true;
-      client.options.reconnectPeriod = 0;
+      client.options.reconnectPeriod = neverMs;
       if (goodbye && isConnected) client.stream.end(disconnectPacket);
       else client.stream.destroy();
     },
@@ -127,11 +143,12 @@ export function connectDevice({ credentials, firmwareVersion, random, onConnecte
     async close({ graceful }) {
       // A goodbye is no cut.
       isConnected = false;
+      isClosing = true;
       await client.endAsync(!graceful);
     },
   };
 }
 
 function reasonOf(error: Error & { code?: unknown }): string {
-  return typeof error.code === "number" ? `0x${error.code.toString(16)}` : "connection lost";
+  return typeof error.code === "number" ? `0x${error.code.toString(16)}` : connectionLost;
 }

@@ -160,6 +160,15 @@ async function tell(terminal: KitTerminal, story: Story, told: readonly Told[]):
   };
   const ticking = setInterval(show, 500);
   const living: ReturnType<typeof liveOn>[] = [];
+  async function stop(): Promise<void> {
+    clearInterval(ticking);
+    terminal.progress("stopping");
+    await Promise.all(living.map((life) => life.stop(answerPatienceMs)));
+    // Those whose past was cut short have no life to stop.
+    if (living.length < told.length) await Promise.all(told.map(({ link }) => link.close({ graceful: link.isConnected })));
+  }
+  // One after the other: each brings rules along, which are taken in one by one.
+  let assigning = Promise.resolve();
   await Promise.all(
     told.map(async (one, index) => {
       if (virtualMs !== undefined) {
@@ -167,23 +176,19 @@ async function tell(terminal: KitTerminal, story: Story, told: readonly Told[]):
         await tellPast(one, { fromMs, afterMs, virtualMs });
       }
       if (signal.aborted) return;
-      await story.assign(index);
       const life = liveOn(one, { intervalMs: wishes.intervalMs, nowMs: terminal.nowMs });
       living.push(life);
       // A fleet does not beat in one beat.
       life.start(terminal.nowMs() + createChance(wishes.seed).of(one.deviceId).unit("phase", 0) * wishes.intervalMs);
+      await (assigning = assigning.then(() => (signal.aborted ? undefined : story.assign(index))));
     }),
-  ).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
+  ).catch(async (error: unknown) => {
+    if (signal.aborted) return;
+    await stop();
+    throw error;
   });
   if (wishes.durationMs !== 0) await sleep(wishes.durationMs ?? 2_147_483_647, undefined, { signal }).catch(() => undefined);
-  return async () => {
-    clearInterval(ticking);
-    terminal.progress("stopping");
-    await Promise.all(living.map((life) => life.stop(answerPatienceMs)));
-    // Those whose past was cut short have no life to stop.
-    if (living.length < told.length) await Promise.all(told.map(({ link }) => link.close({ graceful: link.isConnected })));
-  };
+  return stop;
 }
 
 /** Time as the story has it: so many times faster than ours, until it meets the present. */
