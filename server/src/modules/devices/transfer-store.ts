@@ -128,11 +128,13 @@ export async function moveRows(tx: Queryable, deviceId: string, organisationId: 
   return row?.n ?? 0;
 }
 
-/** The device itself: it leaves its place and groups, and the label that the giver printed opens nothing any more. */
+/** The device itself: it leaves its place and groups, what it was there for is the giver's, and the label that they printed opens nothing any more. */
 export async function moveDevice(tx: Transaction, deviceId: string, to: string): Promise<void> {
   await tx.query(sql`delete from device_group_members where device_id = ${deviceId}`);
   await leaveTopology(tx, deviceId);
-  await tx.query(sql`update devices set organisation_id = ${to}, site_id = null, claim_secret_sealed = null where id = ${deviceId}`);
+  await tx.query(
+    sql`update devices set organisation_id = ${to}, site_id = null, purpose = null, claim_secret_sealed = null where id = ${deviceId}`,
+  );
   await tx.query(sql`delete from claims where device_id = ${deviceId}`);
 }
 
