@@ -81,6 +81,14 @@ export async function selectAll(
   return rows.map(fromStored);
 }
 
+/** Other organisations that have a node down as standing at one of their plants: it was theirs once. */
+export async function selectElsewhere(db: KitQueryable, organisationId: string, deviceId: string): Promise<string[]> {
+  const rows = await db.query<{ organisation_id: string }>(sql`
+    select a.organisation_id from kit_garden.assignments a
+    where a.device_id = ${deviceId} and a.ended_at is null and a.organisation_id <> ${organisationId}`);
+  return rows.map((row) => row.organisation_id);
+}
+
 /** Until the end of the transaction nobody else moves this node. */
 export async function lockNode(db: KitQueryable, deviceId: string): Promise<void> {
   await db.query(sql`select pg_advisory_xact_lock(hashtextextended(${`kit_garden.node ${deviceId}`}, 0))`);

@@ -105,6 +105,8 @@ export function createNodes(host: PlantHost, { views, inStep, history }: NodeDep
      */
     async assign(whose: Whose, plantId: string, deviceId: string, since?: Date): Promise<Plant> {
       const device = await devices.get(whose, deviceId);
+      // Who had it before may have the garden switched off, and has not heard that it went.
+      await inStep.leftElsewhere(whose.organisationId, device.id);
       const former = await db.within(whose).transaction(async (tx) => {
         const plant = await lockPlant(tx, whose.organisationId, plantId);
         if (plant === undefined) throw gardenErrors.plant_not_found({ plantId });

@@ -3,7 +3,7 @@ import type { KitCheckResult, KitFactHandler, KitHost } from "@roost/contract/ki
 import type { Actor } from "@roost/contract/tenancy";
 
 import type { PlantLimits } from "../contract/limits.ts";
-import { endAssignment, lockNode, selectOpen } from "./assignment-store.ts";
+import { endAssignment, lockNode, selectElsewhere, selectOpen } from "./assignment-store.ts";
 import { rulePrefix, rulesOf } from "./limit-rules.ts";
 import type { LimitedNode } from "./limit-rules.ts";
 import { findPlant, selectPlantIds, selectPlants } from "./plant-store.ts";
@@ -71,6 +71,7 @@ export function createInStep(host: PlantHost) {
 
   /** Plant by plant, so that whoever changes one meanwhile does not wait for all. */
   async function keepAll(organisationId: string): Promise<void> {
+    await endAllGone(organisationId);
     for (const plantId of await selectPlantIds(db, organisationId)) {
       if (stopped) return;
       await inTurn(() => keepRules(organisationId, plantId, undefined));
@@ -116,6 +117,17 @@ export function createInStep(host: PlantHost) {
     // It was handed over, and its rules and purpose with it: they speak of a plant that is not there.
     for (const { plantId } of ended) await rules.keep({ organisationId: now }, rulePrefix(plantId), new Map());
     await devices.setPurpose(now, deviceId, undefined);
+  }
+
+  /** Nodes that went while nobody listened: the garden was switched off, or a backup was restored. */
+  async function endAllGone(organisationId: string): Promise<void> {
+    for (const { deviceId } of await selectOpen(db, organisationId)) {
+      if (stopped) return;
+      if (devices.find(deviceId)?.organisationId === organisationId) continue;
+      await inTurn(async () => {
+        if (!(await isStillThere(organisationId, deviceId))) await endGone(organisationId, deviceId);
+      });
+    }
   }
 
   const isStillThere = (organisationId: string, deviceId: string): Promise<boolean> =>
@@ -175,6 +187,12 @@ export function createInStep(host: PlantHost) {
       inTurn(() => endGone(organisationId, deviceId)).catch((error: unknown) =>
         log.warn({ err: error, organisationId }, "plants are brought in step later"),
       ),
+
+    /** Ends what another organisation has a node down for that is this one's now. */
+    async leftElsewhere(organisationId: string, deviceId: string): Promise<void> {
+      const elsewhere = await selectElsewhere(db, organisationId, deviceId);
+      for (const giver of elsewhere) await inTurn(() => endGone(giver, deviceId));
+    },
 
     /** From now on time passes for it; behind that everything is brought in step: a backup may have been restored. */
     async start(): Promise<void> {

@@ -2,6 +2,7 @@ import type { LatestValue } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import type { KitManifest } from "@roost/contract/kit";
 import type { KitDevice, KitHost, KitTransaction } from "@roost/contract/kit-host";
+import type { RuleFields } from "@roost/contract/rules";
 import { telemetryErrors } from "@roost/contract/telemetry";
 import type { z } from "zod";
 
@@ -45,7 +46,10 @@ export interface HostParts {
 export interface KitSettingsReads {
   of(organisationId: string): unknown;
   organisations(): string[];
+  isOn(organisationId: string): boolean;
 }
+
+const noRules: ReadonlyMap<string, RuleFields> = new Map();
 
 const pageLimit = 500;
 
@@ -69,7 +73,9 @@ export function createKitHost(kit: KitManifest, parts: HostParts, settings: KitS
       clear: (tx, signal) => words.say(tx, { ...signal, what: "clear", kind: "state", severity: "info" }),
     },
     rules: {
-      keep: (whose, prefix, wanted) => parts.rules.keep({ organisationId: whose.organisationId, by: whose.by }, kit.id, prefix, wanted),
+      // Work that began before the kit was switched off ends after it: what it still wants kept would raise alarms that nobody can look after.
+      keep: ({ organisationId, by }, prefix, wanted) =>
+        parts.rules.keep({ organisationId, by }, kit.id, prefix, settings.isOn(organisationId) ? wanted : noRules),
     },
     commands: parts.commands,
     notifications: { tell: (tx, message) => words.say(tx, { ...message, what: "raise", kind: "event" }) },

@@ -72,6 +72,7 @@ export async function createKits(deps: KitDeps) {
       const host = createKitHost(kit, deps, {
         of: (organisationId) => settingsWith(kit.settings, switches.get(keyOf(organisationId, kit.id))?.settings ?? {}),
         organisations: () => [...switches.values()].filter((one) => one.kit === kit.id && one.isOn).map((one) => one.organisationId),
+        isOn: (organisationId) => isOn(organisationId, kit),
       });
       return { face, health, server: await face.create(host) };
     } catch (error) {
@@ -163,6 +164,8 @@ export async function createKits(deps: KitDeps) {
       name: `kits.${one.face.kit.id}.${name}`,
       types,
       async handle(fact) {
+        // This may be heard before the observers of this server have heard what another one switched.
+        if (fact.type.startsWith("kit.")) await refresh();
         if (isOn(fact.organisationId, one.face.kit)) await guarded(one, `handling facts (${name})`, true, () => handle(fact));
       },
     }));
@@ -180,8 +183,24 @@ export async function createKits(deps: KitDeps) {
     }));
   }
 
+  /** What a kit that is off keeps would raise alarms that nobody can look after there; switched on, it keeps them again. */
+  async function forgetRules(organisationId: string, kitId: string): Promise<void> {
+    const kit = manifests.find(({ id }) => id === kitId);
+    if (kit === undefined || !isOn(organisationId, kit)) await rules.keep({ organisationId }, kitId, "", new Map());
+  }
+
+  /** Finishes what a server that ended in the middle of switching off has left. */
+  const offHandler: FactHandler = {
+    name: "kits.switched-off",
+    types: ["kit.switched_off"],
+    async handle({ organisationId, nounId }) {
+      await refresh();
+      await forgetRules(organisationId, nounId);
+    },
+  };
+
   return {
-    handlers: [...living.values()].flatMap(handlerOf),
+    handlers: [offHandler, ...[...living.values()].flatMap(handlerOf)],
     jobs: [...living.values()].flatMap(jobOf),
 
     /** Ties the routes of every kit; those of one that did not start say so. */
@@ -195,6 +214,11 @@ export async function createKits(deps: KitDeps) {
     },
 
     async start(): Promise<void> {
+      // Also of kits that were there once and are not in this installation any more.
+      for (const { organisationId, kit } of switches.values())
+        await forgetRules(organisationId, kit).catch((error: unknown) =>
+          log.error({ err: error, organisationId, kit }, "rules of a kit that is off could not be taken away"),
+        );
       for (const one of living.values()) {
         if (one.server?.start === undefined) continue;
         const { start } = one.server;
@@ -215,7 +239,6 @@ export async function createKits(deps: KitDeps) {
       if (isOn(whose.organisationId, kit) !== on) {
         await change(whose, kit, on ? "switched_on" : "switched_off", (before) => ({ ...before, isOn: on }));
         if (on) await makeRules(whose, kit);
-        // What a kit that is off keeps would raise alarms that nobody can look after there; switched on, it keeps them again.
         else await rules.keep({ organisationId: whose.organisationId, by: whose.by }, kit.id, "", new Map());
       }
       return show(whose, kit);
