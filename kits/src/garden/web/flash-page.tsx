@@ -22,6 +22,7 @@ import {
   makeNodeFirmware,
   type NodeSettings,
 } from "../contract/firmware.ts";
+import { hostNameOf } from "../firmware/node-build.ts";
 import { flashingSteps, lampWords, troubles } from "../firmware/steps.ts";
 import { useNodes } from "./garden-api.ts";
 import { WiringDrawing } from "./wiring-drawing.tsx";
@@ -50,7 +51,7 @@ export function FlashPage() {
   return (
     <Page title={`Program of ${name}`} tab="Program of a node" actions={<KitLink to="nodes">All nodes</KitLink>}>
       <Programs deviceId={deviceId} kind={kind} onKind={setKind} />
-      <Steps kind={kind} file={`${deviceId}.yaml`} />
+      <Steps kind={kind} file={`${hostNameOf(deviceId)}.yaml`} />
       <Section title="Wiring" about="Everything runs on 3.3 volts.">
         <WiringDrawing />
       </Section>

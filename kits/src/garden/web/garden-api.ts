@@ -5,8 +5,8 @@ import { listNodes } from "../contract/nodes.ts";
 import { getPlant, listPlants, type PlantState } from "../contract/plants.ts";
 import { listPresets } from "../contract/presets.ts";
 
-/** Samples are no facts: a page that shows newest values asks again this often while it is looked at. */
-const valuesEveryMs = 2_000;
+/** Samples are no facts: a page that shows newest values asks again this often while it is looked at, so that none is awaited for 2 s. */
+const valuesEveryMs = 1_500;
 
 export interface PlantFilter {
   readonly q?: string | undefined;

@@ -74,8 +74,8 @@ function Findings({ health }: { readonly health: HealthCheck }) {
       {health.dryForecast !== undefined && <p className={styles.forecast}>{health.dryForecast.text}</p>}
       <ul className={styles.trends} aria-label="Trends">
         {health.trends.map((trend) => (
-          <li key={trend.metric} title={trend.text} data-direction={trend.direction}>
-            <span aria-hidden="true">{arrows[trend.direction]}</span> {metricWords[trend.metric]}: {trend.text}
+          <li key={trend.metric} data-direction={trend.direction}>
+            <span aria-hidden="true">{arrows[trend.direction]}</span> {trend.text}
           </li>
         ))}
         {health.unjudged.map(({ metric, text }) => (
