@@ -149,7 +149,11 @@ function parametersOf(shape: z.ZodType | undefined, place: "path" | "query"): Js
 
 /** The wire form of a shape, which is the input side of its codecs, for what comes in and what goes out alike. */
 function shapeOf(shape: z.ZodType): Json {
-  const { $schema: _, ...schema } = z.toJSONSchema(shape, {
+  const {
+    $schema: _,
+    $defs: _any,
+    ...schema
+  } = z.toJSONSchema(shape, {
     io: "input",
     target: "draft-2020-12",
     unrepresentable: "any",
@@ -158,8 +162,17 @@ function shapeOf(shape: z.ZodType): Json {
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
     },
   });
-  markPersonal(schema as JsonShape);
-  return schema;
+  const whole = withoutPointers(schema) as typeof schema;
+  markPersonal(whole as JsonShape);
+  return whole;
+}
+
+/** The one shape that names itself is "any JSON": a pointer to it would lead nowhere in the whole reference, and nothing said is the same. */
+function withoutPointers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutPointers);
+  if (typeof value !== "object" || value === null) return value;
+  if ("$ref" in value && typeof value.$ref === "string" && value.$ref.startsWith("#/$defs/")) return {};
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutPointers(part)]));
 }
 
 /** Says of every field what it tells of a person or a device; shapes that say it themselves brought it along. */
