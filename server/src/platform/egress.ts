@@ -216,7 +216,9 @@ function redirectOf(answer: IncomingMessage, hop: Hop): Hop | undefined {
 }
 
 function withoutProofs(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/authorization|cookie|signature|token/i.test(name)));
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/authorization|cookie|signature|token|api-?key|secret|password/i.test(name)),
+  );
 }
 
 async function readAnswer(answer: IncomingMessage): Promise<EgressAnswer> {
