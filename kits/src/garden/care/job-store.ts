@@ -117,6 +117,13 @@ export async function claimJob(
   return row === undefined ? undefined : { ...jobOf(row), lease };
 }
 
+/** Holds work a while longer. @returns Whether it was still held; if not, somebody else has taken it up. */
+export async function holdJob(tx: KitTransaction, { plantId, lease }: LeasedJob, leaseUntil: Date): Promise<boolean> {
+  const rows = await tx.query(sql`
+    update kit_garden.care_jobs set lease_until = ${leaseUntil} where plant_id = ${plantId} and lease = ${lease} returning plant_id`);
+  return rows.length > 0;
+}
+
 /** What came of work that was taken up. */
 export interface JobEnd {
   readonly state: Exclude<JobState, "running">;

@@ -85,8 +85,7 @@ export function createProvider({ egress, endpoints = officialEndpoints }: { egre
         ...(model.provider === "openai" ? { providerOptions: { openai: { store: false } } } : {}),
         ...(signal === undefined ? {} : { abortSignal: signal }),
       });
-      const { inputTokens, outputTokens: output } = result.totalUsage;
-      const tokens = inputTokens === undefined || output === undefined ? undefined : { inputTokens, outputTokens: output };
+      const tokens = countedTokens(result.totalUsage);
       if (result.finishReason === "content-filter") return { kind: "refused", reason: "declined", tokens };
       if (result.finishReason === "length") return { kind: "refused", reason: "truncated", tokens };
       return { kind: "answered", text: result.text, tokens };
@@ -106,6 +105,16 @@ export function createProvider({ egress, endpoints = officialEndpoints }: { egre
       return ask(model, testPrompt, { timeoutMs: testTimeoutMs, outputTokens: testOutputTokens, isPlan: false });
     },
   };
+}
+
+/** No call has more, and the columns hold it. */
+const mostTokens = 2_000_000_000;
+
+/** What a provider says it counted, where that can be: anybody may run one, and what is less than none would raise the cap. */
+function countedTokens(usage: { readonly inputTokens?: number | undefined; readonly outputTokens?: number | undefined }) {
+  const { inputTokens = Number.NaN, outputTokens = Number.NaN } = usage;
+  const isCount = (n: number) => Number.isSafeInteger(n) && n >= 0 && n <= mostTokens;
+  return isCount(inputTokens) && isCount(outputTokens) ? { inputTokens, outputTokens } : undefined;
 }
 
 export type Provider = ReturnType<typeof createProvider>;

@@ -12,7 +12,7 @@ import { abstainOf } from "./care-facts.ts";
 import type { CareFacts } from "./care-facts.ts";
 import type { GardenSettings, ModelVerdict } from "./care-settings.ts";
 import type { CareSettingsFace } from "./care-settings.ts";
-import { claimJob, deleteJob, finishJob } from "./job-store.ts";
+import { claimJob, deleteJob, finishJob, holdJob } from "./job-store.ts";
 import type { JobEnd, LeasedJob } from "./job-store.ts";
 import { insertPlan } from "./plan-store.ts";
 import { costOf, mostCost } from "./prices.ts";
@@ -90,6 +90,7 @@ export function createQueue(host: KitHost<GardenSettings>, { provider, settings,
       return void (await finishJob(db, job, { state: "abstained", reason: nothing, runAfter, uncounted: true }, now()));
     }
     const callId = await reserve(job, verdict, facts);
+    if (callId === "lost") return;
     if (callId === undefined) return wait(job, "cap_reached", nextMonth(now()));
     const advice = await advise(provider, verdict.model, facts, ending.signal);
     await settle(job, { callId, advice, verdict });
@@ -99,12 +100,13 @@ export function createQueue(host: KitHost<GardenSettings>, { provider, settings,
     await finishJob(db, job, { state: "waiting", reason, runAfter: until ?? later(waitMs), uncounted: true }, now());
   }
 
-  /** @returns The call's id; `undefined` where the cap does not allow it. */
+  /** @returns The call's id; `undefined` where the cap does not allow it; `lost` where looking took so long that somebody else is at it. */
   async function reserve(job: LeasedJob, verdict: Callable, facts: CareFacts): Promise<string | undefined> {
     const { organisationId, plantId } = job;
     const { instructions, data } = carePrompt(facts);
     const { model, price } = verdict;
     return db.transaction(async (tx) => {
+      if (!(await holdJob(tx, job, later(leaseMs)))) return "lost";
       const { monthlyCapCents } = await lockSettings(tx, organisationId);
       const most = price === undefined ? 0 : mostCost(price, Buffer.byteLength(instructions + data));
       const spent = await spentIn(tx, organisationId, monthOf(now()));

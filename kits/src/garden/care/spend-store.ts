@@ -77,7 +77,7 @@ export async function selectMonths(db: KitQueryable, organisationId: string): Pr
     select c.month, coalesce(sum(coalesce(c.cost, c.reserved)), 0)::bigint as spent,
       coalesce(sum(c.reserved) filter (where c.cost is null), 0)::bigint as reserved, count(*)::int as calls,
       (count(*) filter (where c.ended_at is not null and c.outcome <> 'answered'))::int as failed,
-      coalesce(sum(c.input_tokens), 0)::int as input_tokens, coalesce(sum(c.output_tokens), 0)::int as output_tokens,
+      coalesce(sum(c.input_tokens), 0)::bigint as input_tokens, coalesce(sum(c.output_tokens), 0)::bigint as output_tokens,
       (count(*) filter (where c.reserved is null))::int as unpriced
     from kit_garden.care_calls c where c.organisation_id = ${organisationId} group by c.month order by c.month desc limit 12`);
   return rows.map((row) => ({
