@@ -18,6 +18,7 @@ export interface Expectation {
   /** What is not there, not theirs, or out of their scope answers so; one and the same for all three. */
   readonly absent?: Refusal;
   readonly query?: (ids: Ids) => Readonly<Record<string, string>>;
+  /** Sent as JSON; a buffer as it is. */
   readonly body?: (ids: Ids, world: World, caller: Caller) => unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** Things of its own for each success, where the operation uses them up or the answer depends on what was done before. */

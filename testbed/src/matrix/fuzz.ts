@@ -1,5 +1,6 @@
 import fc from "fast-check";
 
+import { codeOf } from "./reference.ts";
 import type { Operation } from "./reference.ts";
 import { bodies, parts } from "./shapes.ts";
 import type { Caller, World } from "./stage.ts";
@@ -121,7 +122,9 @@ export function faultsOf(
   answer: WireAnswer,
 ): string[] {
   const faults = operation.faultsOf(answer);
-  if (answer.status === 500 || answer.status === 503) faults.push(`answered ${answer.status}: ${answer.body.slice(0, 200)}`);
+  // A 503 with a code of a noun's own says what is not set up yet, such as a model; of the platform, that something broke.
+  const isBroken = answer.status === 503 && /^(?:http|kits)\./.test(codeOf(answer.body) ?? "http.");
+  if (answer.status === 500 || isBroken) faults.push(`answered ${answer.status}: ${answer.body.slice(0, 200)}`);
   if (answer.status < 400 && operation.body !== undefined) {
     let value: unknown;
     let isJson = true;

@@ -76,7 +76,8 @@ export async function ask(
   const { operation, row, caller } = cell;
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(ids[name] ?? `no-${name}`));
   const asked = new URLSearchParams({ ...row.query?.(ids), ...query }).toString();
-  const body = row.body === undefined ? undefined : JSON.stringify(row.body(ids, world, caller));
+  const given = row.body?.(ids, world, caller);
+  const body = row.body === undefined ? undefined : Buffer.isBuffer(given) ? given : JSON.stringify(given);
   return caller.wire.send({
     method: operation.method,
     path: asked === "" ? path : `${path}?${asked}`,

@@ -111,7 +111,8 @@ function operationOf(method: string, path: string, told: Told, compile: Compile)
       const [type, content] = Object.entries(response.content ?? {})[0] ?? [];
       if (type === undefined || content === undefined) return text === "" ? [] : [`status ${status} documents no body, but there is one`];
       const given = headers["content-type"]?.split(";", 1)[0];
-      if (given !== type) return [`status ${status} is documented as ${type} and came as ${given}`];
+      const isTold = type.endsWith("/*") ? given?.startsWith(type.slice(0, -1)) === true : given === type;
+      if (!isTold) return [`status ${status} is documented as ${type} and came as ${given}`];
       if (type !== "application/json" || content.schema["type"] === "string") return [];
       const value = parse(text);
       if (value === undefined) return [`status ${status} is no JSON: ${text.slice(0, 200)}`];

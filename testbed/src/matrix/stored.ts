@@ -17,6 +17,11 @@ const livingColumns = [
   "watched_ms",
 ];
 
+// Work on care plans goes on by itself; who asked for it, and when, does not.
+const livingColumnsOf: Readonly<Record<string, readonly string[]>> = {
+  "kit_garden.care_jobs": ["reason", "run_after", "attempts", "lease", "lease_until", "finished_at", "strong_at", "seen"],
+};
+
 /** Reads what the database holds, behind the server's back. */
 export interface Stored {
   /** A hash per table, without what changes by itself. */
@@ -29,26 +34,34 @@ export interface Stored {
 
 export async function createStored(sql: pg.Client, { without = [] }: { without?: readonly string[] } = {}): Promise<Stored> {
   const { rows } = await sql.query<{ table_name: string; columns: string[] }>(
-    `select t.table_name, array_agg(c.column_name::text) as columns from information_schema.tables t
+    `select case t.table_schema when 'public' then '' else t.table_schema || '.' end || t.table_name as table_name,
+       array_agg(c.column_name::text) as columns from information_schema.tables t
      join information_schema.columns c using (table_schema, table_name)
-     where t.table_schema = 'public' and t.table_type = 'BASE TABLE' group by t.table_name order by t.table_name`,
+     where (t.table_schema = 'public' or t.table_schema like 'kit\\_%') and t.table_type = 'BASE TABLE' and t.table_name <> 'schema_migrations'
+     group by 1 order by 1`,
   );
   const isSamples = (table: string) => /^(?:sample|segment|chunk|series|presence)/.test(table);
   const tables = rows.filter(({ table_name }) => !livingTables.test(table_name) && !isSamples(table_name));
   const watched = tables.filter(({ table_name }) => !without.includes(table_name));
-  const dropped = livingColumns.map((column) => `'${column}'`).join(", ");
+  const droppedOf = (table: string) => [...livingColumns, ...(livingColumnsOf[table] ?? [])].map((column) => `'${column}'`).join(", ");
+  const quoted = (table: string) =>
+    table
+      .split(".")
+      .map((part) => `"${part}"`)
+      .join(".");
   return {
     async hashes() {
       const parts = watched.map(
         ({ table_name }) =>
-          `select '${table_name}' as name, (select md5(coalesce(string_agg(r, '' order by r), '')) from (select md5((to_jsonb(t) - array[${dropped}])::text) as r from "${table_name}" t ${table_name === "memberships" ? "where t.expires_at is null or t.expires_at > now()" : ""}) x) as hash`,
+          `select '${table_name}' as name, (select md5(coalesce(string_agg(r, '' order by r), '')) from (select md5((to_jsonb(t) - array[${droppedOf(table_name)}])::text) as r from ${quoted(table_name)} t ${table_name === "memberships" ? "where t.expires_at is null or t.expires_at > now()" : ""}) x) as hash`,
       );
       const answer = await sql.query<{ name: string; hash: string }>(parts.join(" union all "));
       return new Map(answer.rows.map(({ name, hash }) => [name, hash]));
     },
     async tablesWith(text) {
       const parts = tables.map(
-        ({ table_name }) => `select '${table_name}' as name where exists (select from "${table_name}" t where position($1 in t::text) > 0)`,
+        ({ table_name }) =>
+          `select '${table_name}' as name where exists (select from ${quoted(table_name)} t where position($1 in t::text) > 0)`,
       );
       const answer = await sql.query<{ name: string }>(parts.join(" union all "), [text]);
       return answer.rows.map(({ name }) => name);
@@ -60,7 +73,7 @@ export async function createStored(sql: pg.Client, { without = [] }: { without?:
           ({ table_name, columns }) =>
             `select t.id::text as id, t.organisation_id::text as organisation_id, ${
               table_name === "devices" ? "t.id" : columns.includes("device_id") ? "t.device_id" : "null"
-            } as device_id from "${table_name}" t`,
+            } as device_id from ${quoted(table_name)} t`,
         );
       parts.push("select o.id::text, o.id::text, null from organisations o");
       parts.push("select p.id::text, m.organisation_id::text, null from people p join memberships m on m.person_id = p.id");

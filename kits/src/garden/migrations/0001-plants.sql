@@ -45,6 +45,11 @@ create index assignments_device_id_idx on kit_garden.assignments (device_id, ass
 -- Who acts in a part of the organisation meets those of the nodes there.
 select protect_rows('kit_garden.assignments', 'device_id');
 
+-- How many nodes stand at a plant, also those that the caller does not see: it says a number and nothing else.
+create function kit_garden.count_nodes(plant uuid) returns bigint language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select count(*) from kit_garden.assignments a where a.plant_id = plant and a.ended_at is null
+$$;
+
 -- A plant is seen by its site, or by a node that stands there now. The rows of assignments are those of nodes in scope already.
 create function kit_garden.is_in_scope(plant uuid, site uuid) returns boolean language sql stable as $$
   select public.roost_in_scope((select public.roost_scope()), '', site)

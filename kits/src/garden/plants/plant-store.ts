@@ -109,6 +109,12 @@ export async function lockPlant(db: KitQueryable, organisationId: string, id: st
   return rows[0] === undefined ? undefined : fromStored(rows[0]);
 }
 
+/** Nodes that stand at a plant, also those that the caller does not see. */
+export async function countNodes(db: KitQueryable, plantId: string): Promise<number> {
+  const [row] = await db.query<{ n: number }>(sql`select kit_garden.count_nodes(${plantId}) as n`);
+  return row?.n ?? 0;
+}
+
 export async function countPlants(db: KitQueryable, organisationId: string): Promise<number> {
   const rows = await db.query<{ n: number }>(
     sql`select count(*)::int as n from kit_garden.plants p where p.organisation_id = ${organisationId} and p.removed_at is null`,

@@ -14,7 +14,17 @@ import type { PlantChange, PresetFields } from "./plant-fields.ts";
 import { createPlantHistory } from "./plant-history.ts";
 import { createInStep } from "./plant-in-step.ts";
 import type { PlantHost } from "./plant-in-step.ts";
-import { countPlants, existsSite, findPlant, insertPlant, lockPlant, retirePlant, selectPlants, updatePlant } from "./plant-store.ts";
+import {
+  countNodes,
+  countPlants,
+  existsSite,
+  findPlant,
+  insertPlant,
+  lockPlant,
+  retirePlant,
+  selectPlants,
+  updatePlant,
+} from "./plant-store.ts";
 import type { PlantFields, PlantRow } from "./plant-store.ts";
 import { createPlantViews } from "./plant-views.ts";
 
@@ -171,8 +181,8 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
         if (plant === undefined) throw gardenErrors.plant_not_found({ plantId });
         if (confirm !== undefined && confirm.trim() !== plant.name) throw gardenErrors.name_mismatch();
         const open = await selectOpen(tx, whose.organisationId, { plantId });
-        // With the eyes of the whole organisation: a node that the caller does not see would stand at a plant that is gone.
-        if ((await selectOpen(db, whose.organisationId, { plantId })).length > open.length) throw gardenErrors.node_out_of_reach();
+        // A node that the caller does not see would stand at a plant that is gone.
+        if ((await countNodes(tx, plantId)) > open.length) throw gardenErrors.node_out_of_reach();
         const deviceIds = open.map(({ deviceId }) => deviceId);
         await record(tx, whose, "removed", plant, { before: pickFields(plant), deviceIds });
         const blobIds = await deletePhotosOf(tx, plantId);
