@@ -1,32 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { ClaimReply } from "@roost/contract/claim";
+import type { KitDeviceLink } from "@roost/contract/kit-cli";
 import mqtt from "mqtt";
 import type { MqttClient } from "mqtt";
 
-/** A device's connection to the door: MQTT 5 over TLS with its own credentials, as any device would hold it. */
-export interface DeviceLink {
-  /** Resolves when the door has accepted it for the first time; it goes on trying until then. */
-  readonly connected: Promise<void>;
-  readonly isConnected: boolean;
-  /**
-   * Sends at QoS 1. What is sent while there is no connection follows when there is one.
-   *
-   * @returns Why it was not taken, such as `0x99`; `undefined` when it was acknowledged.
-   */
-  publish(topic: string, payload: string | Uint8Array): Promise<string | undefined>;
-  /** Breaks without a goodbye; comes back by itself after about so long. */
-  breakFor(ms: number): void;
-  /** Breaks, with a goodbye or without one, and stays away until `comeBack`. */
-  leave(how?: { goodbye: boolean }): void;
-  comeBack(): void;
-  /** Knocks with a password that does not count, again and again, until told to end; answers how often it was refused. */
-  knockInVain(): { end(): Promise<number> };
-  /** Says goodbye, or just goes. */
-  close(options: { graceful: boolean }): Promise<void>;
-}
-
-export interface DeviceLinkOptions {
+interface DeviceLinkOptions {
   readonly credentials: ClaimReply;
   readonly firmwareVersion: string;
   /** Numbers from 0 up to 1: those who lost their link do not come back in one beat. */
@@ -43,7 +22,8 @@ const neverMs = 2_147_483_647;
 /** A goodbye: the last will is not told. The client's own would end it for good. */
 const disconnectPacket = Buffer.of(0xe0, 0x00);
 
-export function connectDevice({ credentials, firmwareVersion, random, onConnected, onDisconnected }: DeviceLinkOptions): DeviceLink {
+/** Opens a device's connection to the door: MQTT 5 over TLS with its own credentials, as any device would hold it. */
+export function connectDevice({ credentials, firmwareVersion, random, onConnected, onDisconnected }: DeviceLinkOptions): KitDeviceLink {
   const { topics } = credentials;
   const client = open(credentials, credentials.mqtt.password);
   let isConnected = false;

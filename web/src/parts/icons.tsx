@@ -1,7 +1,8 @@
 import type { ReactNode } from "react";
 
 // Drawn on a 20 × 20 grid, one stroke width, the colour of the text beside them. They never stand without a word or a label.
-function Icon({ children, size = 20 }: { readonly children: ReactNode; readonly size?: number | undefined }) {
+/** The frame of an icon; kits draw theirs in it too. */
+export function Icon({ children, size = 20 }: { readonly children: ReactNode; readonly size?: number | undefined }) {
   return (
     <svg
       width={size}

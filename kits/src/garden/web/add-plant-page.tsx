@@ -15,7 +15,7 @@ import { changeOf, draftOf, isReversed, LimitsEditor } from "./limits-editor.tsx
 import { sendPhoto } from "./shrink-photo.ts";
 import { SpeciesPicker } from "./species-picker.tsx";
 
-import styles from "./add-plant-page.module.css";
+import styles from "./plant-parts.module.css";
 
 /** A new plant: its species brings limits, a node that measures already may be put beside it at once. */
 export function AddPlantPage() {

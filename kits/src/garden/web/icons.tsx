@@ -1,24 +1,4 @@
-import type { ReactNode } from "react";
-
-// Drawn as the icons of the app are: a 20 × 20 grid, one stroke width, the colour of the text beside them.
-function Icon({ children, size = 20 }: { readonly children: ReactNode; readonly size?: number | undefined }) {
-  return (
-    <svg
-      width={size}
-      height={size}
-      viewBox="0 0 20 20"
-      fill="none"
-      stroke="currentColor"
-      strokeWidth="1.6"
-      strokeLinecap="round"
-      strokeLinejoin="round"
-      aria-hidden="true"
-      focusable="false"
-    >
-      {children}
-    </svg>
-  );
-}
+import { Icon } from "@roost/web/parts/icons.tsx";
 
 export const LeafIcon = ({ size }: { readonly size?: number }) => (
   <Icon size={size}>
