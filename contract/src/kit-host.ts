@@ -354,6 +354,30 @@ export interface KitSealedColumn {
   purpose(row: Readonly<Record<string, unknown>>): string;
 }
 
+/**
+ * What a table of the kit holds of people and devices: exports hand it out, erasures take it out. Every table of the kit stands in the list; of one
+ * that holds nothing of anybody, `about` says why.
+ */
+export interface KitTableShare {
+  /** In full, `kit_garden.plants`. It has a column `organisation_id`. */
+  readonly table: string;
+  /** In the manifest of an export: what this is and why it is kept. */
+  readonly about: string;
+  /** Columns with the name of who did something. The row is in their export; when they are erased it stays, and a pseudonym stands there. */
+  readonly people?: readonly string[];
+  /** Columns of text or JSON in which people may be named: where somebody was erased, a pseudonym stands instead. */
+  readonly words?: readonly string[];
+  /** The column with the id of the device that the row is about; of a `jsonb` column, any `deviceId` in it. */
+  readonly device?: {
+    readonly column: string;
+    readonly isJson?: true;
+    /** When the device is erased: `delete`, the rows are too; `with`, they go by their foreign key to it. */
+    readonly erase: "delete" | "with";
+  };
+  /** Columns that are in no export: secrets. */
+  readonly withheld?: readonly string[];
+}
+
 /** The server face of a kit. */
 export interface KitServerFace {
   readonly kit: KitManifest;
@@ -361,6 +385,7 @@ export interface KitServerFace {
   /** Folder of numbered SQL files for schema `kit_<id>`; absent: it keeps no tables. */
   readonly migrations?: URL;
   readonly sealedColumns?: readonly KitSealedColumn[];
+  readonly personal?: readonly KitTableShare[];
   create(host: KitHost): KitServer | Promise<KitServer>;
 }
 

@@ -50,6 +50,11 @@ export function identifier(name: string): Sql {
   return new Sql(makerKey, `"${name.replaceAll('"', '""')}"`, []);
 }
 
+/** A table's name, quoted part by part: with its schema, where a kit keeps it. */
+export function tableName(name: string): Sql {
+  return join(name.split(".").map(identifier), trusted("."));
+}
+
 /** Puts statements in a row: `join([sql\`a\`, sql\`b\`], sql\`, \`)`; nothing gives an empty statement. */
 export function join(statements: readonly Sql[], separator: Sql): Sql {
   return statements.reduce((all, one, index) => (index === 0 ? one : sql`${all}${separator}${one}`), sql``);

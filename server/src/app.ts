@@ -26,6 +26,7 @@ import {
   ruleReads,
   selfRegisteringKinds,
 } from "./joins.ts";
+import { kitShares } from "./kit-shares.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
@@ -328,6 +329,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     removeMember: organisations.people.remove,
     removeDevice: (whose, deviceId) => devices.remove(whose, deviceId, deviceId),
     samplesCsv: allSamples(telemetry, clock),
+    kitShares: kitShares(serverFaces),
   });
   ends.push(() => personal.close());
 

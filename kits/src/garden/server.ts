@@ -12,6 +12,7 @@ import { createAdviceNumbers } from "./health/advice-numbers.ts";
 import { createHealthChecks } from "./health/health-check.ts";
 import { mountHealth } from "./health/health-routes.ts";
 import { gardenKit } from "./kit.ts";
+import { gardenPersonal } from "./personal.ts";
 import { mountOldAddresses } from "./plants/old-routes.ts";
 import { mountPlants } from "./plants/plant-routes.ts";
 import { createPlants } from "./plants/plants.ts";
@@ -23,6 +24,7 @@ export const gardenServer = defineKitServer(gardenKit, {
   routes: gardenRoutes,
   migrations: new URL("./migrations/", import.meta.url),
   sealedColumns: [...firmwareSealedColumns, careSealedColumn],
+  personal: gardenPersonal,
   create(host) {
     const plants = createPlants(host, { findPreset });
     const numbers = createAdviceNumbers(host, { plantOf: plants.get, findPreset });

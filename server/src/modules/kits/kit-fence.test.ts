@@ -38,9 +38,10 @@ describe("the fence of a kit", () => {
     expect(fenceFaults(faceOf({ routes: [defineRoute(route)] }))).toHaveLength(1);
   });
 
-  it("names sealed columns and permissions that are not its own", () => {
+  it("names sealed columns, tables and permissions that are not its own", () => {
     const column = { table: "devices", column: "claim_secret_sealed", key: ["id"], purpose: () => "x" };
     expect(fenceFaults(faceOf({ sealedColumns: [column] }))).toHaveLength(1);
+    expect(fenceFaults(faceOf({ personal: [{ table: "people", about: "Everybody." }] }))).toHaveLength(1);
     const greedy = defineKit({ ...bell, permissions: ["people:write"] });
     expect(fenceFaults({ ...faceOf({}), kit: greedy })).toHaveLength(1);
   });

@@ -5,7 +5,7 @@ import type { KitServerFace } from "@roost/contract/kit-host";
  *
  * @returns A sentence for each fault; empty for a kit that may start.
  */
-export function fenceFaults({ kit, routes, sealedColumns = [] }: KitServerFace): string[] {
+export function fenceFaults({ kit, routes, sealedColumns = [], personal = [] }: KitServerFace): string[] {
   const faults: string[] = [];
   const own = `/api/v1/kits/${kit.id}/`;
   for (const { operation, path, access, errors = [] } of routes) {
@@ -21,7 +21,7 @@ export function fenceFaults({ kit, routes, sealedColumns = [] }: KitServerFace):
   for (const permission of kit.permissions ?? []) {
     if (!permission.startsWith(`${kit.id}:`)) faults.push(`The permission ${permission} does not begin with ${kit.id}:.`);
   }
-  for (const { table } of sealedColumns) {
+  for (const { table } of [...sealedColumns, ...personal]) {
     if (!table.startsWith(`kit_${kit.id}.`)) faults.push(`The table ${table} does not lie in the schema kit_${kit.id}.`);
   }
   return faults;

@@ -2,7 +2,6 @@ import { sql } from "@roost/contract/sql";
 
 import type { Db, Queryable } from "../../platform/db.ts";
 import type { Audit } from "../audit/audit.ts";
-import { shares } from "./personal-map.ts";
 import type { DeviceSubject, PersonSubject, TableShare } from "./personal-share.ts";
 import {
   countRows,
@@ -91,7 +90,7 @@ function trailStep(ownerOf: (erasure: RunningErasure) => string | null): Step {
   };
 }
 
-const personSteps: readonly Step[] = [
+const personStepsOf = (shares: readonly TableShare[]): readonly Step[] => [
   ...shares
     .filter((share) => share.person?.erase === "delete")
     .map((share): Step => ({
@@ -129,10 +128,8 @@ function nameStep(share: TableShare): Step {
   };
 }
 
-const deviceShares = shares.filter((share) => share.device !== undefined && share.device.erase !== "keep");
-
-const deviceSteps: readonly Step[] = [
-  ...deviceShares
+const deviceStepsOf = (shares: readonly TableShare[]): readonly Step[] => [
+  ...erasedShares(shares)
     .filter((share) => share.device?.erase === "delete" && share.table !== "events")
     .map((share): Step => ({
       run: async (tx, erasure) => {
@@ -145,7 +142,7 @@ const deviceSteps: readonly Step[] = [
     isCheck: true,
     // What was under way while the device went: a batch that was being committed, hours that were being compacted.
     run: async (tx, erasure) => {
-      for (const share of deviceShares) {
+      for (const share of erasedShares(shares)) {
         if (share.table === "events") continue;
         if ((await countRows(tx, share.table, share.device?.rows(deviceOf(erasure)) ?? sql`false`)) > 0) return "wait";
       }
@@ -163,7 +160,11 @@ const deviceSteps: readonly Step[] = [
   },
 ];
 
-const keptSentences = (subject: "person" | "device") =>
+function erasedShares(shares: readonly TableShare[]): TableShare[] {
+  return shares.filter((share) => share.device !== undefined && share.device.erase !== "keep");
+}
+
+const keptSentences = (shares: readonly TableShare[], subject: "person" | "device") =>
   shares.flatMap((share) => {
     const part = subject === "device" ? share.device : share.person;
     return part?.erase === "keep" && part.why !== undefined ? [`${share.table}: ${part.why}`] : [];
@@ -177,12 +178,13 @@ const keptSentences = (subject: "person" | "device") =>
  */
 export async function runErasure(
   db: Db,
-  eraseFromTrail: EraseFromTrail,
+  { shares, eraseFromTrail }: { readonly shares: readonly TableShare[]; readonly eraseFromTrail: EraseFromTrail },
   id: string,
   signal: AbortSignal,
 ): Promise<RunningErasure | undefined> {
   // Not of the pool: what is deleted may take longer than a request may.
   const client = await db.connect("roost erasure");
+  const [personSteps, deviceSteps] = [personStepsOf(shares), deviceStepsOf(shares)];
   const tx: Queryable = { query: async (statement) => (await client.query(statement.text, [...statement.values])).rows };
   try {
     while (!signal.aborted) {
@@ -196,7 +198,7 @@ export async function runErasure(
       const step = steps[erasure.step];
       if (step === undefined) {
         const stays = erasure.subject === "person" ? await whyAccountStays(tx, erasure.subjectId) : undefined;
-        await finishErasure(tx, id, [...keptSentences(erasure.subject), ...(stays === undefined ? [] : [`people: ${stays}`])]);
+        await finishErasure(tx, id, [...keptSentences(shares, erasure.subject), ...(stays === undefined ? [] : [`people: ${stays}`])]);
         await client.query("commit");
         return erasure;
       }

@@ -4,7 +4,6 @@ import type { Db } from "../../platform/db.ts";
 import type { Within } from "../../platform/tenancy.ts";
 import { zip } from "../../platform/zip.ts";
 import type { ZipFile } from "../../platform/zip.ts";
-import { shares } from "./personal-map.ts";
 import type { DeviceSubject, PersonSubject, TableShare } from "./personal-share.ts";
 import { openReader } from "./personal-store.ts";
 import type { Reader } from "./personal-store.ts";
@@ -34,7 +33,7 @@ export interface ExportSource {
 }
 
 /** Everything of a person that belongs to themselves alone. */
-export function accountPart(subject: PersonSubject): Part {
+export function accountPart(shares: readonly TableShare[], subject: PersonSubject): Part {
   return {
     folder: "account/",
     within: undefined,
@@ -43,7 +42,7 @@ export function accountPart(subject: PersonSubject): Part {
 }
 
 /** What an organisation may have of somebody's account. */
-export function sharedAccountPart(subject: PersonSubject): Part {
+export function sharedAccountPart(shares: readonly TableShare[], subject: PersonSubject): Part {
   return {
     folder: "account/",
     within: undefined,
@@ -54,7 +53,7 @@ export function sharedAccountPart(subject: PersonSubject): Part {
 }
 
 /** What one organisation keeps of a person. */
-export function personPart(subject: PersonSubject, within: Within, folder: string): Part {
+export function personPart(shares: readonly TableShare[], subject: PersonSubject, within: Within, folder: string): Part {
   return {
     folder,
     within,
@@ -62,7 +61,7 @@ export function personPart(subject: PersonSubject, within: Within, folder: strin
   };
 }
 
-export function devicePart(subject: DeviceSubject, within: Within): Part {
+export function devicePart(shares: readonly TableShare[], subject: DeviceSubject, within: Within): Part {
   return {
     folder: "",
     within,

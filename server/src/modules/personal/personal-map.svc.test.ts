@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
-import { impersonal, shares } from "./personal-map.ts";
+import { impersonal, platformShares as shares } from "./personal-map.ts";
 
 interface Column {
   table: string;
@@ -84,8 +84,8 @@ describe("what is kept of people and devices", () => {
         share(table)?.words?.includes(column) !== true &&
         ![share(table)?.person, share(table)?.account].some((part) => part?.erase === "keep"),
     );
-    // Who asked for an erasure or made a key stands there by id; what mutes an alarm is nobody.
-    const byId = new Set(["erasures.requested_by", "alarms.muted_by"]);
+    // Who asked for an erasure or made a key stands there by id; what mutes an alarm, and the kit that keeps a rule, is nobody.
+    const byId = new Set(["erasures.requested_by", "alarms.muted_by", "alarm_rules.kept_by"]);
     expect(named(open).filter((name) => !byId.has(name))).toEqual([]);
   });
 
@@ -100,6 +100,7 @@ describe("what is kept of people and devices", () => {
       "claims.nonce",
       "devices.key",
       "flag_changes.flag_key",
+      "alarm_rules.kept_key",
       ...columns.filter(({ column }) => /^(?:device|series|axis)_key$/.test(column)).map(({ table, column }) => `${table}.${column}`),
     ]);
     const shown = secrets.filter(

@@ -24,7 +24,7 @@ function topicsBelow(id: string): string {
 }
 
 /** What people and devices leave behind, table by table, in the order in which it is erased. */
-export const shares: readonly TableShare[] = [
+export const platformShares: readonly TableShare[] = [
   {
     table: "api_tokens",
     about: "API tokens the person made in this organisation, without their secrets.",
@@ -57,7 +57,11 @@ export const shares: readonly TableShare[] = [
     table: "events",
     about: "Facts the platform noted: claimed, changed, online, offline, alarms.",
     words: ["data"],
-    device: { rows: (s) => sql`${here(s)} and (t.noun_id = ${s.id} or t.data ->> 'deviceId' = ${s.id})`, erase: "delete" },
+    device: {
+      rows: (s) => sql`${here(s)} and (t.noun_id = ${s.id} or t.data ->> 'deviceId' = ${s.id} or t.data ->> 'formerDeviceId' = ${s.id}
+          or t.data -> 'deviceIds' ? ${s.id})`,
+      erase: "delete",
+    },
   },
   {
     table: "ingest_rejects",
@@ -155,7 +159,8 @@ export const shares: readonly TableShare[] = [
   },
   {
     table: "devices",
-    about: "The device itself, and the texts it told about itself.",
+    about: "The device itself, what it is there for, and the texts it told about itself.",
+    words: ["purpose"],
     withheld: ["claim_secret_sealed"],
     device: { rows: (s) => sql`${here(s)} and t.id = ${s.id}`, erase: "delete" },
   },
@@ -280,6 +285,7 @@ export const impersonal: Readonly<Record<string, string>> = {
   organisations: "An organisation is nobody.",
   setup: "Says that the first start is over. The first administrator's id in it is cut off when they go.",
   auth_keys: "Keys of the installation.",
+  kit_switches: "Which kits an organisation uses, and how it set them.",
   blobs:
     "Files of the organisation, such as photos of its plants; what of them is of a person or a device goes with the row that names them.",
   sites: "Places, named by the organisation.",

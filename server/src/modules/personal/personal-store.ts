@@ -1,6 +1,6 @@
 import type { ErasureId } from "@roost/contract/ids";
 import type { Erasure } from "@roost/contract/personal-data";
-import { identifier, join, sql } from "@roost/contract/sql";
+import { identifier, join, sql, tableName } from "@roost/contract/sql";
 import type { Sql } from "@roost/contract/sql";
 import type pg from "pg";
 
@@ -42,8 +42,14 @@ export async function openReader(db: Db): Promise<Reader> {
   };
 }
 
+/** A kit that could not start has no tables yet. */
+async function isThere(table: string, find: (statement: Sql) => Promise<readonly object[]>): Promise<boolean> {
+  return !table.includes(".") || (await find(sql`select 1 where to_regclass(${table}) is not null`)).length > 0;
+}
+
 async function* readRows(client: pg.Client, { table, withheld = [] }: TableShare, where: Sql): AsyncGenerator<object[]> {
-  const rows = sql`select to_jsonb(t) - ${withheld}::text[] as row from ${identifier(table)} t where ${where}`;
+  if (!(await isThere(table, async ({ text, values }) => (await client.query<object>(text, [...values])).rows))) return;
+  const rows = sql`select to_jsonb(t) - ${withheld}::text[] as row from ${tableName(table)} t where ${where}`;
   await client.query(`declare rows no scroll cursor for ${rows.text}`, [...rows.values]);
   for (;;) {
     const step = await client.query<{ row: object }>(`fetch ${rowsPerStep} from rows`);
@@ -200,13 +206,15 @@ export async function finishErasure(tx: Queryable, id: string, kept: readonly st
 }
 
 export async function deleteRows(tx: Queryable, table: string, where: Sql): Promise<number> {
+  if (!(await isThere(table, (statement) => tx.query(statement)))) return 0;
   const [row] = await tx.query<{ n: number }>(sql`
-    with gone as (delete from ${identifier(table)} t where ${where} returning 1) select count(*)::int as n from gone`);
+    with gone as (delete from ${tableName(table)} t where ${where} returning 1) select count(*)::int as n from gone`);
   return row?.n ?? 0;
 }
 
 export async function countRows(tx: Queryable, table: string, where: Sql): Promise<number> {
-  const [row] = await tx.query<{ n: number }>(sql`select count(*)::int as n from ${identifier(table)} t where ${where}`);
+  if (!(await isThere(table, (statement) => tx.query(statement)))) return 0;
+  const [row] = await tx.query<{ n: number }>(sql`select count(*)::int as n from ${tableName(table)} t where ${where}`);
   return row?.n ?? 0;
 }
 
@@ -226,7 +234,7 @@ interface Replacing {
 /** Puts a pseudonym in place of what is sought, in the columns that hold words of people. @returns How many rows, in each of the columns of JSON. */
 export async function replaceWords(tx: Queryable, { table, words = [] }: TableShare, replacing: Replacing): Promise<number> {
   const { where, sought, pseudonym } = replacing;
-  if (sought.length === 0 || words.length === 0) return 0;
+  if (sought.length === 0 || words.length === 0 || !(await isThere(table, (statement) => tx.query(statement)))) return 0;
   const columns = await tx.query<{ name: string; type: string }>(sql`
     select a.attname as name, format_type(a.atttypid, null) as type from pg_attribute a
     where a.attrelid = ${table}::regclass and a.attname = any(${words}::text[])`);
@@ -242,7 +250,7 @@ export async function replaceWords(tx: Queryable, { table, words = [] }: TableSh
   );
   const found = texts.map(({ name }) => sql`t.${identifier(name)}::text ~* ${pattern}`);
   const [row] = await tx.query<{ n: number }>(sql`
-    with named as (update ${identifier(table)} t set ${join(changes, sql`, `)} where ${where} and (${join(found, sql` or `)}) returning 1)
+    with named as (update ${tableName(table)} t set ${join(changes, sql`, `)} where ${where} and (${join(found, sql` or `)}) returning 1)
     select count(*)::int as n from named`);
   return n + (row?.n ?? 0);
 }
@@ -257,12 +265,12 @@ async function replaceInJson(
   const column = identifier(name);
   const found = sought.map(({ word }) => sql`position(lower(${JSON.stringify(word).slice(1, -1)}::text) in lower(t.${column}::text)) > 0`);
   const rows = await tx.query<{ at: string; text: string }>(sql`
-    select t.ctid::text as at, t.${column}::text as text from ${identifier(table)} t where ${where} and (${join(found, sql` or `)}) for update`);
+    select t.ctid::text as at, t.${column}::text as text from ${tableName(table)} t where ${where} and (${join(found, sql` or `)}) for update`);
   let changed = 0;
   for (const { at, text } of rows) {
     const left = changeValues(text, (value) => sought.reduce((rest, { expression }) => rest.replaceAll(expression, pseudonym), value));
     if (left === text) continue;
-    await tx.query(sql`update ${identifier(table)} t set ${column} = ${left}::text::${identifier(type)} where t.ctid = ${at}::tid`);
+    await tx.query(sql`update ${tableName(table)} t set ${column} = ${left}::text::${identifier(type)} where t.ctid = ${at}::tid`);
     changed += 1;
   }
   return changed;

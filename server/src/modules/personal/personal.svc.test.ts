@@ -22,7 +22,7 @@ import { createDevices } from "../devices/devices.ts";
 import type { Devices } from "../devices/devices.ts";
 import { writeHot } from "../telemetry/telemetry-fixture.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
-import { shares } from "./personal-map.ts";
+import { platformShares as shares } from "./personal-map.ts";
 import { createPersonal } from "./personal.ts";
 import type { Personal } from "./personal.ts";
 import { addHousehold, callerOf } from "./test-household.ts";

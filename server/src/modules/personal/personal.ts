@@ -17,6 +17,8 @@ import type { Audit } from "../audit/audit.ts";
 import { runErasure } from "./erase.ts";
 import { accountPart, devicePart, exportArchive, personPart, sharedAccountPart } from "./export.ts";
 import type { ExportHead, ExportSource } from "./export.ts";
+import { platformShares } from "./personal-map.ts";
+import type { TableShare } from "./personal-share.ts";
 import * as store from "./personal-store.ts";
 
 export interface PersonalDeps {
@@ -28,6 +30,8 @@ export interface PersonalDeps {
   readonly removeMember: (caller: PersonCaller, personId: string) => Promise<void>;
   /** Removes a device with its credentials and connections. @throws {AppError} `devices.not_found` */
   readonly removeDevice: (whose: Whose, deviceId: string) => Promise<void>;
+  /** What kits keep of people and devices in tables of their own. */
+  readonly kitShares?: readonly TableShare[];
   /** All values of a device, oldest first, heading first. */
   readonly samplesCsv: (within: Within, deviceKey: number) => Promise<AsyncIterable<string>>;
 }
@@ -41,7 +45,9 @@ const elsewhere = [
 ];
 
 /** Personal data: handing it out, and erasing it. */
-export function createPersonal({ db, clock, log, audit, removeMember, removeDevice, samplesCsv }: PersonalDeps) {
+export function createPersonal({ db, clock, log, audit, removeMember, removeDevice, samplesCsv, kitShares = [] }: PersonalDeps) {
+  // Kits hang on the platform: what is theirs goes first.
+  const shares: readonly TableShare[] = [...kitShares, ...platformShares];
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   let exportsUnderWay = 0;
@@ -81,7 +87,7 @@ export function createPersonal({ db, clock, log, audit, removeMember, removeDevi
         if (!isAppError(error, deviceErrors.not_found.code)) throw error;
       });
     }
-    const ended = await runErasure(db, audit.erase, id, stopping.signal);
+    const ended = await runErasure(db, { shares, eraseFromTrail: audit.erase }, id, stopping.signal);
     if (ended === undefined) return;
     const done = await store.findErasure(db, of, id);
     await audit.record(db, {
@@ -136,8 +142,8 @@ export function createPersonal({ db, clock, log, audit, removeMember, removeDevi
         {
           head: { subject: { kind: "person", id: caller.id }, asked: "Everything that is kept about you, asked for by yourself." },
           parts: [
-            accountPart(subjectIn(caller.organisationId)),
-            ...organisations.map(({ id }) => personPart(subjectIn(id), { organisationId: id }, `organisation-${id}/`)),
+            accountPart(shares, subjectIn(caller.organisationId)),
+            ...organisations.map(({ id }) => personPart(shares, subjectIn(id), { organisationId: id }, `organisation-${id}/`)),
           ],
         },
         signal,
@@ -157,7 +163,7 @@ export function createPersonal({ db, clock, log, audit, removeMember, removeDevi
             asked: "What an organisation keeps about a person, asked for by one of its administrators.",
             left: ["What other organisations keep, and ways to sign in: the person gets those by asking for themselves."],
           },
-          parts: [...(person.isMember ? [sharedAccountPart(subject)] : []), personPart(subject, caller, "")],
+          parts: [...(person.isMember ? [sharedAccountPart(shares, subject)] : []), personPart(shares, subject, caller, "")],
         },
         signal,
       );
@@ -172,7 +178,7 @@ export function createPersonal({ db, clock, log, audit, removeMember, removeDevi
         caller,
         {
           head: { subject: { kind: "device", id: deviceId }, asked: "Everything that is kept about a device." },
-          parts: [devicePart(subject, caller)],
+          parts: [devicePart(shares, subject, caller)],
           samples: () => samplesCsv(caller, device.key),
         },
         signal,

@@ -1,4 +1,4 @@
-import { identifier, join, sql } from "@roost/contract/sql";
+import { identifier, join, sql, tableName } from "@roost/contract/sql";
 import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
@@ -24,11 +24,6 @@ export interface StaleValue {
   readonly place: string;
   readonly sealed: Buffer;
   readonly row: Readonly<Record<string, unknown>>;
-}
-
-/** A table's name, with its schema where a kit keeps it. */
-function tableName(table: string): Sql {
-  return join(table.split(".").map(identifier), sql`.`);
 }
 
 /** A kit that could not start has no tables yet. */
