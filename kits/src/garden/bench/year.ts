@@ -28,9 +28,9 @@ const dayMs = 86_400_000;
 const place = { latitude: 52.5, longitude: 13.4 };
 const metrics = ["soil_moisture", "temperature", "humidity", "light_level"] as const;
 const views = [
-  { name: "week", rangeMs: 7 * dayMs },
-  { name: "month", rangeMs: 30 * dayMs },
-  { name: "year", rangeMs: 365 * dayMs },
+  { name: "week", rangeMs: 7 * dayMs, maxPoints: 600 },
+  { name: "month", rangeMs: 30 * dayMs, maxPoints: 600 },
+  { name: "year", rangeMs: 365 * dayMs, maxPoints: 400 },
 ];
 const samplesAtOnce = 1_000;
 const messagesAtOnce = 8;
@@ -111,8 +111,8 @@ try {
     }
     return { p50: percentile(callerMs, 50), cpuMs: ((usageOf(tree).cpuSeconds - cpuBefore) * 1_000) / rounds };
   };
-  for (const { name, rangeMs } of views) {
-    const range = { from: new Date(toMs - rangeMs).toISOString(), to: new Date(toMs).toISOString(), timeZone: "Europe/Berlin" };
+  for (const { name, rangeMs, maxPoints } of views) {
+    const range = { from: new Date(toMs - rangeMs).toISOString(), to: new Date(toMs).toISOString(), timeZone: "Europe/Berlin", maxPoints };
     let stored = 0;
     const seen = garden.server.output().length;
     const asPage = await timed(async (metric) => {

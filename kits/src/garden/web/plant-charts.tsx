@@ -110,7 +110,7 @@ function PlantChart({
       const { from, to } = endsOf(view, Date.now());
       return call(getPlantHistory, {
         params: { plantId: plant.id },
-        query: { metric, from: new Date(from).toISOString(), to: new Date(to).toISOString(), maxPoints: 600, timeZone },
+        query: { metric, from: new Date(from).toISOString(), to: new Date(to).toISOString(), maxPoints: pointsOf(view), timeZone },
         signal,
       });
     },
@@ -139,6 +139,11 @@ function PlantChart({
       height={200}
     />
   );
+}
+
+/** A year is told by its days: they are kept added up, and a finer step would show no more. */
+function pointsOf({ range, still }: View): number {
+  return range === "1y" && still === undefined ? 400 : 600;
 }
 
 function numberOf(text: string | undefined): number | undefined {
