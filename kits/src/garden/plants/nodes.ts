@@ -1,11 +1,12 @@
 import { deviceErrors } from "@roost/contract/devices";
 import type { Device, DeviceState } from "@roost/contract/devices";
-import type { KitTransaction } from "@roost/contract/kit-host";
+import type { KitCaller, KitTransaction } from "@roost/contract/kit-host";
 import type { Whose, Within } from "@roost/contract/tenancy";
 
 import type { GardenNode } from "../contract/nodes.ts";
 import { gardenErrors } from "../contract/plants.ts";
 import type { Assignment, Plant } from "../contract/plants.ts";
+import { gardenKit } from "../kit.ts";
 import { beginEarlier, endAssignment, insertAssignment, lastLeft, lockNode, selectAll, selectOpen } from "./assignment-store.ts";
 import type { AssignmentRow } from "./assignment-store.ts";
 import { cutPage } from "./cut-page.ts";
@@ -98,6 +99,17 @@ export function createNodes(host: PlantHost, { views, inStep, history }: NodeDep
   }
 
   return {
+    /**
+     * Who reads the garden's nodes and no other devices does not get at those by way of a plant.
+     *
+     * @throws {AppError} `devices.not_found`
+     */
+    checkKind(caller: Pick<KitCaller, "organisationId" | "scope" | "permissions">, deviceId: string): void {
+      const device = devices.findSeen(caller, deviceId);
+      if (device !== undefined && !Object.hasOwn(gardenKit.deviceKinds, device.kind) && !caller.permissions.has("telemetry:read"))
+        throw deviceErrors.not_found({ deviceId });
+    },
+
     /**
      * Puts a node at a plant; from another it moves. It says what the node is there for, and nothing of how it is.
      *

@@ -83,6 +83,7 @@ function mountOldReadings(
     };
   });
   mount(oldGetLatest, async ({ params, caller }) => {
+    plants.nodes.checkKind(caller, params.deviceId);
     const device = await devices.get(caller, params.deviceId);
     const latest = (await telemetry.latest([device.id])).get(device.id) ?? [];
     return { device_id: device.id, telemetry: newestRow(latest) };
@@ -119,6 +120,7 @@ function mountOldDevices(mount: KitMount, plants: Plants, { devices, telemetry }
     return { devices: await show(list, new Map(list.map(({ id }) => [id, plant.id]))), total: list.length };
   });
   mount(oldAssignDevice, async ({ params, body, caller }) => {
+    plants.nodes.checkKind(caller, params.deviceId);
     await plants.nodes.assign(caller, body.plant_id, params.deviceId);
     return one(caller, params.deviceId);
   });

@@ -31,6 +31,9 @@ export interface HistoryQuestion {
 }
 
 const hourSeconds = 3_600;
+/** The longest buckets there are: whole weeks. */
+const yearSeconds = 31_449_600;
+const mostYears = 10_000;
 /** Hours of a node that are moved at once. */
 const hoursAtOnce = 4_000;
 
@@ -206,8 +209,13 @@ async function eachSpan(
   const newest = known?.latest?.measuredAt;
   if (newest === undefined) return;
   const end = Math.min(to.getTime(), newest.getTime() + 1);
+  if (end <= from.getTime()) return;
+  // Whoever puts it on record may say that it stood there for a thousand years: what it measured begins somewhere.
+  const years = await telemetry.query({ deviceId, metric, from, to: new Date(end), resolutionSeconds: yearSeconds, maxPoints: mostYears });
+  const first = years?.at[0];
+  if (first === undefined) return;
   const stepMs = hoursAtOnce * hourSeconds * 1_000;
-  for (let at = from.getTime(); at < end; at += stepMs) {
+  for (let at = Math.max(from.getTime(), first); at < end; at += stepMs) {
     const points = await telemetry.query({
       deviceId,
       metric,

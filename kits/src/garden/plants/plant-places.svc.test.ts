@@ -1,6 +1,6 @@
 import { addApiToken, chooseOrganisation } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
-import { changeDevice, getDevice } from "@roost/contract/devices";
+import { addDevice, changeDevice, getDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import type { KitCell, KitTerminal } from "@roost/contract/kit-cli";
 import { switchKit } from "@roost/contract/kits";
@@ -9,9 +9,11 @@ import type { Permission } from "@roost/contract/permissions";
 import { listAlarmRules } from "@roost/contract/rules";
 import { offerDevice } from "@roost/contract/transfers";
 import { askDatabase } from "@roost/testbed/database";
+import { claim } from "@roost/testbed/device";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { listNodes, removeNode } from "../contract/nodes.ts";
+import { oldAssignDevice, oldGetLatest } from "../contract/old-addresses.ts";
 import {
   addPlant,
   assignNode,
@@ -113,6 +115,32 @@ describe("a part of the organisation", () => {
     expect(await codeOf(reader(changePlant, { params: { plantId }, body: { name: "Mine" } }))).toBe("http.forbidden");
     const stranger = createClient({ baseUrl: garden.server.ready.url, fetch });
     expect(await codeOf(stranger(listPlants, {}))).toBe("http.unauthenticated");
+  });
+});
+
+describe("a token for the garden alone", () => {
+  it("GA-11: gets at no other devices by way of a plant", async () => {
+    const { call } = garden.keeper;
+    const { ticket } = await call(addDevice, { body: { id: "coop-door", name: "Coop", kind: "generic" } });
+    await claim(garden.server.ready.url, "coop-door", ticket.claimSecret);
+    const { id: plantId } = await addOne({ name: "Curious" });
+    const params = { plantId };
+    const body = { deviceId: "coop-door" };
+    const of = async (permissions: Permission[]) => {
+      const { secret } = await call(addApiToken, { body: { name: permissions.join(" "), permissions } });
+      const there = createClient({ baseUrl: garden.server.ready.url, fetch, token: secret });
+      expect(await codeOf(there(getPlant, { params }))).toBe("");
+      return [
+        await codeOf(there(oldGetLatest, { params: body })),
+        await codeOf(there(assignNode, { params, body })),
+        await codeOf(there(oldAssignDevice, { params: body, body: { plant_id: plantId } })),
+      ];
+    };
+    const gone = "devices.not_found";
+    expect(await of(["garden:read", "garden:write"])).toEqual([gone, gone, gone]);
+    expect((await call(getPlant, { params })).nodes).toEqual([]);
+    expect(await of(["garden:read", "garden:write", "devices:read", "telemetry:read"])).toEqual(["", "", ""]);
+    await call(unassignNode, { params: { plantId, ...body } });
   });
 });
 
@@ -270,6 +298,22 @@ describe("history", () => {
     expect(lines[0]).toBe("measured_at,metric,value,unit,device_id");
     expect(lines).toHaveLength(8);
     expect(lines).toContain(`${new Date(startMs + hourMs).toISOString()},soil_moisture,31,%,stitch-one`);
+  });
+
+  it("GA-04: a node that somebody says stood there since the year 1 is removed like any other", async () => {
+    const { call } = garden.keeper;
+    const startMs = Math.floor(Date.now() / hourMs) * hourMs - 6 * hourMs;
+    const node = await garden.addNode("ancient");
+    const { id: plantId } = await addOne({ name: "Old as time" });
+    const values = { soil_moisture: 50, temperature: 20, humidity: 40, light_level: 100 };
+    await garden.send(node, [{ ...values, timestamp: startMs }]);
+    await call(assignNode, { params: { plantId }, body: { deviceId: "ancient", since: "0001-01-01T00:00:00Z" } });
+    await call(removeNode, { params: { deviceId: "ancient" }, query: { confirm: "ancient" } });
+    const points = await call(getPlantHistory, {
+      params: { plantId },
+      query: { metric: "light_level", from: new Date(startMs).toISOString(), to: new Date().toISOString() },
+    });
+    expect(points).toMatchObject({ avg: [100], n: [1] });
   });
 
   it("GA-04: of a plant outlives its node by the hour, and who stood where stays readable", async () => {

@@ -39,7 +39,10 @@ export function mountPlants(mount: KitMount, plants: Plants): void {
 function mountPlaces(mount: KitMount, { nodes, history }: Plants): void {
   mount(listNodes, async ({ query, caller }) => nodes.list(caller, query));
   mount(removeNode, async ({ params, query, caller }) => nodes.remove(caller, params.deviceId, query.confirm));
-  mount(assignNode, async ({ params, body, caller }) => nodes.assign(caller, params.plantId, body.deviceId, body.since));
+  mount(assignNode, async ({ params, body, caller }) => {
+    nodes.checkKind(caller, body.deviceId);
+    return nodes.assign(caller, params.plantId, body.deviceId, body.since);
+  });
   mount(unassignNode, async ({ params, caller }) => nodes.unassign(caller, params.plantId, params.deviceId));
   mount(listPlantAssignments, async ({ params, caller }) => ({ items: await nodes.ofPlant(caller, params.plantId) }));
   mount(listNodeAssignments, async ({ params, caller }) => ({ items: await nodes.ofNode(caller, params.deviceId) }));
