@@ -151,7 +151,8 @@ export const approveRegistration = defineRoute({
   method: "POST",
   path: "/api/v1/registrations/:registrationId/approve",
   access: "devices:write",
-  summary: "Lets a waiting device in with the credentials it holds. Those that it had before end, and their connections are cut.",
+  summary:
+    "Lets a waiting device in with the credentials it holds. Those that it had before end, and their connections are cut: of one that was here, it takes the permission devices:credentials too.",
   params: oneRegistration,
   body: z.strictObject({
     name: z

@@ -39,7 +39,9 @@ export function mountRegistrations(mount: Mount, registrations: Registrations): 
   mount(registerDeviceOld, register);
 
   mount(listRegistrations, async ({ caller }) => ({ items: await registrations.list(caller) }));
-  mount(approveRegistration, async ({ caller, params, body }) => registrations.approve(caller, params.registrationId, body));
+  mount(approveRegistration, async ({ caller, params, body }) =>
+    registrations.approve(caller, params.registrationId, body, { mayReplace: caller.permissions.has("devices:credentials") }),
+  );
   mount(rejectRegistration, async ({ caller, params }) => registrations.reject(caller, params.registrationId));
   mount(listEnrolmentCodes, async ({ caller }) => ({ items: await registrations.listCodes(caller) }));
   mount(addEnrolmentCode, async ({ caller, body, request }) => {

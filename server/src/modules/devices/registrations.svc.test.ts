@@ -80,7 +80,7 @@ describe("registrations", () => {
             id: "p1",
             name: "anna@example.org",
             organisationId: houses[house as House],
-            permissions: new Set(rolePermissions[role as Role]),
+            permissions: new Set(role === "writer" ? ["devices:read", "devices:write"] : rolePermissions[role as Role]),
             signal: new AbortController().signal,
             hold: () => () => undefined,
           };
@@ -244,9 +244,28 @@ describe("registrations", () => {
     const seen = await registrations.list(keeper);
     expect(seen.map(({ checkCode }) => checkCode)).toEqual([again.check_code]);
     const other = (await waiting()).find(({ checkCode }) => checkCode === fresh.check_code);
-    await expect(registrations.approve(keeper, other?.id ?? newId(), {})).rejects.toMatchObject({ code: "registrations.not_found" });
-    await registrations.approve(keeper, seen[0]?.id ?? newId(), {});
+    const may = { mayReplace: true };
+    await expect(registrations.approve(keeper, other?.id ?? newId(), {}, may)).rejects.toMatchObject({ code: "registrations.not_found" });
+    await registrations.approve(keeper, seen[0]?.id ?? newId(), {}, may);
     expect([await works(fresh), await works(again)]).toEqual([false, true]);
+  });
+
+  it("of a device that is here take the permission for credentials: who may add devices takes none over", async () => {
+    const mac = nextMac();
+    const first = await register(mac, (await makeCode()).code);
+    const [again, fresh] = [await register(mac), await register(nextMac())];
+    const writer = createClient({ baseUrl: url, token: "writer:home", fetch: (to, init) => fetch(to, init) });
+    const approveAs = async (answer: RegisterReply) => {
+      const one = (await waiting()).find(({ checkCode }) => checkCode === answer.check_code);
+      return writer(contract.approveRegistration, { params: { registrationId: one?.id ?? newId() }, body: {} });
+    };
+    await expect(approveAs(again)).rejects.toMatchObject({ code: "http.forbidden" });
+    expect([await works(first), await works(again)]).toEqual([true, false]);
+    await approveAs(fresh);
+    expect(await works(fresh)).toBe(true);
+    // It waits still, for somebody who may.
+    await approve(again);
+    expect([await works(first), await works(again)]).toEqual([false, true]);
   });
 
   it("belong to the organisation of the code where there are several, and can take no other organisation's device", async () => {

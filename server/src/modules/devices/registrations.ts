@@ -241,14 +241,21 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
     /**
      * Lets a waiting device in with the credentials it holds; those it had end, with their connections.
      *
-     * @throws {AppError} `registrations.not_found`, `registrations.taken`, `devices.unknown_place`, `devices.out_of_reach`
+     * @param mayReplace - Whether they may put these credentials in the place of others, of a device that is here already.
+     * @throws {AppError} `registrations.not_found`, `registrations.taken`, `devices.unknown_place`, `devices.out_of_reach`, `http.forbidden`
      */
-    async approve(whose: Whose, id: string, wanted: { name?: string | undefined; siteId?: string | undefined }): Promise<Device> {
+    async approve(
+      whose: Whose,
+      id: string,
+      wanted: { name?: string | undefined; siteId?: string | undefined },
+      { mayReplace }: { readonly mayReplace: boolean },
+    ): Promise<Device> {
       const device = await db.within(whose).transaction(async (tx) => {
         const waiting = await store.takeWaiting(tx, whose.organisationId, id);
         if (waiting === undefined) throw registrationErrors.not_found({ registrationId: id });
         const { firmwareVersion, name } = waiting;
         const admitted = await admit(tx, whose, { ...waiting, firmwareVersion, name }, wanted);
+        if (!admitted.isNew && !mayReplace) throw httpErrors.forbidden({ permission: "devices:credentials" });
         await record(tx, whose, "device.registration_approved", admitted.device, { ...seen(waiting), isNew: admitted.isNew });
         await tell(tx, waiting, "approved");
         return admitted.device;
