@@ -3,13 +3,11 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { answeredRoutes } from "@roost/contract/kits";
 import { routes } from "@roost/contract/routes";
-import { kitRoutes } from "@roost/kits/kit-routes";
-import { kits as allKits } from "@roost/kits/kits";
-import { serverFaces } from "@roost/kits/server-faces";
 
+import { chosenKits, keptByKits } from "./chosen-kits.ts";
 import type { Config } from "./config.ts";
+import { doorSettings } from "./door-settings.ts";
 import { claimRepeatSeconds, deviceFlagContext, flagOverrides, gateReads } from "./flag-joins.ts";
 import {
   alarmKeepers,
@@ -20,13 +18,11 @@ import {
   factsInScope,
   fleetReads,
   heartbeatMetrics,
-  isReadBack,
   metricDescriptions,
   metricPrecision,
   ruleReads,
   selfRegisteringKinds,
 } from "./joins.ts";
-import { kitShares } from "./kit-shares.ts";
 import { ensureLocalDevice } from "./local-device.ts";
 import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
@@ -70,7 +66,6 @@ import { mountOrganisations } from "./modules/organisations/organisation-routes.
 import { createOrganisations } from "./modules/organisations/organisations.ts";
 import { mountPersonal } from "./modules/personal/personal-routes.ts";
 import { createPersonal } from "./modules/personal/personal.ts";
-import { createCanary } from "./modules/readiness/canary.ts";
 import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
 import { createReadiness } from "./modules/readiness/readiness.ts";
 import { mountRules } from "./modules/rules/rule-routes.ts";
@@ -81,12 +76,12 @@ import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
 import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
 import { createTelemetry } from "./modules/telemetry/telemetry.ts";
+import { openDatabase } from "./open-database.ts";
+import { openCanary } from "./own-canary.ts";
 import { createBlobs } from "./platform/blobs.ts";
 import { machineNames } from "./platform/certificate-names.ts";
 import { createCertificates } from "./platform/certificates.ts";
 import { systemClock } from "./platform/clock.ts";
-import { createRotatingConnection } from "./platform/database-password.ts";
-import { createDb } from "./platform/db.ts";
 import { createEgress } from "./platform/egress.ts";
 import { createDispatch } from "./platform/events.ts";
 import { mountEdge } from "./platform/http/edge-routes.ts";
@@ -98,36 +93,17 @@ import { IntakeGate } from "./platform/intake.ts";
 import { createJobs } from "./platform/jobs.ts";
 import type { Log } from "./platform/log.ts";
 import { createMail } from "./platform/mail.ts";
-import { migrate, readMigrations } from "./platform/migrate.ts";
 import { createDoor } from "./platform/mqtt/door.ts";
-import { openPostgres } from "./platform/postgres.ts";
 import { createRateLimits } from "./platform/rate-limits.ts";
-import { checkRowSecurity } from "./platform/row-security.ts";
 import { createAuthenticate } from "./principals.ts";
 import { createReach } from "./reach.ts";
+import type { ReadyNotice } from "./ready-notice.ts";
 import { createRefusals } from "./refusals.ts";
-import { kitSealedColumns, sealedColumns } from "./sealed-columns.ts";
+import { sealedColumns } from "./sealed-columns.ts";
 import { configuredSecrets, keyFiles, openSecrets } from "./secret-keys.ts";
 import { openSyslogDoor } from "./syslog-door.ts";
 import { mountSystem } from "./system-routes.ts";
 import { withVaultSecrets } from "./vault-secrets.ts";
-
-/** What is told to whoever started the server. */
-export interface ReadyNotice {
-  readonly type: "ready";
-  readonly url: string;
-  /** By TLS, for people and devices in the network, by the installation's own authority. */
-  readonly httpsUrl?: string;
-  readonly mqttPort: number;
-  readonly mqttPlainPort?: number;
-  readonly syslogPort?: number;
-  /** Shown once, at the terminal; `undefined` when there is an administrator. */
-  readonly setupCode?: string;
-  /** Where the agent of this machine finds its claim. */
-  readonly claimFile?: string;
-  /** Of the built-in PostgreSQL, for `psql -h`. */
-  readonly databaseSocketDir?: string;
-}
 
 export interface App {
   readonly ready: ReadyNotice;
@@ -140,7 +116,6 @@ const intakeBytes = { highBytes: 32 * 1024 * 1024, lowBytes: 16 * 1024 * 1024 };
 const drainMs = 4_000;
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 
-const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
 const webRoot = fileURLToPath(new URL("../../web/dist", import.meta.url));
 
 /** The only place that knows everybody: builds the parts in order of rank, and takes them down in reverse. */
@@ -165,17 +140,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const dataDir = resolve(config.ROOST_DATA_DIR);
   await mkdir(dataDir, { recursive: true, mode: 0o711 });
 
-  const postgres = await openPostgres({ dataDir: `${dataDir}/postgres`, url: config.ROOST_DATABASE_URL?.reveal(), log });
-  ends.push(() => postgres.stop());
-  const databaseUrl = config.ROOST_DATABASE_URL;
-  const rotating =
-    databaseUrl !== undefined && databaseUrl.place?.kind !== "environment"
-      ? createRotatingConnection(() => databaseUrl.revealLatest())
-      : undefined;
-  const db = createDb({ connection: postgres.connection, rotating, log });
-  ends.push(() => db.close());
-  await migrate(db, await readMigrations(migrationsFolder), log);
-  await checkRowSecurity(db);
+  const { postgres, db } = await openDatabase({ config, dataDir, log, ends });
 
   const ring = await openSecrets({ config, dataDir, db, clock, log, signal, ends });
   const { seal } = ring;
@@ -314,7 +279,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     ring,
     audit,
     log,
-    columns: [...sealedColumns, ...kitSealedColumns(serverFaces)],
+    columns: [...sealedColumns, ...keptByKits.sealedColumns],
     configured: configuredSecrets(config),
     files: keyFiles(config, dataDir),
     sessionKeys: auth.sessionKeys,
@@ -329,11 +294,11 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     removeMember: organisations.people.remove,
     removeDevice: (whose, deviceId) => devices.remove(whose, deviceId, deviceId),
     samplesCsv: allSamples(telemetry, clock),
-    kitShares: kitShares(serverFaces),
+    kitShares: keptByKits.shares,
   });
   ends.push(() => personal.close());
 
-  const isChosen = (id: string) => config.ROOST_KITS.length === 0 || config.ROOST_KITS.includes(id);
+  const chosen = chosenKits(config);
   const kits = await createKits({
     db,
     audit,
@@ -350,8 +315,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     publicUrl: config.ROOST_PUBLIC_URL,
     clock,
     log,
-    manifests: allKits.filter(({ id, alwaysOn }) => alwaysOn === true || isChosen(id)),
-    faces: serverFaces.filter(({ kit }) => isChosen(kit.id)),
+    manifests: chosen.manifests,
+    faces: chosen.faces,
   });
   ends.push(() => kits.stop());
 
@@ -407,17 +372,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     gate,
     retained: [...(await devices.loadRetained()), ...(await configurations.loadRetained())],
     tls: certificates.serverCert(),
-    ports: {
-      tls: { host: config.ROOST_MQTT_HOST, port: config.ROOST_MQTT_PORT, variable: "ROOST_MQTT_PORT" },
-      ...(config.ROOST_MQTT_PLAIN_PORT === undefined
-        ? {}
-        : { plain: { host: config.ROOST_MQTT_PLAIN_HOST, port: config.ROOST_MQTT_PLAIN_PORT, variable: "ROOST_MQTT_PLAIN_PORT" } }),
-    },
-    limits: {
-      connections: config.ROOST_MQTT_MAX_CONNECTIONS,
-      connectionsPerAddress: config.ROOST_MQTT_MAX_CONNECTIONS_PER_ADDRESS,
-      unauthenticatedPerAddress: config.ROOST_MQTT_MAX_UNAUTHENTICATED_PER_ADDRESS,
-    },
+    ...doorSettings(config),
     clock,
     log,
   });
@@ -448,14 +403,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       http.renewTls(certificates.serverCert());
     }),
   );
-  const canaryDevice = await devices.ensureHidden(organisationId, "roost-canary", 60);
-  const isStored = isReadBack(devices, telemetry, canaryDevice.deviceId);
-  const canary = createCanary({
-    way: { host: "127.0.0.1", port: mqttPort, caPem: certificates.caPem(), ...canaryDevice },
-    findStored: (measuredAt) => isStored("pulse", measuredAt),
-    clock,
-    log,
-  });
+  const canary = await openCanary({ devices, telemetry, organisationId, mqttPort, certificates, clock, log });
   const deadMan = createDeadMan({
     db,
     audit,
@@ -496,7 +444,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountReadiness(http.mount, { readiness, clock });
   mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
   mountEdge(http.mount, {
-    routes: [...routes, ...Object.entries(kitRoutes).flatMap(([id, own]) => (isChosen(id) ? answeredRoutes(own) : []))],
+    routes: [...routes, ...chosen.routes],
     metrics,
     version,
     url: config.ROOST_PUBLIC_URL,
