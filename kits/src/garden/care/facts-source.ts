@@ -24,7 +24,7 @@ export function createFactsSource(host: Pick<KitHost, "telemetry" | "clock">, so
           .filter((value) => value.metric === metric && value.unit === unit && value.measuredAt >= since)
           .map(({ value, measuredAt, quality }) => ({ deviceId, metric, value, unit, measuredAt, quality })),
       );
-      const fresh = values.filter(({ measuredAt }) => nowMs - measuredAt.getTime() <= freshForMs);
+      const fresh = values.filter(({ measuredAt, quality }) => quality !== "stale" && nowMs - measuredAt.getTime() <= freshForMs);
       for (const value of fresh) readings.push({ id: `r${readings.length + 1}`, ...value });
       if (fresh.length === 0) {
         const lastMs = Math.max(...values.map(({ measuredAt }) => measuredAt.getTime()));

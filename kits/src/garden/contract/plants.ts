@@ -27,7 +27,7 @@ export const plantState = z.enum(["healthy", "warning", "critical", "stale", "un
 export type PlantState = z.output<typeof plantState>;
 
 /** Why there is nothing to judge by. */
-export const unknownReason = z.enum(["no_node", "no_data", "no_limits"]);
+export const unknownReason = z.enum(["no_node", "no_data", "no_limits", "doubtful"]);
 
 /** The newest value of a metric over the plant's nodes. */
 export const plantValue = z.object({
@@ -37,7 +37,7 @@ export const plantValue = z.object({
   measuredAt: instant,
   quality,
   deviceId,
-  /** Older than three paces of its node. */
+  /** Older than three paces of its node, or old by its own word. */
   isStale: z.boolean(),
   /** How it stands to the plant's limits; absent without any. */
   standing: z.enum(["inside", "near_min", "near_max", "below", "above"]).optional(),

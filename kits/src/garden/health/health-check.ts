@@ -57,7 +57,9 @@ export function createHealthChecks(
         if (metric === undefined || measuredAt < stay.from) continue;
         if ((readings[metric]?.measuredAt ?? stay.from) > measuredAt) continue;
         const isSuspect = quality === "suspect";
-        readings[metric] = { value, measuredAt, deviceId: device.id, isSuspect, staleAfterMs: staleAfterMs(device.heartbeatSeconds) };
+        // What its node calls old is old, whenever it was sent.
+        const oldAfterMs = quality === "stale" ? Number.NEGATIVE_INFINITY : staleAfterMs(device.heartbeatSeconds);
+        readings[metric] = { value, measuredAt, deviceId: device.id, isSuspect, staleAfterMs: oldAfterMs };
       }
     }
     return readings;

@@ -68,6 +68,18 @@ export function createPlantHistory({ db, devices, telemetry, audit }: Pick<KitHo
   const readable = (organisationId: string, parts: readonly Part[]): Part[] =>
     parts.filter(({ deviceId }) => devices.find(deviceId)?.organisationId === organisationId);
 
+  /** Of a node that is there after all its own values are better, from when it came: one that was removed and let in again has the same id. */
+  async function untilItCame(organisationId: string, hours: KeptHours): Promise<KeptHours> {
+    const { deviceId, at } = hours;
+    if (devices.find(deviceId)?.organisationId !== organisationId) return hours;
+    const { createdAt } = await devices.get({ organisationId }, deviceId);
+    const isLater = (hour: number) => hour + hourSeconds * 1_000 > createdAt.getTime();
+    const end = at.findIndex(isLater);
+    if (end === -1) return hours;
+    const cut = (column: readonly number[]) => column.slice(0, end);
+    return { ...hours, at: cut(at), min: cut(hours.min), max: cut(hours.max), avg: cut(hours.avg), n: cut(hours.n) };
+  }
+
   async function ask(
     parts: readonly Part[],
     question: Omit<HistoryQuestion, "from" | "to"> & { resolutionSeconds?: number },
@@ -136,8 +148,9 @@ export function createPlantHistory({ db, devices, telemetry, audit }: Pick<KitHo
         partsOf(within, plantId, from, to),
         selectKeptHours(db, plantId, { metric, from, to }),
       ]);
-      // Of a node that is there after all its own values are better.
-      const kept = allKept.filter(({ deviceId }) => devices.find(deviceId)?.organisationId !== within.organisationId);
+      const kept = (await Promise.all(allKept.map(async (hours) => untilItCame(within.organisationId, hours)))).filter(
+        ({ at }) => at.length > 0,
+      );
       const found = await columnsOf(readable(within.organisationId, parts), kept, question);
       const unit = found.unit ?? unitOf(metric);
       if (unit === undefined) throw gardenErrors.unknown_history({ metric });

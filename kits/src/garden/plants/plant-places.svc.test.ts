@@ -331,9 +331,18 @@ describe("history", () => {
       query: { metric: "soil_moisture", from: new Date(startMs).toISOString(), to: new Date().toISOString() },
     });
     expect(points).toMatchObject({ resolutionSeconds: 3_600, unit: "%", avg: [52, 51, 52], max: [54, 51, 52], n: [2, 1, 1] });
+    // Let in again under the same id, as nodes are that have theirs from their address, it takes nothing of that away.
+    const again = await garden.addNode("mortal");
+    await call(assignNode, { params: { plantId }, body: { deviceId: "mortal" } });
+    await garden.send(again, [{ soil_moisture: 60, timestamp: Date.now() + 1_000 }]);
+    const both = await call(getPlantHistory, {
+      params: { plantId },
+      query: { metric: "soil_moisture", from: new Date(startMs).toISOString(), to: new Date(Date.now() + hourMs).toISOString() },
+    });
+    expect(both).toMatchObject({ resolutionSeconds: 3_600, avg: [52, 51, 52, 60] });
     const stood = await call(listNodeAssignments, { params: { deviceId: "mortal" } });
-    expect(stood.items).toMatchObject([{ plantName: "Survivor", deviceName: "mortal" }]);
-    expect(stood.items[0]).toHaveProperty("to");
+    expect(stood.items).toMatchObject([{}, { plantName: "Survivor", deviceName: "mortal" }]);
+    expect(stood.items.map(({ to }) => to !== undefined)).toEqual([false, true]);
   });
 });
 

@@ -37,6 +37,9 @@ describe("how a plant is", () => {
     ["an old value outside", { nodes: [node([value("soil_moisture", 5, 3_600)])] }, "stale", undefined],
     ["a node that sleeps an hour between values", { nodes: [node([value("soil_moisture", 50, 3_600)], 3_600)] }, "healthy", undefined],
     ["a node that beats faster than it measures", { nodes: [node([value("soil_moisture", 50, 100)], 5)] }, "healthy", undefined],
+    ["a value that its node calls old", { nodes: [node([{ ...value("soil_moisture", 50), quality: "stale" }])] }, "stale", undefined],
+    ["a value that its node doubts", { nodes: [node([{ ...value("soil_moisture", 50), quality: "suspect" }])] }, "unknown", "doubtful"],
+    ["a doubtful value outside", { nodes: [node([{ ...value("soil_moisture", 5), quality: "suspect" }])] }, "unknown", "doubtful"],
     [
       "a probe that fell silent beside others that go on",
       { nodes: [node([value("soil_moisture", 50, 900), value("light_level", 900)])] },

@@ -47,7 +47,7 @@ export function conditionOf(reading: PlantReading): PlantCondition {
   const found = { latest, ...(newestAt === undefined ? {} : { newestAt }) };
   if (nodes.length === 0) return { state: "unknown", why: "no_node", ...found };
   const judged = latest.filter(({ standing }) => standing !== undefined);
-  const fresh = judged.filter(({ isStale }) => !isStale);
+  const fresh = judged.filter(({ isStale, quality }) => !isStale && quality !== "suspect");
   if (latest.length === 0) return { state: "unknown", why: "no_data", ...found };
   if (latest.every(({ isStale }) => isStale)) return { state: "stale", ...found };
   const isBreached = openAlarms.some(({ kind, metric }) => (kind === "above" || kind === "below") && hasLimits(limits, metric));
@@ -56,6 +56,8 @@ export function conditionOf(reading: PlantReading): PlantCondition {
   if (judged.length === 0) return { state: "unknown", why: "no_data", ...found };
   // A probe that fell silent beside others that go on: of what it guarded nothing is known any more.
   if (judged.some(({ isStale }) => isStale)) return { state: "stale", ...found };
+  // Nor of what the node itself doubts.
+  if (fresh.length < judged.length) return { state: "unknown", why: "doubtful", ...found };
   if (fresh.some(isNearEdge)) return { state: "warning", ...found };
   return { state: "healthy", ...found };
 }
@@ -87,7 +89,8 @@ function newestValues({ limits, nodes, nowMs }: PlantReading): PlantValue[] {
         measuredAt,
         quality,
         deviceId: deviceId as PlantValue["deviceId"],
-        isStale: nowMs - measuredAt.getTime() > staleAfterMs(paceSeconds),
+        // What its node calls old is old, whenever it was sent.
+        isStale: quality === "stale" || nowMs - measuredAt.getTime() > staleAfterMs(paceSeconds),
         ...(isLimited(metric) && isLimiting(band) ? { standing: standingOf(metric, band, value) } : {}),
       });
     }

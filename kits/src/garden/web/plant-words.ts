@@ -38,6 +38,7 @@ export const unknownWords: Readonly<Record<NonNullable<Plant["why"]>, string>> =
   no_node: "No node stands here yet.",
   no_data: "Its node has not measured anything yet.",
   no_limits: "It has no limits to judge by.",
+  doubtful: "Its node doubts the newest value.",
 };
 
 export const standingWords: Readonly<Record<NonNullable<PlantValue["standing"]>, string>> = {
