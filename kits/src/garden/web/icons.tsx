@@ -11,13 +11,3 @@ export const NodeIcon = ({ size }: { readonly size?: number }) => (
     <path d="M6.5 9H4M6.5 12H4M6.5 15H4M16 9h-2.5M16 12h-2.5M16 15h-2.5M7.5 3.5a4 4 0 0 1 5 0" />
   </Icon>
 );
-export const PlanIcon = ({ size }: { readonly size?: number }) => (
-  <Icon size={size}>
-    <path d="M3 3.5h14v13H3zM10 3.5v5M10 12v4.5M3 11h4" />
-  </Icon>
-);
-export const DropIcon = ({ size }: { readonly size?: number }) => (
-  <Icon size={size}>
-    <path d="M10 3c3 3.6 5 6 5 8.7A5 5 0 0 1 5 11.7C5 9 7 6.6 10 3z" />
-  </Icon>
-);
