@@ -356,4 +356,18 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
     await expect.poll(alarms, patience).toEqual([{ state: "cleared" }]);
     await other.close();
   });
+
+  it("GA: a bridge that one server sets, changes or removes is that of every server", async () => {
+    const other = await bridge.second();
+    const stateThere = async () => (await other.homeAssistant.get(bridge.person)).state.state;
+    try {
+      await bridge.set(broker, { takeIn: true });
+      await connected();
+      await expect.poll(stateThere, patience).toBe("connected");
+      await bridge.homeAssistant.remove(bridge.person);
+      await expect.poll(stateThere, patience).toBe("off");
+    } finally {
+      await other.close();
+    }
+  });
 });

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 import type { Device } from "@roost/contract/devices";
 import { homeAssistantErrors } from "@roost/contract/home-assistant";
 import type { FoundDevice, HomeAssistantBridge, HomeAssistantState } from "@roost/contract/home-assistant";
@@ -21,7 +23,7 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import { checkBridge, defaultPrefix, goesElsewhere, recordOf, shownOf } from "./bridge-setting.ts";
 import type { WantedBridge } from "./bridge-setting.ts";
 import { clientIdOf, createBridge } from "./bridge.ts";
-import type { Bridge } from "./bridge.ts";
+import type { Bridge, BridgeSettings } from "./bridge.ts";
 import { connectBroker } from "./broker.ts";
 import type { BrokerAddress } from "./broker.ts";
 import { foundDeviceOf } from "./found-devices.ts";
@@ -81,6 +83,11 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     return { host, port, tls, caPem, username, password };
   }
 
+  function settingsOf(kept: KeptBridge): BridgeSettings {
+    const { organisationId, discoveryPrefix, statePrefix, publish, takeIn } = kept;
+    return { ...addressOf(kept), organisationId, discoveryPrefix, statePrefix, publish, takeIn };
+  }
+
   function settle(organisationId: string): void {
     db.transaction((tx) => raise(tx, [{ ...awaySignal(organisationId, new Date(clock.nowMs())), what: "clear" }]))
       .then(() => alarmed.delete(organisationId))
@@ -88,9 +95,9 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
   }
 
   function open(kept: KeptBridge): void {
-    const { organisationId, discoveryPrefix, statePrefix, publish, takeIn } = kept;
-    if (closed || !(publish || takeIn)) return;
-    const settings = { ...addressOf(kept), organisationId, discoveryPrefix, statePrefix, publish, takeIn };
+    if (closed || !isWanted(kept)) return;
+    const settings = settingsOf(kept);
+    const { organisationId } = settings;
     const loadTaken = (id: string) => store.selectTaken(db, id);
     const bridge = createBridge(settings, { ...deps, retry, everyMs, loadTaken, onConnected: settle });
     bridges.set(organisationId, bridge);
@@ -101,12 +108,14 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     bridge.start();
   }
 
-  /** Brings what runs up to date with what is set; of one organisation one after the other. */
-  function turn(organisationId: string): Promise<void> {
+  /** Brings what runs up to date with what is set; of one organisation one after the other. @param isHearsay - What runs as it is set goes on. */
+  function turn(organisationId: string, isHearsay = false): Promise<void> {
     const next = (turning.get(organisationId) ?? Promise.resolve())
       .then(async () => {
         const kept = await store.selectBridge(db, organisationId);
         const running = bridges.get(organisationId);
+        const wanted = kept !== undefined && isWanted(kept) ? settingsOf(kept) : undefined;
+        if (isHearsay && isDeepStrictEqual(running?.settings, wanted)) return;
         bridges.delete(organisationId);
         await running?.close(true);
         if (kept !== undefined) open(kept);
@@ -160,6 +169,8 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
 
     /** Hears every fact, in memory: what is announced follows what devices are. */
     observe(fact: Fact): void {
+      // Another server may have set it.
+      if (fact.type.startsWith("home_assistant_bridge.")) void turn(fact.organisationId, true);
       if (!fact.type.startsWith("device.")) return;
       const isGone = fact.type === "device.removed" || fact.type === "device.transferred";
       // A device that was handed over is news for the giver and the receiver.
@@ -325,6 +336,8 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
 }
 
 export type HomeAssistant = ReturnType<typeof createHomeAssistant>;
+
+const isWanted = ({ publish, takeIn }: KeptBridge): boolean => publish || takeIn;
 
 /** One alarm for each organisation. */
 function awaySignal(organisationId: string, at: Date): Omit<Signal, "what"> {

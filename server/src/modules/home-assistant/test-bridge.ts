@@ -38,7 +38,7 @@ export async function createBridgeHouse(house: BridgeHouse, options: Partial<Pic
   const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
   const organisationId = newId();
   await db.query(sql`insert into organisations (id, name, slug) values (${organisationId}, 'Ours', ${organisationId})`);
-  const homeAssistant = createHomeAssistant({
+  const deps: HomeAssistantDeps = {
     db,
     audit: createAudit({ db, clock, log, key: randomBytes(32) }),
     seal: createSeal(randomBytes(32)),
@@ -55,17 +55,26 @@ export async function createBridgeHouse(house: BridgeHouse, options: Partial<Pic
     everyMs: 150,
     lookEveryMs: 50,
     ...options,
-  });
-  const dispatch: Dispatch = await createDispatch({
-    db,
-    handlers: devices.handlers,
-    observe: async (fact) => {
-      await devices.learn(fact);
-      homeAssistant.observe(fact);
-    },
-    log,
-  });
-  await homeAssistant.start();
+  };
+  async function startServer(handlers: Devices["handlers"]) {
+    const homeAssistant = createHomeAssistant(deps);
+    const dispatch: Dispatch = await createDispatch({
+      db,
+      handlers,
+      observe: async (fact) => {
+        await devices.learn(fact);
+        homeAssistant.observe(fact);
+      },
+      log,
+    });
+    await homeAssistant.start();
+    const close = async () => {
+      await homeAssistant.close();
+      await dispatch.close();
+    };
+    return { homeAssistant, close };
+  }
+  const { homeAssistant, close } = await startServer(devices.handlers);
   const short = shortOf(organisationId);
   const person = { organisationId, by: { kind: "person" as const, id: "p-1", name: "keeper@example.org" } };
 
@@ -90,10 +99,9 @@ export async function createBridgeHouse(house: BridgeHouse, options: Partial<Pic
         ...change,
       }),
     state: async () => (await homeAssistant.get(person)).state,
-    async close(): Promise<void> {
-      await homeAssistant.close();
-      await dispatch.close();
-    },
+    /** Another server of the same installation. */
+    second: async () => startServer([]),
+    close,
   };
 }
 
