@@ -77,8 +77,8 @@ beforeAll(async () => {
   // Kim puts a node there and takes it away, adds a photo, and has a program made.
   const asKim = callerWith(url, cookie);
   await garden.addNode("first-node");
-  await asKim(assignNode, { params: { plantId }, body: { deviceId: "first-node" as DeviceId } });
-  await asKim(unassignNode, { params: { plantId, deviceId: "first-node" as DeviceId } });
+  await asKim(assignNode, { params: { plantId }, body: { deviceId: "first-node" } });
+  await asKim(unassignNode, { params: { plantId, deviceId: "first-node" } });
   const photo = await fetch(`${url}/api/v1/kits/garden/plants/${plantId}/photos`, {
     method: "POST",
     headers: { cookie, origin: url, "content-type": "image/jpeg" },
@@ -86,7 +86,7 @@ beforeAll(async () => {
   });
   expect(photo.status).toBe(201);
   await addNodeWithPast("second-node" as DeviceId);
-  const made = await garden.keeper.call(makeNodeFirmware, { params: { deviceId: "second-node" as DeviceId }, body: {} });
+  const made = await garden.keeper.call(makeNodeFirmware, { params: { deviceId: "second-node" }, body: {} });
   secrets = [made.portal.password, ...keysIn(made.files.map(({ text }) => text).join("\n"))];
   const body = (deviceId: string) => ({
     summary: { text: "Kimberly Doe's fern is well.", cites: [{ deviceId, metric: "soil_moisture", value: 41.5 }] },
@@ -162,7 +162,7 @@ describe("what the garden keeps of people and nodes", () => {
       return rows[0]?.kid;
     };
     await expect.poll(sealedBy, { timeout: 60_000, interval: 250 }).toBe(rotatedTo);
-    const again = await garden.keeper.call(makeNodeFirmware, { params: { deviceId: "second-node" as DeviceId }, body: {} });
+    const again = await garden.keeper.call(makeNodeFirmware, { params: { deviceId: "second-node" }, body: {} });
     const text = again.files.map((file) => file.text).join("\n");
     expect(again.portal.password).toBe(secrets[0]);
     for (const secret of secrets.slice(1)) expect(text).toContain(secret);
