@@ -5,7 +5,7 @@ import type { Whose, Within } from "@roost/contract/tenancy";
 
 import { careReasons } from "../contract/care-reasons.ts";
 import { careErrors } from "../contract/care.ts";
-import type { CareCause, CareDifference, CareDrift, CareMonth, CarePlan, CareWork } from "../contract/care.ts";
+import type { CareCause, CareDifference, CareDrift, CareMonth, CarePlan, CarePlanBody, CareWork, Citation } from "../contract/care.ts";
 import { gardenErrors } from "../contract/plants.ts";
 import type { CarePlant } from "./care-facts.ts";
 import { createCareSettings } from "./care-settings.ts";
@@ -77,6 +77,18 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
     return plant;
   }
 
+  /**
+   * Plans as far as the caller may know what they rest on, the newest first. A plan is written with the eyes of the whole organisation: figures of a node
+   * that stands in another part of it are not told here either.
+   */
+  async function plansOf(within: Within, plantId: string, limit?: number): Promise<CarePlan[]> {
+    const plans = await selectPlans(db.within(within), plantId, limit);
+    if (within.scope === undefined) return plans;
+    const isHidden = ({ deviceId }: Citation) =>
+      host.devices.find(deviceId)?.organisationId === within.organisationId && host.devices.findSeen(within, deviceId) === undefined;
+    return plans.filter(({ body }) => !citationsIn(body).some(isHidden));
+  }
+
   async function ask(organisationId: string, plantId: string, cause: CareCause): Promise<void> {
     await askForPlan(db, { plantId, organisationId, cause, at: now() });
   }
@@ -116,7 +128,7 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
       const rows = db.within(within);
       // In this order: what is done by now has its plan by then.
       const work = workOf(await selectJob(rows, plantId));
-      const [plan] = await selectPlans(rows, plantId, 1);
+      const [plan] = await plansOf(within, plantId, 1);
       if (plan === undefined) return { work, drift: [] };
       const { readings } = await facts.readingsOf(plant);
       return { plan, work, drift: driftOf(plan.body, readings) };
@@ -124,7 +136,7 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
 
     /** The newest plan of a plant that the caller sees, for its health check; `undefined` where there is none. */
     async newestPlan(within: Within, plantId: string): Promise<{ generatedAt: Date; tips: string[] } | undefined> {
-      const [plan] = await selectPlans(db.within(within), plantId, 1);
+      const [plan] = await plansOf(within, plantId, 1);
       return plan === undefined ? undefined : { generatedAt: plan.generatedAt, tips: plan.body.tips.map(({ text }) => text) };
     },
 
@@ -137,7 +149,7 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
     /** The newest first. @throws {AppError} `garden.plant_not_found` */
     async plans(within: Within, plantId: string): Promise<CarePlan[]> {
       await seenPlant(within, plantId);
-      return selectPlans(db.within(within), plantId);
+      return plansOf(within, plantId);
     },
 
     /** @throws {AppError} `garden.plant_not_found`, `garden_care.plan_not_found`, `garden_care.nothing_before` */
@@ -146,7 +158,7 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
       { plantId, planId, againstId }: { plantId: string; planId: string; againstId?: string | undefined },
     ): Promise<{ before: CarePlan; after: CarePlan; items: CareDifference[] }> {
       await seenPlant(within, plantId);
-      const plans = await selectPlans(db.within(within), plantId);
+      const plans = await plansOf(within, plantId);
       const index = plans.findIndex(({ id }) => id === planId);
       const after = plans[index];
       if (after === undefined) throw careErrors.plan_not_found({ planId });
@@ -178,7 +190,7 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
         const job = await selectJob(db, plantId);
         const isUnderWay = job?.state === "queued" || job?.state === "running";
         if (isUnderWay && performance.now() < overMs) continue;
-        const [plan] = job?.state === "done" ? await selectPlans(db, plantId, 1) : [];
+        const [plan] = job?.state === "done" ? await plansOf(whose, plantId, 1) : [];
         if (plan === undefined) throw careErrors.not_now({ reason: job?.reason ?? "too_slow", message: workOf(job).message });
         return plan;
       }
@@ -266,6 +278,10 @@ export function createCare(host: KitHost<GardenSettings>, { facts, endpoints, pa
 }
 
 export type Care = ReturnType<typeof createCare>;
+
+function citationsIn({ summary, watering, light, humidity, temperature, alerts, tips }: CarePlanBody): Citation[] {
+  return [summary, watering, light, humidity, temperature, ...alerts, ...tips].flatMap(({ cites }) => cites);
+}
 
 function workOf(job: CareJob | undefined): CareWork {
   if (job === undefined) return { state: "idle", message: words.idle, attempts: 0 };

@@ -12,6 +12,8 @@ import { askDatabase } from "@roost/testbed/database";
 import { claim } from "@roost/testbed/device";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { getCarePlan, listCarePlans } from "../contract/care.ts";
+import { checkHealth } from "../contract/health.ts";
 import { listNodes, removeNode } from "../contract/nodes.ts";
 import { oldAssignDevice, oldGetLatest } from "../contract/old-addresses.ts";
 import {
@@ -102,6 +104,23 @@ describe("a part of the organisation", () => {
       "garden.node_out_of_reach",
     );
     expect(await there(getPlant, { params: { plantId: shared.id } })).toMatchObject({ nodes: [], why: "no_node" });
+    // Nor do they read in its care plan what that node measured.
+    const cites = [{ deviceId: "south-node", metric: "humidity", value: 41, unit: "%", measuredAt: new Date(), quality: "ok" }];
+    const [text, part] = [
+      { text: "Dry air.", cites: [] },
+      { ideal: "-", recommendation: "-", cites: [] },
+    ];
+    const watering = { frequency: "-", amount: "-", nextDate: "2026-12-01", cites: [] };
+    const plan = { summary: text, watering, light: part, humidity: { ...part, cites }, temperature: part, alerts: [], tips: [text] };
+    await askDatabase(
+      garden.server.ready,
+      `insert into kit_garden.care_plans (id, organisation_id, plant_id, generated_at, cause, provider, model, body)
+       select gen_random_uuid(), organisation_id, id, now(), 'weekly', 'openai', 'x', '${JSON.stringify(plan)}' from kit_garden.plants where id = '${shared.id}'`,
+    );
+    expect((await call(listCarePlans, { params: { plantId: shared.id } })).items).toHaveLength(1);
+    expect((await there(listCarePlans, { params: { plantId: shared.id } })).items).toEqual([]);
+    expect(JSON.stringify(await there(getCarePlan, { params: { plantId: shared.id } }))).not.toContain("Dry air");
+    expect(JSON.stringify(await there(checkHealth, { params: { plantId: shared.id } }))).not.toContain("Dry air");
     await call(removePlant, { params: { plantId: shared.id }, query: { confirm: "Shared" } });
 
     // A node that goes to another place takes the sight of its values along.
