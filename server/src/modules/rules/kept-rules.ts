@@ -1,3 +1,5 @@
+import { httpErrors, isAppError } from "@roost/contract/errors";
+import type { AppError } from "@roost/contract/errors";
 import type { AlarmRuleId } from "@roost/contract/ids";
 import { ruleFields } from "@roost/contract/rules";
 import type { AlarmRule, RuleFields } from "@roost/contract/rules";
@@ -23,17 +25,25 @@ export function createKeptRules({ db, add, change, remove }: KeptRuleDeps) {
   async function bringInStep(whose: Whose, keeper: string, prefix: string, wanted: ReadonlyMap<string, RuleFields>): Promise<void> {
     const kept = await selectKept(db, whose.organisationId, keeper, prefix);
     for (const [key, rule] of kept) if (!wanted.has(key)) await remove(whose, rule.id, keeper);
+    let refused: AppError | undefined;
     for (const [key, fields] of wanted) {
       const now = kept.get(key);
-      if (now === undefined) await add(whose, fields, { by: keeper, key });
-      else if (differences(fieldsOf(now), ruleFields.decode(fields)).length > 0) await change(whose, now.id, fields, keeper);
+      try {
+        if (now === undefined) await add(whose, fields, { by: keeper, key });
+        else if (differences(fieldsOf(now), ruleFields.decode(fields)).length > 0) await change(whose, now.id, fields, keeper);
+      } catch (error) {
+        if (!isAppError(error) || isAppError(error, httpErrors.unavailable.code)) throw error;
+        // One rule that cannot be is no reason for the others not to be.
+        refused ??= error;
+      }
     }
+    if (refused !== undefined) throw refused;
   }
 
   return {
     /**
      * Adds, changes and removes rules until those of the keeper whose key begins with `prefix` are those wanted. The same again changes nothing; cut
-     * off in between, the next call finishes it.
+     * off in between, the next call finishes it. Where one is refused, the others are kept nevertheless.
      *
      * @throws {AppError} one of the errors of `addAlarmRule`
      */

@@ -49,6 +49,7 @@ function partsOn(db: Db, latest: StoredHistory["latest"]) {
     addRule: rules.add,
     changeRule: rules.change,
     removeRule: rules.remove,
+    keep: rules.keep,
     listRules: rules.list,
     async close() {
       await rules.close();
@@ -332,5 +333,20 @@ describe("rules and their alarms", () => {
   it("bounds the rules of one metric", async () => {
     for (let index = 0; index < 16; index += 1) await alarms.addRule({ organisationId }, rule({ above: index }));
     await expect(alarms.addRule({ organisationId }, rule({ above: 99 }))).rejects.toMatchObject({ code: "rules.too_many" });
+  });
+
+  it("keeps what it can of a kit's rules when one of them is refused, and says which way it was", async () => {
+    const wanted = new Map([
+      ["a", rule({ above: 30 })],
+      ["b", rule({ above: 10, below: 20 })],
+      ["c", rule({ below: 5 })],
+    ]);
+    const kept = async () => (await alarms.listRules({ organisationId }, { limit: 50 })).items.map(({ condition }) => condition);
+    await expect(alarms.keep({ organisationId }, "garden", "", wanted)).rejects.toMatchObject({ code: "rules.without_limit" });
+    expect(await kept()).toMatchObject([{ above: 30 }, { below: 5 }]);
+    // What was right stays right when it is changed to what is refused.
+    wanted.set("a", rule({ above: 10, below: 20 })).set("b", rule({ above: 40 }));
+    await expect(alarms.keep({ organisationId }, "garden", "", wanted)).rejects.toMatchObject({ code: "rules.without_limit" });
+    expect((await kept()).length).toBe(3);
   });
 });
