@@ -208,6 +208,32 @@ describe("who is told, over a real database", () => {
     expect(heard.map(({ to, type, text }) => `${to} ${type} ${text}`)).toEqual(["hook device.offline olt is offline."]);
   });
 
+  it("GA-07: tells 50 nodes lost with their router by one notice, a node lost alone by one with its plant, and both returns with how long they were away", async () => {
+    await house.addHook("hook");
+    await house.addDevice("router");
+    for (let index = 0; index < 50; index += 1) await house.addDevice(`node-${index}`, { parentId: "router" });
+    await house.addDevice("sill");
+    await house.db.query(sql`update devices set kind = 'garden-node', purpose = 'Basil' where id <> 'router'`);
+    const silent = (device: string) => ({ device, type: "offline", kind: "offline" as const, metric: null });
+    const nodes = Array.from({ length: 50 }, (_, index) => silent(`node-${index}`));
+    await house.signal("raise", nodes.slice(0, 30));
+    await house.pass(5);
+    await house.signal("raise", [silent("router"), ...nodes.slice(30)]);
+    await house.pass(600, 30);
+    const texts = async () => (await house.heard()).map(({ type, text }) => `${type} ${text}`);
+    expect(await texts()).toEqual(["device.offline router is offline."]);
+    await house.signal("clear", [silent("router"), ...nodes]);
+    await house.signal("raise", [silent("sill")]);
+    await house.pass(120, 30);
+    await house.signal("clear", [silent("sill")]);
+    await house.pass(120, 30);
+    expect((await texts()).slice(1).toSorted()).toEqual([
+      "device.offline sill (Basil) is offline.",
+      "device.online router is back online after 10 min.",
+      "device.online sill (Basil) is back online after 2 min.",
+    ]);
+  });
+
   it("R13: sums up a storm of alarms of many devices, and nobody hears more than a few messages", async () => {
     await house.addHook("hook");
     for (let index = 0; index < 200; index += 1) await house.addDevice(`d-${index}`);
