@@ -82,7 +82,7 @@ describe("the rules, without limits of the plant or its species", () => {
     ["air damper than 80 % and rising", { values: { humidity: 81 }, slopes: { humidity: 5 } }, ["damp_air note"]],
     ["air damper than 80 % and steady", { values: { humidity: 81 }, slopes: { humidity: 0 } }, nothing],
     ["any light", { values: { light_level: 0 } }, nothing],
-    ["nothing at all", {}, nothing],
+    ["nothing at all", {}, []],
   ])("GA-18: %s", (_what, situation, expected) => {
     expect(said(situation)).toEqual(expected);
   });
@@ -224,6 +224,11 @@ describe("what is said together", () => {
     expect(said({ values: { temperature: 9 }, rest: { tips: ["Turn it weekly."] } })).toEqual(["too_cold urgent"]);
     expect(advise(ask({ ...calm, rest: { tips: [] } }))[0]?.text).toContain("set up a model");
     expect(advise(ask({ ...calm, rest: { hasModel: true } }))[0]?.text).toContain("ask for a care plan");
+  });
+
+  it("GA-18: of a plant that nobody measures, nothing good is said", () => {
+    expect(said({ values: {} })).toEqual([]);
+    expect(said({ values: {}, rest: { tips: ["Turn it weekly."] } })).toEqual(["care_plan note"]);
   });
 });
 

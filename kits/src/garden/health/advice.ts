@@ -92,7 +92,7 @@ export function forecastDry({ limits, numbers, readings, trends }: AdviceQuestio
 
 /**
  * What to do, by rules that need no model. Each says which reading it rests on; those that contradict each other do not both speak. Where no rule
- * speaks, the care plan's tips do; without one, a hint how to get one.
+ * speaks of what was measured, the care plan's tips do; without one, a hint how to get one.
  *
  * @returns The most urgent first.
  */
@@ -227,11 +227,13 @@ function adviseSilent({ silent, readings }: AdviceQuestion): Advice[] {
   return [adviceOf("node_silent", "soon", metric, reading, text)];
 }
 
-function adviseOtherwise({ tips, hasModel }: AdviceQuestion): Advice[] {
+function adviseOtherwise({ readings, tips, hasModel }: AdviceQuestion): Advice[] {
   if (tips !== undefined && tips.length > 0) return tips.map((text) => ({ rule: "care_plan", priority: "note", text }));
+  // Of a plant that nobody measures, silence of the rules says nothing.
+  if (Object.keys(readings).length === 0) return [];
   const text = hasModel
-    ? "All is well. For advice about this very plant, ask for a care plan."
-    : "All is well. For advice about this very plant, set up a model in the settings; everything else works without one.";
+    ? "By the rules there is nothing to do. For advice about this very plant, ask for a care plan."
+    : "By the rules there is nothing to do. For advice about this very plant, set up a model in the settings; everything else works without one.";
   return [{ rule: "set_up_model", priority: "note", text }];
 }
 
