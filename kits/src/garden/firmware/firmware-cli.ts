@@ -46,7 +46,7 @@ const firmware: KitCommand = {
     terminal.note(`${made.files.length} files are in ${folder}. Those with secrets can be read by you alone: keep them so.`);
     terminal.print(`For the label of the node: network ${made.portal.name}, code ${made.portal.password}`);
     terminal.note(`What the node used before goes on until ${made.oldValidUntil.toISOString()}: flash it before then.`);
-    tellNext(terminal, kind, folder, plain.files);
+    tellNext(terminal, kind, folder, deviceId, plain.files);
   },
 };
 
@@ -127,10 +127,11 @@ function writeAll(folder: string, files: readonly FirmwareFile[]): void {
   }
 }
 
-function tellNext(terminal: KitTerminal, kind: FirmwareKind, folder: string, files: readonly FirmwareFile[]): void {
+function tellNext(terminal: KitTerminal, kind: FirmwareKind, folder: string, deviceId: string, files: readonly FirmwareFile[]): void {
   const main = files.find(({ name }) => name.endsWith(".yaml"))?.name;
-  for (const { title, command } of flashingSteps(kind, main ?? "")) {
-    if (command !== undefined) terminal.note(`${title}: cd ${folder} && ${command}`);
+  for (const { title, command } of flashingSteps(kind, main ?? "", deviceId)) {
+    if (command === undefined) continue;
+    terminal.note(`${title}: ${command.startsWith("npx roost") ? command : `cd ${folder} && ${command}`}`);
   }
 }
 

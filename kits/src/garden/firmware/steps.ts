@@ -34,15 +34,19 @@ export const lampWords: readonly { readonly pattern: string; readonly meaning: s
  *
  * @param file - Name of ESPHome's configuration.
  */
-export function flashingSteps(kind: FirmwareKind, file: string): FlashingStep[] {
+export function flashingSteps(kind: FirmwareKind, file: string, deviceId: string): FlashingStep[] {
   const install: FlashingStep =
     kind === "esphome"
       ? {
           title: "Install ESPHome",
-          text: "Once for each computer. Who has Home Assistant may use its ESPHome page instead: add a new device there, paste the configuration into it, and add the lines of secrets.yaml to its secrets.",
+          text: "Once for each computer. Where pip calls the environment externally managed, say pipx in its place. Who has Home Assistant may use its ESPHome page instead: add a new device there, paste the configuration into it, and add the lines of secrets.yaml to its secrets.",
           command: "pip install esphome",
         }
-      : { title: "Install PlatformIO", text: "Once for each computer.", command: "pip install platformio" };
+      : {
+          title: "Install PlatformIO",
+          text: "Once for each computer. Where pip calls the environment externally managed, say pipx in its place.",
+          command: "pip install platformio",
+        };
   return [
     {
       title: "Wire the parts",
@@ -64,8 +68,8 @@ export function flashingSteps(kind: FirmwareKind, file: string): FlashingStep[] 
     },
     {
       title: "Calibrate the soil probe",
-      text: "Hold the probe in air, wait for the next sample, press Now dry. Put it into water up to its line, wait for the next sample, press Now wet. Until then moisture is reckoned by the usual values of such probes.",
-      command: "roost garden calibrate <node> dry",
+      text: "Hold the probe in air, wait for the next sample, press Now dry. Put it into water up to its line, wait for the next sample, press Now wet; or run this, and the same with wet. Until then moisture is reckoned by the usual values of such probes.",
+      command: `npx roost garden calibrate ${deviceId} dry`,
     },
   ];
 }

@@ -42,8 +42,10 @@ describe("the flashing guide", () => {
   });
 
   it("GA-46: leads from parts to calibrated values, with the command of each program", () => {
-    expect(flashingSteps("esphome", "x.yaml").flatMap(({ command = [] }) => command)).toContain("esphome run x.yaml");
-    expect(flashingSteps("sketch", "").flatMap(({ command = [] }) => command)).toContain("pio run -t upload");
+    const commands = (kind: "esphome" | "sketch") => flashingSteps(kind, "x.yaml", "balcony-1").flatMap(({ command = [] }) => command);
+    expect(commands("esphome")).toContain("esphome run x.yaml");
+    expect(commands("sketch")).toContain("pio run -t upload");
+    expect(commands("esphome")).toContain("npx roost garden calibrate balcony-1 dry");
     expect(troubles.every(({ remedy }) => remedy.length > 20)).toBe(true);
   });
 });

@@ -105,7 +105,7 @@ const nodes: KitCommand = {
 
 const assign: KitCommand = {
   usage: "assign <node> <plant>",
-  summary: "Puts a node at a plant; from another it moves.",
+  summary: "Puts a node, named by its id, at a plant; from another it moves.",
   async run(terminal, { args }) {
     const plantId = await plantNamed(terminal, args[1] ?? "");
     const plant = await terminal.call(assignNode, { params: { plantId }, body: { deviceId: args[0] ?? "" } });
@@ -115,7 +115,7 @@ const assign: KitCommand = {
 
 const unassign: KitCommand = {
   usage: "unassign <node> <plant>",
-  summary: "Takes a node from a plant.",
+  summary: "Takes a node, named by its id, from a plant.",
   async run(terminal, { args }) {
     const plantId = await plantNamed(terminal, args[1] ?? "");
     await terminal.call(unassignNode, { params: { plantId, deviceId: args[0] ?? "" } });

@@ -51,7 +51,7 @@ export function FlashPage() {
   return (
     <Page title={`Program of ${name}`} tab="Program of a node" actions={<KitLink to="nodes">All nodes</KitLink>}>
       <Programs deviceId={deviceId} kind={kind} onKind={setKind} />
-      <Steps kind={kind} file={`${hostNameOf(deviceId)}.yaml`} />
+      <Steps kind={kind} file={`${hostNameOf(deviceId)}.yaml`} deviceId={deviceId} />
       <Section title="Wiring" about="Everything runs on 3.3 volts.">
         <WiringDrawing />
       </Section>
@@ -180,11 +180,11 @@ function Programs({
   );
 }
 
-function Steps({ kind, file }: { readonly kind: FirmwareKind; readonly file: string }) {
+function Steps({ kind, file, deviceId }: { readonly kind: FirmwareKind; readonly file: string; readonly deviceId: string }) {
   return (
     <Section title="Step by step">
       <ol className={styles.steps}>
-        {flashingSteps(kind, file).map(({ title, text, command }) => (
+        {flashingSteps(kind, file, deviceId).map(({ title, text, command }) => (
           <li key={title}>
             <strong>{title}.</strong> {text}
             {command !== undefined && <CopyBox text={command} what="the command" />}
@@ -219,6 +219,7 @@ function Pace({ settings }: { readonly settings: NodeSettings }) {
     <Section title="Pace" about="A node on a battery sleeps between two samples; one on a charger need not.">
       <form onSubmit={submit} className={styles.pace}>
         <NumberInput
+          hideControls
           label="Seconds between two samples"
           value={sampleSeconds}
           onChange={setSampleSeconds}
@@ -227,6 +228,7 @@ function Pace({ settings }: { readonly settings: NodeSettings }) {
           disabled={!may}
         />
         <NumberInput
+          hideControls
           label="Minutes of sleep"
           description="0: it stays awake."
           value={sleepMinutes}
