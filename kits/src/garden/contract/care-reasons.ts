@@ -9,9 +9,9 @@ export const abstainReasons = {
 
 /** Why a plan has to wait. */
 export const waitReasons = {
-  no_model: "No model is set up. Choose a provider and enter a key in the settings of the care advisor; everything else works without.",
-  key_unreadable: "The saved key cannot be opened. If the secret store is well, enter the key again in the settings of the care advisor.",
-  bad_key: "The provider does not accept the key. Enter another one in the settings of the care advisor.",
+  no_model: "No model is set up. Choose a provider and enter a key in the garden's settings; everything else works without.",
+  key_unreadable: "The saved key cannot be opened. If the secret store is well, enter the key again in the garden's settings.",
+  bad_key: "The provider does not accept the key. Enter another one in the garden's settings.",
   price_unknown: "The price of this model is not known, so the monthly cap could not be kept. Enter its price; 0 for a model of your own.",
   cap_reached: "The month's cap does not allow another call. Plans go on next month, or when the cap is raised.",
   switched_off: "Plans by a model are switched off in the garden's settings. Rules go on advising.",

@@ -57,7 +57,7 @@ export function PlantCare({ plant }: { readonly plant: Plant }) {
       {analyze.isError && <Fault error={analyze.error} />}
       {data !== undefined && (
         <div className={styles.care}>
-          {data.work.state !== "done" && data.work.state !== "idle" && <Work work={data.work} />}
+          {isTold(data.work) && <Work work={data.work} />}
           {data.plan === undefined ? <NoPlan work={data.work} /> : <Plan plan={data.plan} />}
           {data.drift.filter(({ isFar }) => isFar).length > 0 && (
             <ul className={styles.drift} aria-label="What has changed since the plan">
@@ -73,6 +73,11 @@ export function PlantCare({ plant }: { readonly plant: Plant }) {
       )}
     </Section>
   );
+}
+
+/** Whoever set up no model did not ask for one: the line below says where to, once. */
+function isTold({ state, reason }: CareWork): boolean {
+  return state !== "done" && state !== "idle" && reason !== "no_model";
 }
 
 function Work({ work }: { readonly work: CareWork }) {
@@ -93,7 +98,7 @@ function NoPlan({ work }: { readonly work: CareWork }) {
   return (
     <p className="quiet">
       No plan yet. {work.state === "idle" ? work.message : ""} Advice by rules stands under Health and needs no model.{" "}
-      <KitLink to="settings">Model settings</KitLink>
+      <KitLink to="settings">{work.reason === "no_model" ? "Set up a model" : "Model settings"}</KitLink>
     </p>
   );
 }

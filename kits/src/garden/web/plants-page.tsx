@@ -139,8 +139,11 @@ function NoPlants({ filtered }: { readonly filtered: boolean }) {
   }
   return (
     <Empty title="No plants yet.">
-      <p>Add the first one: choose its species, and it begins with sensible limits. To see how it looks with life in it:</p>
-      <code>roost simulate garden --plants 5</code>
+      <p>
+        Add the first one: choose its species, and it begins with sensible limits. To see how it looks with life in it, sign in once by{" "}
+        <code>npx roost login</code>, then:
+      </p>
+      <code>npx roost simulate garden --plants 5 --days 3 --speed max</code>
       {may && (
         <Button
           renderRoot={({ children, className }: { children?: React.ReactNode; className?: string }) => (

@@ -33,7 +33,7 @@ export function SpeciesPicker({
       <Combobox.Target>
         <TextInput
           label="Species"
-          description="By its common or Latin name; a species of the table brings its limits."
+          description="Common or Latin name; it brings limits."
           placeholder="Basil, Monstera deliciosa, …"
           value={value}
           maxLength={120}
