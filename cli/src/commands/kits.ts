@@ -54,7 +54,7 @@ export function addKitCommands(program: Command, terminal: Terminal): void {
     });
   kit
     .command("new <id>")
-    .description("Starts a kit of your own: a folder with a manifest, a server face, a migration and a test.")
+    .description("Starts a kit of your own: a folder with a manifest, a server face and a README.")
     .option("--folder <path>", "where the kits lie", "kits/src")
     .action(async (id: string, { folder }: { folder: string }) => {
       for (const line of await addKitFolder(id, folder)) terminal.stdout.write(`${line}\n`);
