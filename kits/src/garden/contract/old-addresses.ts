@@ -169,7 +169,11 @@ export const oldListDevices = defineRoute({
   summary: "Old address: lists the garden's nodes by name.",
   query: z.object({
     limit: z.coerce.number().int().min(1).max(500).default(100),
-    offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+    // Of nothing a number would be made too: zero.
+    offset: personal("none", z.string().regex(/^\d{1,7}$/))
+      .transform(Number)
+      .pipe(z.int().max(1_000_000))
+      .default(0),
   }),
   reply: devices,
 });
