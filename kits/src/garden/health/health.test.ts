@@ -6,6 +6,7 @@ import { staleAfterMs } from "../plants/plant-state.ts";
 import { brightestHour, isCurrent, judgeHealth } from "./health.ts";
 import type { Hours, Reading, Readings } from "./health.ts";
 import { hourMs, startMs } from "./test-series.ts";
+import { agoWords } from "./trend-words.ts";
 import type { HourMean } from "./trend.ts";
 
 const nowMs = startMs + 100 * hourMs;
@@ -193,5 +194,17 @@ describe("light", () => {
   it("GA-16: does not remember the sun of the day before", () => {
     expect(brightestHour(lately([50_000, ...day, 0]), nowMs)?.value).toBe(950);
     expect(brightestHour([], nowMs)).toBeUndefined();
+  });
+});
+
+describe("how long ago", () => {
+  it.each([
+    [0, "a minute ago"],
+    [0.09, "5 minutes ago"],
+    [0.999, "1 hour ago"],
+    [30, "30 hours ago"],
+    [72, "3 days ago"],
+  ])("GA-16: %d hours are said as %s", (hours, words) => {
+    expect(agoWords(hours)).toBe(words);
   });
 });

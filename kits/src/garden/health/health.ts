@@ -2,7 +2,7 @@ import type { HealthCheck, HealthIssue, Unjudged } from "../contract/health.ts";
 import { limitedMetrics } from "../contract/limits.ts";
 import type { Band, LimitedMetric, PlantLimits } from "../contract/limits.ts";
 import { excessOf, isLimiting, standingOf } from "../plants/limits.ts";
-import { hoursWords, metricWords, valueWords } from "./trend-words.ts";
+import { agoWords, metricWords, valueWords } from "./trend-words.ts";
 import type { HourMean } from "./trend.ts";
 
 const hourMs = 3_600_000;
@@ -85,13 +85,13 @@ function judgeMetric(metric: LimitedMetric, band: Band, { readings, hours, nowMs
     return { unjudged: { metric, because: "suspect", measuredAt, text } };
   }
   if (!isCurrent(reading, nowMs)) {
-    const age = hoursWords((nowMs - measuredAt.getTime()) / hourMs);
+    const ago = agoWords((nowMs - measuredAt.getTime()) / hourMs);
     return {
       unjudged: {
         metric,
         because: "stale",
         measuredAt,
-        text: `${name} was last measured ${age} ago: ${valueWords(metric, reading.value)}.`,
+        text: `${name} was last measured ${ago}: ${valueWords(metric, reading.value)}.`,
       },
     };
   }

@@ -28,6 +28,13 @@ function digits(metric: LimitedMetric, value: number): string {
   return (rounded === 0 ? 0 : rounded).toLocaleString("en-GB");
 }
 
+/** How long ago something was, to the minute within the hour. */
+export function agoWords(hours: number): string {
+  const minutes = Math.max(1, Math.round(hours * 60));
+  if (minutes >= 60) return `${hoursWords(Math.max(1, hours))} ago`;
+  return minutes === 1 ? "a minute ago" : `${minutes} minutes ago`;
+}
+
 /** A time in the words one would use. */
 export function hoursWords(hours: number): string {
   if (hours < 1) return "less than an hour";
