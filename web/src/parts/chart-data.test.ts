@@ -40,6 +40,14 @@ describe("gaps", () => {
   it("finds the points no line leads to", () => {
     expect(lonePoints([1, null, 2, null, 3, 4, undefined, 5])).toEqual([0, 2, 7]);
   });
+
+  it("shows a stretch that is too short to be seen as a line by a dot at its end", () => {
+    const values = [1, 2, 3, null, 4, 5];
+    const at = [0, 60, 120, 180, 240, 900];
+    expect(lonePoints(values, at, 300)).toEqual([2]);
+    expect(lonePoints(values, at, 1_000)).toEqual([2, 5]);
+    expect(lonePoints(values, at, 60)).toEqual([]);
+  });
 });
 
 describe("live samples", () => {

@@ -38,12 +38,22 @@ function push([ats, mins, maxs, avgs]: Columns, atMs: number, min: number | null
   avgs.push(avg);
 }
 
-/** Indices of points with a gap on both sides: no line leads to them, so they are drawn as dots. */
-export function lonePoints(values: readonly (number | null | undefined)[]): number[] {
+/**
+ * Indices of points to be drawn as dots: the ends of stretches between two gaps that are no line one could see, of a single point or shorter than
+ * `shortest`, as with the first minutes of a device in the chart of a day.
+ */
+export function lonePoints(
+  values: readonly (number | null | undefined)[],
+  at: readonly (number | null | undefined)[] = [],
+  shortest = 0,
+): number[] {
   const lone: number[] = [];
+  let first = 0;
   for (const [index, value] of values.entries()) {
     if (typeof value !== "number") continue;
-    if (typeof values[index - 1] !== "number" && typeof values[index + 1] !== "number") lone.push(index);
+    if (typeof values[index - 1] !== "number") first = index;
+    if (typeof values[index + 1] === "number") continue;
+    if (first === index || (at[index] ?? 0) - (at[first] ?? 0) < shortest) lone.push(index);
   }
   return lone;
 }

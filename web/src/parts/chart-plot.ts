@@ -52,6 +52,14 @@ const timeLabels: UPlot.Axis.Values = [
   [0.001, "{ss}.{fff}", "\n{D} {MMM} {YYYY} {HH}:{mm}", null, "\n{D} {MMM} {HH}:{mm}", null, "\n{HH}:{mm}", null, 1],
 ];
 
+/** What is shorter than this many pixels is no line. */
+const shortestLine = 3;
+
+function dots(plot: UPlot): number[] {
+  const shortest = plot.posToVal(shortestLine, "x") - plot.posToVal(0, "x");
+  return lonePoints([...(plot.data[3] ?? [])], [...plot.data[0]], shortest);
+}
+
 /** Makes the plot inside `element`, empty; uPlot comes with the first chart, not with the app. */
 export async function createPlot(element: HTMLElement, options: PlotOptions): Promise<PlotHandle> {
   const { default: UPlotClass } = await import("uplot");
@@ -83,7 +91,7 @@ export async function createPlot(element: HTMLElement, options: PlotOptions): Pr
         {
           stroke: colours.line,
           width: 1.6,
-          points: { size: 4, stroke: colours.line, fill: colours.line, filter: (self) => lonePoints([...(self.data[3] ?? [])]) },
+          points: { size: 4, stroke: colours.line, fill: colours.line, filter: dots },
           ...stepped,
         },
       ],
