@@ -27,7 +27,7 @@ export const plantState = z.enum(["healthy", "warning", "critical", "stale", "un
 export type PlantState = z.output<typeof plantState>;
 
 /** Why there is nothing to judge by. */
-export const unknownReason = z.enum(["no_node", "no_data", "no_limits", "doubtful"]);
+export const unknownReason = z.enum(["no_node", "no_data", "no_limits", "doubtful", "other_unit"]);
 
 /** The newest value of a metric over the plant's nodes. */
 export const plantValue = z.object({

@@ -5,6 +5,7 @@ import type { HealthCheck, OwnAdviceNumbers, Trend } from "../contract/health.ts
 import { limitedMetrics } from "../contract/limits.ts";
 import type { LimitedMetric, PlantLimits } from "../contract/limits.ts";
 import type { PlantId } from "../contract/plants.ts";
+import { isInUnitOfLimits } from "../plants/limits.ts";
 import { staleAfterMs } from "../plants/plant-state.ts";
 import { advise, effectiveLimits, forecastDry, numbersOf } from "./advice.ts";
 import { brightestHour, isCurrent, judgeHealth } from "./health.ts";
@@ -51,10 +52,10 @@ export function createHealthChecks(
     const latest = await telemetry.latest(nodes.map(({ device }) => device.id));
     const readings: Partial<Record<LimitedMetric, Reading>> = {};
     for (const { stay, device } of nodes) {
-      for (const { metric: name, value, measuredAt, quality } of latest.get(device.id) ?? []) {
+      for (const { metric: name, value, unit, measuredAt, quality } of latest.get(device.id) ?? []) {
         const metric = limitedMetrics.find((one) => one === name);
-        // What it measured elsewhere, before it came, is the other plant's.
-        if (metric === undefined || measuredAt < stay.from) continue;
+        // What it measured elsewhere, before it came, is the other plant's; and 0.4 is not 0.4 %.
+        if (metric === undefined || measuredAt < stay.from || !isInUnitOfLimits(metric, unit)) continue;
         if ((readings[metric]?.measuredAt ?? stay.from) > measuredAt) continue;
         const isSuspect = quality === "suspect";
         // What its node calls old is old, whenever it was sent.

@@ -1,3 +1,5 @@
+import type { Unit } from "@roost/contract/units";
+
 import { limitedMetrics } from "../contract/limits.ts";
 import type { Band, LimitChange, LimitedMetric, PlantLimits } from "../contract/limits.ts";
 import { gardenErrors } from "../contract/plants.ts";
@@ -16,6 +18,17 @@ export const measurable: Readonly<Record<LimitedMetric, { readonly min: number; 
   humidity: { min: 0, max: 100 },
   light_level: { min: 0, max: 120_000 },
 };
+
+/** The units that limits are in: those of the garden's own nodes. */
+const limitUnits: Readonly<Record<LimitedMetric, Unit>> = { soil_moisture: "%", temperature: "°C", humidity: "%", light_level: "lx" };
+
+/**
+ * Whether a value in this unit can be held against limits. Any device may stand at a plant, and one that says no unit counts from 0 to 1, or to 100, or to
+ * whatever its converter has: nobody knows.
+ */
+export function isInUnitOfLimits(metric: LimitedMetric, unit: string): boolean {
+  return limitUnits[metric] === unit;
+}
 
 /**
  * How wide a band usually is, for bands with one side only whose limit is no measure of itself: 0, and degrees Celsius, whose zero is arbitrary.

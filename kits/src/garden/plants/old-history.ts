@@ -2,6 +2,7 @@ import type { KitTelemetry } from "@roost/contract/kit-host";
 
 import { limitedMetrics } from "../contract/limits.ts";
 import type { OldReading } from "../contract/old-addresses.ts";
+import { isInUnitOfLimits } from "./limits.ts";
 import { rowOf } from "./old-shapes.ts";
 import type { Part } from "./plant-part.ts";
 
@@ -20,12 +21,13 @@ async function readRows(telemetry: Pick<KitTelemetry, "query">, { deviceId, from
     let next: Date | undefined = from;
     while (next !== undefined && next < to) {
       const page = await telemetry.query({ deviceId, metric, from: next, to, resolutionSeconds: 0, maxPoints: pageRows });
-      for (const [index, at] of (page?.at ?? []).entries()) {
+      if (page === undefined || !isInUnitOfLimits(metric, page.unit)) break;
+      for (const [index, at] of page.at.entries()) {
         const row = rows.get(at) ?? new Map<string, number>();
-        row.set(metric, page?.avg[index] ?? Number.NaN);
+        row.set(metric, page.avg[index] ?? Number.NaN);
         rows.set(at, row);
       }
-      next = page?.nextFrom;
+      next = page.nextFrom;
     }
   }
   return [...rows].map(([at, values]) => ({ ...rowOf(at, values), device_id: deviceId }));

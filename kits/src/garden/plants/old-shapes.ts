@@ -6,6 +6,7 @@ import { limitedMetrics } from "../contract/limits.ts";
 import type { LimitedMetric } from "../contract/limits.ts";
 import type { OldDevice, OldPlant, OldReading, oldCheckHealth } from "../contract/old-addresses.ts";
 import type { Plant } from "../contract/plants.ts";
+import { isInUnitOfLimits } from "./limits.ts";
 import { macAddressOf } from "./nodes.ts";
 
 const statusOf: Readonly<Record<DeviceState, OldDevice["status"]>> = {
@@ -19,8 +20,9 @@ const statusOf: Readonly<Record<DeviceState, OldDevice["status"]>> = {
 const rowMs = 180_000;
 
 /** The newest row of readings: what was not measured along with it is null, however new it looks elsewhere. */
-export function newestRow(latest: readonly Pick<LatestValue, "metric" | "value" | "measuredAt">[]): OldReading | null {
-  const own = latest.filter(({ metric }) => (limitedMetrics as readonly string[]).includes(metric));
+export function newestRow(latest: readonly Pick<LatestValue, "metric" | "value" | "unit" | "measuredAt">[]): OldReading | null {
+  // The old shape has no units: what is in others than its own is none of it.
+  const own = latest.filter(({ metric, unit }) => limitedMetrics.some((one) => one === metric && isInUnitOfLimits(one, unit)));
   const newestMs = Math.max(...own.map(({ measuredAt }) => measuredAt.getTime()));
   if (own.length === 0) return null;
   const inRow = own.filter(({ measuredAt }) => newestMs - measuredAt.getTime() <= rowMs);

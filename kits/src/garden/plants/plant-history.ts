@@ -85,8 +85,12 @@ export function createPlantHistory({ db, devices, telemetry, audit }: Pick<KitHo
     question: Omit<HistoryQuestion, "from" | "to"> & { resolutionSeconds?: number },
   ): Promise<Points[]> {
     const { timeZone = "UTC", ...rest } = question;
-    const found = await Promise.all(parts.map((part) => telemetry.query({ ...rest, timeZone, ...part })));
-    return found.filter((points) => points !== undefined);
+    const asked = await Promise.all(parts.map((part) => telemetry.query({ ...rest, timeZone, ...part })));
+    const found = asked.filter((points) => points !== undefined);
+    // Values in two units make no line: those in the garden's own are drawn, else those of one of the others.
+    const usual = unitOf(rest.metric);
+    const unit = found.some((points) => points.unit === usual) ? usual : found[0]?.unit;
+    return found.filter((points) => points.unit === unit);
   }
 
   /** All parts in buckets of one length, so that they lie on one axis. */
@@ -156,7 +160,15 @@ export function createPlantHistory({ db, devices, telemetry, audit }: Pick<KitHo
       if (unit === undefined) throw gardenErrors.unknown_history({ metric });
       const band = limitedMetrics.find((one) => one === metric);
       const limits = band === undefined ? undefined : plant.limits[band];
-      return { ...found, metric, unit, from, to, ...(isLimiting(limits) ? { limits } : {}), parts: parts as PlantPoints["parts"] };
+      return {
+        ...found,
+        metric,
+        unit,
+        from,
+        to,
+        ...(isLimiting(limits) && unit === unitOf(metric) ? { limits } : {}),
+        parts: parts as PlantPoints["parts"],
+      };
     },
 
     /** Which nodes stood at a plant in a range, oldest first, as far as their values can be read. */

@@ -1,11 +1,16 @@
+import type { LatestValue } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import type { KitCheckResult, KitFactHandler, KitHost } from "@roost/contract/kit-host";
+import { ruleErrors } from "@roost/contract/rules";
 import type { Actor } from "@roost/contract/tenancy";
 
-import type { PlantLimits } from "../contract/limits.ts";
+import { limitedMetrics } from "../contract/limits.ts";
+import type { Band, PlantLimits } from "../contract/limits.ts";
+import { gardenKit } from "../kit.ts";
 import { endAssignment, lockNode, selectElsewhere, selectOpen } from "./assignment-store.ts";
 import { rulePrefix, rulesOf } from "./limit-rules.ts";
 import type { LimitedNode } from "./limit-rules.ts";
+import { isInUnitOfLimits, isLimiting } from "./limits.ts";
 import { findPlant, selectPlantIds, selectPlants } from "./plant-store.ts";
 
 /** What plants need of the platform: whatever the kit's settings are. */
@@ -49,18 +54,22 @@ export function createInStep(host: PlantHost) {
     const latest = await telemetry.latest(open.map(({ deviceId }) => deviceId));
     const limited: LimitedNode[] = [];
     const later: Waiting[] = [];
+    let isForeign = false;
     for (const { deviceId, from } of open) {
-      if (plant === undefined || devices.find(deviceId)?.organisationId !== organisationId) continue;
-      const old = new Set((latest.get(deviceId) ?? []).filter(({ measuredAt }) => measuredAt < from).map(({ metric }) => metric));
-      const [limits, metrics] = splitLimits(plant.limits, old);
-      limited.push({ plantId, plantName: plant.name, limits, deviceId });
-      if (metrics.length > 0) later.push({ organisationId, deviceId, from, metrics });
+      const device = devices.find(deviceId);
+      if (plant === undefined || device?.organisationId !== organisationId) continue;
+      const isOwn = Object.hasOwn(gardenKit.deviceKinds, device.kind);
+      const parts = splitLimits(plant.limits, { latest: latest.get(deviceId) ?? [], from, isOwn });
+      limited.push({ plantId, plantName: plant.name, limits: parts.now, deviceId });
+      if (parts.later.length > 0) later.push({ organisationId, deviceId, from, metrics: parts.later });
+      isForeign ||= parts.isForeign;
     }
     if (later.length > 0) waiting.set(plantId, later);
     else waiting.delete(plantId);
     try {
       await rules.keep({ organisationId, by }, rulePrefix(plantId), rulesOf(limited));
-      faults.delete(plantId);
+      if (isForeign) faults.set(plantId, { organisationId, code: ruleErrors.unit_mismatch.code });
+      else faults.delete(plantId);
     } catch (error) {
       if (!isAppError(error) || error.code === "http.unavailable") throw error;
       // Trying again would be refused again: it is said by the check, and tried with the next change and the next start.
@@ -231,14 +240,25 @@ export function createInStep(host: PlantHost) {
 
 /**
  * Parts limits into those that can be watched now, and the metrics of which nothing is known but what was measured elsewhere: rules judge the newest
- * value there is, and that of the old place says nothing of the plant.
+ * value there is, and that of the old place says nothing of the plant. What is measured in another unit than the limits are in is never watched; of a
+ * device of another kind nobody knows that before its first value.
  */
-function splitLimits(limits: PlantLimits, old: ReadonlySet<string>): [now: PlantLimits, later: string[]] {
-  const entries = Object.entries(limits);
-  return [
-    Object.fromEntries(entries.filter(([metric]) => !old.has(metric))),
-    entries.map(([metric]) => metric).filter((metric) => old.has(metric)),
-  ];
+function splitLimits(
+  limits: PlantLimits,
+  { latest, from, isOwn }: { readonly latest: readonly LatestValue[]; readonly from: Date; readonly isOwn: boolean },
+): { now: PlantLimits; later: string[]; isForeign: boolean } {
+  const now: Record<string, Band> = {};
+  const later: string[] = [];
+  let isForeign = false;
+  for (const metric of limitedMetrics) {
+    const band = limits[metric];
+    if (!isLimiting(band)) continue;
+    const known = latest.find((value) => value.metric === metric);
+    if (known !== undefined && !isInUnitOfLimits(metric, known.unit)) isForeign = true;
+    else if (known === undefined ? !isOwn : known.measuredAt < from) later.push(metric);
+    else now[metric] = band;
+  }
+  return { now, later, isForeign };
 }
 
 export type InStep = ReturnType<typeof createInStep>;

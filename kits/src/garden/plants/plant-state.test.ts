@@ -10,7 +10,7 @@ const nowMs = Date.parse("2026-06-01T12:00:00Z");
 
 function value(metric: string, figure: number, ageSeconds = 30): LatestValue {
   const measuredAt = new Date(nowMs - ageSeconds * 1_000);
-  return { metric, value: figure, unit: "%", measuredAt, receivedAt: measuredAt, quality: "ok" };
+  return { metric, value: figure, unit: metric === "light_level" ? "lx" : "%", measuredAt, receivedAt: measuredAt, quality: "ok" };
 }
 
 const limits: PlantLimits = { soil_moisture: { min: 20, max: 80 }, light_level: { min: 200, max: 5_000 } };
@@ -37,6 +37,13 @@ describe("how a plant is", () => {
     ["an old value outside", { nodes: [node([value("soil_moisture", 5, 3_600)])] }, "stale", undefined],
     ["a node that sleeps an hour between values", { nodes: [node([value("soil_moisture", 50, 3_600)], 3_600)] }, "healthy", undefined],
     ["a node that beats faster than it measures", { nodes: [node([value("soil_moisture", 50, 100)], 5)] }, "healthy", undefined],
+    ["a value in another unit", { nodes: [node([{ ...value("soil_moisture", 0.4), unit: "1" }])] }, "unknown", "other_unit"],
+    [
+      "a newer value in another unit beside one in the limits' own",
+      { nodes: [node([value("soil_moisture", 50, 60)]), { ...node([{ ...value("soil_moisture", 0.4), unit: "1" }]), deviceId: "n2" }] },
+      "healthy",
+      undefined,
+    ],
     ["a value that its node calls old", { nodes: [node([{ ...value("soil_moisture", 50), quality: "stale" }])] }, "stale", undefined],
     ["a value that its node doubts", { nodes: [node([{ ...value("soil_moisture", 50), quality: "suspect" }])] }, "unknown", "doubtful"],
     ["a doubtful value outside", { nodes: [node([{ ...value("soil_moisture", 5), quality: "suspect" }])] }, "unknown", "doubtful"],

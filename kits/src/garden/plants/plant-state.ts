@@ -4,7 +4,7 @@ import type { LatestValue } from "@roost/contract/devices";
 import { limitedMetrics } from "../contract/limits.ts";
 import type { LimitedMetric, PlantLimits } from "../contract/limits.ts";
 import type { Plant, PlantValue } from "../contract/plants.ts";
-import { isLimiting, standingOf } from "./limits.ts";
+import { isInUnitOfLimits, isLimiting, standingOf } from "./limits.ts";
 
 /** What is known of a plant's nodes at one moment. */
 export interface PlantReading {
@@ -53,6 +53,8 @@ export function conditionOf(reading: PlantReading): PlantCondition {
   const isBreached = openAlarms.some(({ kind, metric }) => (kind === "above" || kind === "below") && hasLimits(limits, metric));
   if (isBreached || fresh.some(isOutside)) return { state: "critical", ...found };
   if (!limitedMetrics.some((metric) => isLimiting(limits[metric]))) return { state: "unknown", why: "no_limits", ...found };
+  if (latest.some(({ metric, unit }) => hasLimits(limits, metric) && isForeignTo(metric, unit)))
+    return { state: "unknown", why: "other_unit", ...found };
   if (judged.length === 0) return { state: "unknown", why: "no_data", ...found };
   // A probe that fell silent beside others that go on: of what it guarded nothing is known any more.
   if (judged.some(({ isStale }) => isStale)) return { state: "stale", ...found };
@@ -70,6 +72,8 @@ function isLimited(metric: string): metric is LimitedMetric {
   return (limitedMetrics as readonly string[]).includes(metric);
 }
 
+const isForeignTo = (metric: string, unit: string): boolean => isLimited(metric) && !isInUnitOfLimits(metric, unit);
+
 const isOutside = ({ metric, standing }: PlantValue): boolean => standing === "above" || (standing === "below" && metric !== "light_level");
 const isNearEdge = ({ metric, standing }: PlantValue): boolean =>
   standing === "near_max" || (standing === "near_min" && metric !== "light_level");
@@ -80,8 +84,11 @@ function newestValues({ limits, nodes, nowMs }: PlantReading): PlantValue[] {
   for (const { deviceId, paceSeconds, latest } of nodes) {
     for (const { metric, value, unit, measuredAt, quality } of latest) {
       const known = newest.get(metric);
-      if (known !== undefined && known.measuredAt >= measuredAt) continue;
-      const band = isLimited(metric) ? limits[metric] : undefined;
+      const isForeign = isForeignTo(metric, unit);
+      // One that limits can be held against is better than a newer one that they cannot.
+      const isBetter = known !== undefined && isForeignTo(metric, known.unit) !== isForeign ? !isForeign : undefined;
+      if (!(isBetter ?? (known === undefined || known.measuredAt < measuredAt))) continue;
+      const band = isLimited(metric) && !isForeign ? limits[metric] : undefined;
       newest.set(metric, {
         metric,
         value,

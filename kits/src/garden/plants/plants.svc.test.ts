@@ -1,13 +1,16 @@
 import { listAlarms } from "@roost/contract/alarms";
 import type { Alarm } from "@roost/contract/alarms";
-import { getDevice } from "@roost/contract/devices";
+import { addDevice, getDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import { checkKit, switchKit } from "@roost/contract/kits";
 import { listAlarmRules } from "@roost/contract/rules";
 import { askDatabase } from "@roost/testbed/database";
+import { claim } from "@roost/testbed/device";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { checkHealth } from "../contract/health.ts";
 import { listNodes } from "../contract/nodes.ts";
+import { oldGetPlant } from "../contract/old-addresses.ts";
 import {
   addPlant,
   assignNode,
@@ -281,5 +284,45 @@ describe("limits", () => {
     expect(await limits()).toEqual([]);
     await call(switchKit, { params: { kitId: "garden" }, body: { on: true } });
     expect(await eventually(limits, ({ length }) => length > 0)).toEqual([35]);
+  });
+});
+
+describe("a device that is no node of the garden", () => {
+  it("GA-12, GA-16: whose values are in no unit that limits are in is not judged by them, and raises no alarm", async () => {
+    const { call } = garden.keeper;
+    const { ticket } = await call(addDevice, { body: { id: "stranger", kind: "generic" } });
+    const stranger = await claim(garden.server.ready.url, "stranger", ticket.claimSecret);
+    const { id: plantId } = await addOne({ name: "Shared pot", limits: { soil_moisture: { min: 20 } } });
+    const params = { plantId };
+    await call(assignNode, { params, body: { deviceId: "stranger" } });
+    const nowMs = Date.now();
+    await garden.send(stranger, [
+      { soil_moisture: 0.4, timestamp: nowMs + 1_000 },
+      { soil_moisture: 0.4, timestamp: nowMs + 2_000 },
+    ]);
+    const seen = await eventually(
+      () => call(getPlant, { params }),
+      ({ why }) => why === "other_unit",
+    );
+    expect(seen).toMatchObject({ state: "unknown", why: "other_unit", latest: [{ value: 0.4, unit: "1" }] });
+    expect(seen.latest[0]).not.toHaveProperty("standing");
+    expect((await call(checkHealth, { params })).issues).toEqual([]);
+    expect((await call(oldGetPlant, { params })).latest_telemetry).toBeNull();
+    const check = async () => (await call(checkKit, { params: { kitId: "garden" } })).items.find(({ name }) => name === "limits");
+    expect(await eventually(check, (found) => found?.state === "failed")).toMatchObject({
+      state: "failed",
+      evidence: expect.stringContaining("unit_mismatch"),
+    });
+    expect([await rulesOf("stranger"), await alarmsOf("stranger")]).toEqual([[], []]);
+
+    // Beside a node of the garden it is the node's values that count.
+    const node = await garden.addNode("beside-stranger");
+    await call(assignNode, { params, body: { deviceId: "beside-stranger" } });
+    await garden.send(node, [{ soil_moisture: 50, timestamp: Date.now() }]);
+    expect(await call(getPlant, { params })).toMatchObject({ state: "healthy", latest: [{ value: 50, unit: "%" }] });
+    const range = { metric: "soil_moisture", from: new Date(nowMs - minuteMs).toISOString(), to: new Date(nowMs + minuteMs).toISOString() };
+    expect(await call(getPlantHistory, { params, query: range })).toMatchObject({ unit: "%", avg: [50] });
+    expect(await rulesOf("beside-stranger")).toHaveLength(1);
+    await call(removePlant, { params, query: { confirm: "Shared pot" } });
   });
 });

@@ -39,6 +39,7 @@ export const unknownWords: Readonly<Record<NonNullable<Plant["why"]>, string>> =
   no_data: "Its node has not measured anything yet.",
   no_limits: "It has no limits to judge by.",
   doubtful: "Its node doubts the newest value.",
+  other_unit: "It is measured in a unit that its limits are not in.",
 };
 
 export const standingWords: Readonly<Record<NonNullable<PlantValue["standing"]>, string>> = {
