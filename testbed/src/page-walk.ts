@@ -14,17 +14,22 @@ export interface PageFaults {
 
 const patienceMs = 15_000;
 
-/** Opens every page on a desk and on a phone, and checks each in light and in dark: nothing wider than the screen, {@link pageChecks}, a title. */
+/**
+ * Opens every page on a desk and on a phone, and checks each in light and in dark: nothing wider than the screen, {@link pageChecks}, a title.
+ *
+ * @param height - Of a screen on which nothing waits to be scrolled to.
+ */
 export async function walkPages(
   browser: Browser,
   origin: string,
   storageState: NonNullable<BrowserContextOptions["storageState"]>,
   paths: readonly string[],
+  { height }: { height?: number } = {},
 ): Promise<PageFaults> {
   const walks = await Promise.all(
     [
-      { width: 1280, height: 800 },
-      { width: 390, height: 844 },
+      { width: 1280, height: height ?? 800 },
+      { width: 390, height: height ?? 844 },
     ].map(async (viewport) => {
       const faults: string[] = [];
       const visit = await openPage(browser, origin, { viewport, storageState });

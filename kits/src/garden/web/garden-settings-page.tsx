@@ -157,6 +157,7 @@ function Advisor({ settings }: { readonly settings: CareSettings }) {
             maxLength={400}
           />
           <NumberInput
+            hideControls
             label="At most a month"
             description="In US dollars. No call is made that could go beyond."
             prefix="$"
@@ -167,6 +168,7 @@ function Advisor({ settings }: { readonly settings: CareSettings }) {
             onChange={setCap}
           />
           <NumberInput
+            hideControls
             label="Price of a million tokens read"
             description={
               settings.price === undefined
@@ -180,6 +182,7 @@ function Advisor({ settings }: { readonly settings: CareSettings }) {
             onChange={setInput}
           />
           <NumberInput
+            hideControls
             label="Price of a million tokens written"
             description={
               settings.price === undefined

@@ -170,6 +170,8 @@ function wifiWord(rssi: number): string {
   return rssi >= -80 ? "fair" : "poor";
 }
 
+const nowhere = "nowhere";
+
 /** At which plant it stands, to be changed in place. */
 function Place({ node }: { readonly node: GardenNode }) {
   const { call } = useApi();
@@ -195,6 +197,8 @@ function Place({ node }: { readonly node: GardenNode }) {
     );
   }
   const choices = plants.map(({ id, name }) => ({ value: id as string, label: name }));
+  // The cross is for the mouse alone.
+  if (node.plant !== undefined) choices.unshift({ value: nowhere, label: "At no plant" });
   if (node.plant !== undefined && !choices.some(({ value }) => value === node.plant?.id))
     choices.push({ value: node.plant.id, label: node.plant.name });
   return (
@@ -204,7 +208,7 @@ function Place({ node }: { readonly node: GardenNode }) {
         placeholder="At no plant"
         data={choices}
         value={node.plant?.id ?? null}
-        onChange={(plantId) => move.mutate(plantId)}
+        onChange={(chosen) => move.mutate(chosen === nowhere ? null : chosen)}
         disabled={move.isPending}
         clearable
         searchable

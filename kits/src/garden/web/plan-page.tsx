@@ -24,6 +24,8 @@ interface Spot {
 
 const stepShare = 0.02;
 const leapShare = 0.1;
+/** A key that is held down moves a plant many times a second; where it comes to rest is what counts. */
+const keysRestMs = 250;
 const steps: Readonly<Record<string, readonly [x: number, y: number]>> = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -42,14 +44,25 @@ export function PlanPage() {
   const [said, setSaid] = useState("");
   // What was moved here shows at once, until the server says the same.
   const [moved, setMoved] = useState<ReadonlyMap<string, Spot>>(new Map());
+  const resting = useRef(new Map<string, ReturnType<typeof setTimeout>>());
   const save = useMutation({
+    // One after another: of two on their way at once the earlier could be the last to arrive.
+    scope: { id: "garden-plan" },
     mutationFn: ({ plant, spot }: { plant: Plant; spot: Spot | null }) =>
       call(changePlant, { params: { plantId: plant.id }, body: { position: spot } }),
-    onSettled: async (_result, _error, { plant }) => {
+    onSettled: async (_result, _error, { plant, spot }) => {
       await queryClient.invalidateQueries({ queryKey: ["garden"] });
-      setMoved((before) => new Map([...before].filter(([id]) => id !== plant.id)));
+      // It may have been moved on meanwhile.
+      setMoved((before) => (before.get(plant.id) === spot ? new Map([...before].filter(([id]) => id !== plant.id)) : before));
     },
   });
+  const saveOnceAtRest = (plant: Plant, spot: Spot | null, restMs: number) => {
+    clearTimeout(resting.current.get(plant.id));
+    resting.current.set(
+      plant.id,
+      setTimeout(() => save.mutate({ plant, spot }), restMs),
+    );
+  };
   if (query.data === undefined) {
     if (!query.isError) return <PageWaiting />;
     return (
@@ -67,11 +80,12 @@ export function PlanPage() {
     setMoved((before) => new Map(before).set(plant.id, to));
     if (!isLast) return;
     setSaid(`${plant.name}: ${Math.round(to.x * 100)} % from the left, ${Math.round(to.y * 100)} % from the top.`);
-    save.mutate({ plant, spot: to });
+    saveOnceAtRest(plant, to, keysRestMs);
   };
   const takeAway = (plant: Plant) => {
     setSaid(`${plant.name} was taken from the plan.`);
-    save.mutate({ plant, spot: null });
+    setMoved((before) => new Map([...before].filter(([id]) => id !== plant.id)));
+    saveOnceAtRest(plant, null, 0);
   };
   return (
     <Page title="Floor plan" actions={<KitLink to="">All plants</KitLink>}>
@@ -106,7 +120,7 @@ export function PlanPage() {
                         <Button
                           variant="default"
                           onClick={() => put(plant, freeSpot(placed.length), true)}
-                          aria-label={`Put ${plant.name} on the plan`}
+                          aria-label={`Put on the plan: ${plant.name}`}
                         >
                           Put on the plan
                         </Button>

@@ -57,7 +57,7 @@ export function PlantNodes({ plant }: { readonly plant: Plant }) {
                   variant="subtle"
                   onClick={() => unassign.mutate(deviceId)}
                   loading={unassign.isPending}
-                  aria-label={`Take ${name} away`}
+                  aria-label={`Take away ${name}`}
                 >
                   Take away
                 </Button>

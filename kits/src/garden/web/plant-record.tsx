@@ -34,7 +34,8 @@ export function PlantRecord({ plant }: { readonly plant: Plant }) {
     mutationFn: () => call(removePlant, { params, query: { confirm: plant.name } }),
     onSuccess: async () => {
       go("", { replace: true });
-      await queryClient.invalidateQueries({ queryKey: ["garden"] });
+      // Nothing is asked about the plant any more; the page one comes to asks for itself.
+      await queryClient.invalidateQueries({ queryKey: ["garden"], refetchType: "none" });
     },
   });
   if (!may) return null;
