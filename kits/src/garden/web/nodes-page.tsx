@@ -15,6 +15,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { memo, useCallback, useState } from "react";
 
+import { limitedMetrics } from "../contract/limits.ts";
 import { type GardenNode, removeNode } from "../contract/nodes.ts";
 import { assignNode, unassignNode } from "../contract/plants.ts";
 import { AddNode } from "./add-node.tsx";
@@ -105,15 +106,15 @@ function NoNodes({ filtered }: { readonly filtered: boolean }) {
     <Empty title="No nodes yet.">
       <p>
         A node is an ESP32 with a soil probe, a thermometer and a light meter, for a few euros. Add one: you get its program ready to flash,
-        nothing to write. To see how it looks with life in it:
+        nothing to write. To see how it looks with life in it, sign in once by <code>npx roost login</code>, then:
       </p>
-      <code>roost simulate garden --plants 5</code>
+      <code>npx roost simulate garden --plants 5 --days 3 --speed max</code>
     </Empty>
   );
 }
 
 const NodeRow = memo(function NodeRow({ node }: { readonly node: GardenNode }) {
-  const values = node.latest.filter(({ metric }) => isLimited(metric));
+  const values = limitedMetrics.flatMap((metric) => node.latest.filter((one) => one.metric === metric));
   const rssi = node.latest.find(({ metric }) => metric === "rssi")?.value;
   return (
     <li className={styles.node}>

@@ -2,6 +2,7 @@ import { Button, Select } from "@mantine/core";
 import { Age } from "@roost/web/parts/age.tsx";
 import { Fault } from "@roost/web/parts/fault.tsx";
 import { formatMinute } from "@roost/web/parts/format.ts";
+import { KitLink } from "@roost/web/parts/kit-link.tsx";
 import { Section } from "@roost/web/parts/page.tsx";
 import { useApi, useMay } from "@roost/web/roost.tsx";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -39,7 +40,9 @@ export function PlantNodes({ plant }: { readonly plant: Plant }) {
   return (
     <Section title="Nodes" about="What feels for this plant. What a node measured here stays here when it moves.">
       {plant.nodes.length === 0 ? (
-        <p className="quiet">No node stands here.</p>
+        <p className="quiet">
+          No node stands here. <KitLink to="nodes">{free.length > 0 ? "See all nodes" : "Add a node"}</KitLink>
+        </p>
       ) : (
         <ul className={styles.rows} aria-label="Nodes at this plant">
           {plant.nodes.map(({ deviceId, name, since }) => (
@@ -49,7 +52,7 @@ export function PlantNodes({ plant }: { readonly plant: Plant }) {
                   {name}
                 </Link>{" "}
                 <span className="quiet">
-                  here since <Age at={since} />
+                  put here <Age at={since} />
                 </span>
               </span>
               {may && (
