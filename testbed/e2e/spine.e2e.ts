@@ -278,7 +278,7 @@ describe("a reading travels from device to screen", () => {
     await second.endAsync(true);
   });
 
-  it("keeps what it refused with its reason: malformed, out of limits, bad clock, another's topic", async () => {
+  it("GA-08: keeps what it refused with its reason: malformed, out of limits, bad clock, another's topic", async () => {
     const { device, credentials } = await addClaimedDevice(server, administrator, "hostile-1");
     const client = await connect(credentials, { reconnectPeriod: 0 });
     const topics = deviceTopics(device.id);

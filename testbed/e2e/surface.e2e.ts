@@ -130,7 +130,7 @@ describe("M11: TLS on both ports", () => {
       ["MQTT", server.ready.mqttPort],
     ] as const;
 
-  it("refuses TLS 1.0, TLS 1.1 and CBC suites, and agrees on 1.3 or on 1.2 with AEAD", async () => {
+  it("GA-28: refuses TLS 1.0, TLS 1.1 and CBC suites, and agrees on 1.3 or on 1.2 with AEAD", async () => {
     for (const [place, port] of places()) {
       for (const [what, options] of refused) {
         const { agreed, socket } = await shake(port, options);

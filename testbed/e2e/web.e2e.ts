@@ -87,7 +87,7 @@ describe("a person and Roost in a browser", () => {
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  it("adds a device, shows its secret once, and sees it come alive", async () => {
+  it("GA-25: adds a device, shows its secret once, and sees it come alive", async () => {
     await page.getByRole("link", { name: "Add device" }).first().click();
     await page.getByRole("heading", { name: "Add a device" }).waitFor();
     await page.getByLabel("Name").fill("Coop north");

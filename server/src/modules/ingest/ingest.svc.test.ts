@@ -56,7 +56,7 @@ describe("ingest", () => {
     );
   });
 
-  it("keeps the good values of a partly bad message and counts the others by code", async () => {
+  it("GA-08: keeps the good values of a partly bad message and counts the others by code", async () => {
     const one = await device();
     const payload = `{"temperature":21.5,"huge":1e400,"count":9007199254740993,"__proto__":1,"9bad":2,"nested":{"a":1},"list":[1],"missing":null,"model":"ESP32","text":"a\\u0000b","timestamp":${Date.now()}}`;
     const ticket = send(part.ingest, one, payload);
@@ -89,7 +89,7 @@ describe("ingest", () => {
     expect(await storedValues(db, one)).toEqual([]);
   });
 
-  it("R9: stores samples of wrong clocks under the receive time, flagged, and says so in a reject", async () => {
+  it("R9, GA-08: stores samples of wrong clocks under the receive time, flagged, and says so in a reject", async () => {
     const one = await device();
     const before = Date.now();
     const stamps = ["0", "4291747200", "1445412480", "2077123200000", '"NaN"', "123456", '"2026-02-30T00:00:00Z"', "[]", "-1", "1e400"];
