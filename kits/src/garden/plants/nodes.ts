@@ -36,7 +36,14 @@ export function createNodes(host: PlantHost, { views, inStep, history }: NodeDep
       plant,
       device,
       former,
-    }: { plant: Pick<PlantRow, "id" | "name">; device: Pick<Device, "id" | "name">; former?: AssignmentRow | undefined },
+      since,
+    }: {
+      plant: Pick<PlantRow, "id" | "name">;
+      device: Pick<Device, "id" | "name">;
+      former?: AssignmentRow | undefined;
+      /** Where somebody said from when. */
+      since?: Date | undefined;
+    },
   ): Promise<void> {
     await host.emit(tx, {
       organisationId: whose.organisationId,
@@ -47,7 +54,12 @@ export function createNodes(host: PlantHost, { views, inStep, history }: NodeDep
     await audit.record(tx, whose, {
       action: what,
       object: { kind: "plant", id: plant.id, name: plant.name },
-      after: { deviceId: device.id, deviceName: device.name, ...(former === undefined ? {} : { from: former.plantName }) },
+      after: {
+        deviceId: device.id,
+        deviceName: device.name,
+        ...(former === undefined ? {} : { from: former.plantName }),
+        ...(since === undefined ? {} : { since: since.toISOString() }),
+      },
     });
   }
 
@@ -70,6 +82,8 @@ export function createNodes(host: PlantHost, { views, inStep, history }: NodeDep
       if (since === undefined || since >= open.from) return undefined;
       if (isTaken) throw gardenErrors.since_taken();
       await beginEarlier(tx, open.id, since);
+      // What was measured before becomes this plant's.
+      await record(tx, whose, "node_assigned", { plant, device, since });
       return undefined;
     }
     // Somewhere else it stands until this moment.
@@ -87,7 +101,7 @@ export function createNodes(host: PlantHost, { views, inStep, history }: NodeDep
       from: since ?? now,
       by,
     });
-    await record(tx, whose, "node_assigned", { plant, device, former: open });
+    await record(tx, whose, "node_assigned", { plant, device, former: open, since });
     return open;
   }
 

@@ -1,5 +1,6 @@
 import { listAlarms } from "@roost/contract/alarms";
 import type { Alarm } from "@roost/contract/alarms";
+import { listAuditEntries } from "@roost/contract/audit";
 import { addDevice, getDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import { checkKit, switchKit } from "@roost/contract/kits";
@@ -324,5 +325,22 @@ describe("a device that is no node of the garden", () => {
     expect(await call(getPlantHistory, { params, query: range })).toMatchObject({ unit: "%", avg: [50] });
     expect(await rulesOf("beside-stranger")).toHaveLength(1);
     await call(removePlant, { params, query: { confirm: "Shared pot" } });
+  });
+});
+
+describe("a stay that is put back in time", () => {
+  it("GA-04: is on record with from when, also where the node stood there already", async () => {
+    const { call } = garden.keeper;
+    await garden.addNode("backdated");
+    const { id: plantId } = await addOne({ name: "Always there" });
+    const assign = (since?: string) =>
+      call(assignNode, { params: { plantId }, body: { deviceId: "backdated", ...(since === undefined ? {} : { since }) } });
+    await assign("2026-03-01T00:00:00Z");
+    await assign("2026-02-01T00:00:00Z");
+    // Later than it stands there already: nothing is changed, and nothing said.
+    await assign("2026-02-15T00:00:00Z");
+    const { items } = await call(listAuditEntries, { query: { limit: "10" } });
+    const told = items.filter(({ action, object }) => action === "garden.node_assigned" && object.id === plantId);
+    expect(told.map(({ after }) => after)).toMatchObject([{ since: "2026-02-01T00:00:00.000Z" }, { since: "2026-03-01T00:00:00.000Z" }]);
   });
 });
