@@ -63,6 +63,7 @@ export async function removeGuess(db: Queryable, key: string, atUs: number): Pro
 /** Forgets what no window reaches any more; what lies far ahead was written by a clock that was wrong. */
 export async function removeOld(db: Queryable, nowMs: number): Promise<void> {
   const nowS = Math.floor(nowMs / 1_000);
+  const nowUs = Math.floor(nowMs * 1_000);
   await db.query(sql`delete from rate_counts c where (c.number + 2) * c.seconds < ${nowS} or c.number * c.seconds > ${nowS + 172_800}`);
-  await db.query(sql`delete from rate_guesses g where g.until_us < ${nowMs * 1_000} or g.until_us > ${(nowMs + 172_800_000) * 1_000}`);
+  await db.query(sql`delete from rate_guesses g where g.until_us < ${nowUs} or g.until_us > ${nowUs + 172_800e6}`);
 }
