@@ -131,8 +131,8 @@ describe("rate limits of several nodes", () => {
       ["new", nowMs + 1_000],
     ] as const)
       await db.query(sql`insert into rate_guesses (key, taken_us, until_us) values (${key}, '{1}', ${ms * 1_000})`);
-    // Clocks are finer than a millisecond.
-    await removeOld(db, nowMs + 0.2);
+    // Clocks are finer than a microsecond.
+    await removeOld(db, nowMs + 0.1235);
     const counts = await db.query<{ number: number }>(sql`select c.number from rate_counts c order by c.number`);
     expect(counts.map(({ number }) => number - minute)).toEqual([-1, 0]);
     expect(await db.query(sql`select g.key from rate_guesses g`)).toEqual([{ key: "new" }]);
