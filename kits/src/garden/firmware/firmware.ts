@@ -9,7 +9,7 @@ import type { FirmwareFile, FirmwareKind, NodeSettings } from "../contract/firmw
 import { esphomeConfiguration, esphomeSecrets } from "./esphome.ts";
 import { heartbeatSecondsOf, portalName } from "./node-build.ts";
 import type { NodeBuild, NodeSecrets } from "./node-build.ts";
-import { ensureSettings, findSecrets, findSettings, saveSecrets, saveSettings } from "./node-settings-store.ts";
+import { ensureSettings, findSecrets, findSettings, saveSecrets, saveSettings, takeOver } from "./node-settings-store.ts";
 import type { StoredSettings } from "./node-settings-store.ts";
 import { sketchFiles, sketchSecrets } from "./sketch.ts";
 
@@ -79,6 +79,7 @@ export function createFirmware(host: Omit<KitHost, "settings">) {
   async function nodeOf(within: Within, deviceId: string) {
     const device = await devices.get(within, deviceId);
     if (device.kind !== "garden-node") throw firmwareErrors.not_a_node({ deviceId: device.id });
+    await takeOver(db, within.organisationId, device.id);
     return device;
   }
 

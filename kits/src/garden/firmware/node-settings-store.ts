@@ -57,6 +57,17 @@ export async function ensureSettings(db: KitQueryable, organisationId: string, d
   `);
 }
 
+/**
+ * Takes over what another organisation set of a node that is this one's now: how it measures goes along. The secrets are those that the giver knows, so
+ * the next program gets new ones.
+ */
+export async function takeOver(db: KitQueryable, organisationId: string, deviceId: string): Promise<void> {
+  await db.query(sql`
+    update kit_garden.node_settings set organisation_id = ${organisationId}, portal_password = null, update_key = null, signing_key = null,
+      credentials_made_at = null
+    where device_id = ${deviceId} and organisation_id <> ${organisationId}`);
+}
+
 export async function saveSettings(db: KitQueryable, deviceId: string, settings: StoredSettings): Promise<void> {
   await db.query(sql`
     update kit_garden.node_settings s

@@ -9,6 +9,7 @@ import { offerDevice } from "@roost/contract/transfers";
 import { askDatabase } from "@roost/testbed/database";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
+import { changeNodeSettings, getNodeSettings, makeNodeFirmware } from "../contract/firmware.ts";
 import { addPlant, assignNode, getPlant, listPlantAssignments } from "../contract/plants.ts";
 import { eventually, startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
@@ -28,9 +29,9 @@ afterAll(() => garden.stop());
 const turn = (on: boolean) => garden.keeper.call(switchKit, { params: { kitId: "garden" }, body: { on } });
 const keptRules = async () => (await garden.keeper.call(listAlarmRules, { query: {} })).items.filter(({ keptBy }) => keptBy === "garden");
 
-async function addNeighbour(): Promise<string> {
+async function addNeighbour(slug = "next-door"): Promise<string> {
   const id = crypto.randomUUID();
-  await askDatabase(garden.server.ready, `insert into organisations (id, name, slug) values ('${id}', 'Next door', 'next-door')`);
+  await askDatabase(garden.server.ready, `insert into organisations (id, name, slug) values ('${id}', 'Next door', '${slug}')`);
   await askDatabase(
     garden.server.ready,
     `insert into memberships (id, organisation_id, person_id, role) select '${crypto.randomUUID()}', '${id}', p.id, 'owner' from people p limit 1`,
@@ -97,5 +98,25 @@ describe("while the garden is switched off", () => {
     await askDatabase(garden.server.ready, "update kit_switches set is_on = false where kit = 'garden'");
     await garden.crash();
     expect(await eventually(keptRules, (rules) => rules.length === 0)).toEqual([]);
+  });
+});
+
+describe("a node that is handed over", () => {
+  it("GA-40, GA-41: takes its calibration along, and none of the giver's secrets; what its new keeper sets is kept", async () => {
+    const { call } = garden.keeper;
+    await garden.addNode("heirloom");
+    const params = { deviceId: "heirloom" };
+    await call(changeNodeSettings, { params, body: { soilDryVolts: 2.9, sampleSeconds: 30 } });
+    const given = await call(makeNodeFirmware, { params, body: {} });
+    const neighbour = await addNeighbour("heirs");
+    await call(offerDevice, { params, body: { organisationId: neighbour } });
+    await call(chooseOrganisation, { body: { organisationId: neighbour } });
+    await turn(true);
+    expect(await call(getNodeSettings, { params })).toMatchObject({ soilDryVolts: 2.9, sampleSeconds: 30 });
+    await call(changeNodeSettings, { params, body: { sampleSeconds: 45 } });
+    expect(await call(getNodeSettings, { params })).toMatchObject({ soilDryVolts: 2.9, sampleSeconds: 45 });
+    const [first, second] = [await call(makeNodeFirmware, { params, body: {} }), await call(makeNodeFirmware, { params, body: {} })];
+    expect(first.portal.password).not.toBe(given.portal.password);
+    expect(second.portal.password).toBe(first.portal.password);
   });
 });
