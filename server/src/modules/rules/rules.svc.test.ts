@@ -203,7 +203,7 @@ describe("rules and their alarms", () => {
     await second.close();
   });
 
-  it("GA-30: keeps what it could not write while the database is away, and writes it once it is back", async () => {
+  it("keeps what it could not write while the database is away, and writes it once it is back", async () => {
     const name = database.connection.database ?? new URL(database.connection.connectionString ?? "").pathname.slice(1);
     await alarms.addRule({ organisationId }, rule({ above: 30 }));
     const admin = new pg.Client(connectionTo("postgres"));

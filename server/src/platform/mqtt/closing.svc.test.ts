@@ -54,7 +54,7 @@ describe("closing the door", () => {
     expect(client.packets.map((packet) => packet.cmd)).toEqual(["disconnect"]);
   });
 
-  it("a message that cannot be stored is not acknowledged; its client is closed and comes again with it, QoS 1 and 2", async () => {
+  it("GA-30: a message that cannot be stored is not acknowledged; its client is closed and comes again with it, QoS 1 and 2", async () => {
     const at = await openTestDoor({ withTls: false, autoCommit: false });
     at.addDevice("coop-1");
     const lasting = { ...device, clean: false, properties: { sessionExpiryInterval: 60 } };
