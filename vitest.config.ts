@@ -37,7 +37,8 @@ export default defineConfig({
           exclude: alone,
           globalSetup: "./testbed/global-setup.ts",
           testTimeout: 180_000,
-          maxWorkers: 2,
+          // Stories wait more than they work: on two processors three of them keep both busy.
+          maxWorkers: 3,
         },
       },
       {
