@@ -8,7 +8,8 @@ export const maxOutputTokens = 2_000;
 const price = (inputPerMillion: number, outputPerMillion: number): CarePrice => ({ inputPerMillion, outputPerMillion });
 
 /**
- * List prices in US dollars for a million tokens, the default of each provider first; they change, and people may enter their own.
+ * List prices in US dollars for a million tokens of short prompts, as ours are, the default of each provider first; they change, and people may enter
+ * their own. A model whose price was found told differently is not in it.
  *
  * @see https://platform.claude.com/docs/en/about-claude/pricing and https://developers.openai.com/api/docs/pricing, as of November 2026.
  */
@@ -22,7 +23,6 @@ const table: readonly (readonly [provider: CareProvider, model: string, price: C
   ["anthropic", "claude-sonnet-4-20250514", price(3, 15)],
   ["openai", "gpt-5.4-mini", price(0.75, 4.5)],
   ["openai", "gpt-5.4-nano", price(0.2, 1.25)],
-  ["openai", "gpt-5.4", price(2.5, 15)],
   ["openai", "gpt-5-mini", price(0.25, 2)],
   ["openai", "gpt-4.1", price(2, 8)],
   ["openai", "gpt-4.1-mini", price(0.4, 1.6)],
