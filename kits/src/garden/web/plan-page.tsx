@@ -115,7 +115,7 @@ export function PlanPage() {
                     <PlantPicture plant={plant} />
                     <span className={styles.trayName}>
                       <KitLink to={`plants/${plant.id}`}>{plant.name}</KitLink>
-                      <PlantMark state={plant.state} newestAt={plant.newestAt} />
+                      <PlantMark plant={plant} />
                       {may && (
                         <Button
                           variant="default"
@@ -235,10 +235,10 @@ function Pin({
           onKeyDown={onKey}
           aria-label={`Move ${plant.name}, ${stateWords[plant.state]}`}
         >
-          <PlantMark state={plant.state} newestAt={plant.newestAt} />
+          <PlantMark plant={plant} />
         </button>
       ) : (
-        <PlantMark state={plant.state} newestAt={plant.newestAt} />
+        <PlantMark plant={plant} />
       )}
       <KitLink to={`plants/${plant.id}`} className={styles.name}>
         {plant.name}

@@ -14,8 +14,11 @@ const shapes: Readonly<Record<PlantState, string>> = {
   unknown: "M5.5 6a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .7-1 1.5M8 12.5v.01",
 };
 
-/** How a plant is, as shape and word; of a silent one since when. */
-export function PlantMark({ state, newestAt }: Pick<Plant, "state" | "newestAt">) {
+/** How a plant is, as shape and word; of a silent one since when. Where some of its values are fresh, the oldest of the others tells. */
+export function PlantMark({ plant: { state, latest } }: { readonly plant: Pick<Plant, "state" | "latest"> }) {
+  const old = latest.filter(({ isStale }) => isStale).toSorted((one, other) => one.measuredAt.getTime() - other.measuredAt.getTime());
+  const isPart = state === "stale" && old.length < latest.length;
+  const silentSince = isPart ? old[0]?.measuredAt : old.at(-1)?.measuredAt;
   return (
     <span className={styles.mark} data-state={state}>
       <svg
@@ -32,10 +35,10 @@ export function PlantMark({ state, newestAt }: Pick<Plant, "state" | "newestAt">
       >
         <path d={shapes[state]} />
       </svg>
-      {stateWords[state]}
-      {state === "stale" && newestAt !== undefined && (
+      {isPart ? "A sensor is silent" : stateWords[state]}
+      {state === "stale" && silentSince !== undefined && (
         <span className={styles.age}>
-          <Age at={newestAt} short />
+          <Age at={silentSince} short />
         </span>
       )}
     </span>

@@ -73,7 +73,7 @@ function Head({ plant }: { readonly plant: Plant }) {
       <PlantPicture plant={plant} large />
       <div className={styles.now}>
         <div className={styles.who}>
-          <PlantMark state={plant.state} newestAt={plant.newestAt} />
+          <PlantMark plant={plant} />
           {plant.openAlarms > 0 && node !== undefined && (
             <Link className={styles.alarms} to="/devices/$deviceId/alarms" params={{ deviceId: node.deviceId }} search={{}}>
               <AlarmIcon size={16} /> {formatPlural(plant.openAlarms, "open alarm")}

@@ -174,7 +174,7 @@ const PlantCard = memo(function PlantCard({ plant }: { readonly plant: Plant }) 
             </KitLink>
           </h2>
           {about !== "" && <span className={styles.about}>{about}</span>}
-          <PlantMark state={plant.state} newestAt={plant.newestAt} />
+          <PlantMark plant={plant} />
           {plant.openAlarms > 0 && node !== undefined && (
             <Link className={styles.alarms} to="/devices/$deviceId/alarms" params={{ deviceId: node.deviceId }} search={{}}>
               <AlarmIcon size={15} /> {formatPlural(plant.openAlarms, "open alarm")}
