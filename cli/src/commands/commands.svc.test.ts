@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 
 import { login } from "@roost/contract/auth";
 import { addDevice } from "@roost/contract/devices";
@@ -10,27 +9,14 @@ import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { runProgram } from "../program.ts";
+import { runHere } from "../test-program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "roost-cli-commands-"));
 const data = createDataDir();
 let server: ServerProcess;
 let env: Record<string, string>;
 
-async function roost(...args: string[]) {
-  const written = { out: "", err: "" };
-  const into = (name: "out" | "err") =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const { signal } = new AbortController();
-  const nowMs = () => Date.now();
-  const code = await runProgram(args, { env, stdin: process.stdin, stdout: into("out"), stderr: into("err"), fetch, nowMs, signal });
-  return { code, ...written };
-}
+const roost = (...args: string[]) => runHere(args, env);
 const json = async (...args: string[]) => {
   const { code, out, err } = await roost(...args, "-o", "json");
   expect([code, err]).toEqual([0, ""]);

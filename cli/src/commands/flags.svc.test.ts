@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 
 import { login } from "@roost/contract/auth";
 import { addDevice } from "@roost/contract/devices";
@@ -10,7 +9,7 @@ import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { runProgram } from "../program.ts";
+import { runHere } from "../test-program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "roost-cli-flags-"));
 
@@ -19,26 +18,7 @@ describe("roost flag and roost rollout against a running server", () => {
   let server: ServerProcess;
   let env: Record<string, string>;
 
-  async function roost(...args: string[]) {
-    const written = { out: "", err: "" };
-    const into = (name: "out" | "err") =>
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          written[name] += chunk.toString();
-          done();
-        },
-      });
-    const code = await runProgram(args, {
-      env,
-      stdin: process.stdin,
-      stdout: into("out"),
-      stderr: into("err"),
-      fetch,
-      nowMs: () => Date.now(),
-      signal: new AbortController().signal,
-    });
-    return { code, ...written };
-  }
+  const roost = (...args: string[]) => runHere(args, env);
   const json = async (...args: string[]) => {
     const { code, out, err } = await roost(...args, "-o", "json");
     expect([code, err]).toEqual([0, ""]);

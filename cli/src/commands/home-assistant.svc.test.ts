@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable, Writable } from "node:stream";
 
 import { login } from "@roost/contract/auth";
 import { startMosquitto } from "@roost/testbed/mosquitto";
@@ -12,7 +11,7 @@ import type { ServerProcess } from "@roost/testbed/server-process";
 import { connectAsync } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { runProgram } from "../program.ts";
+import { runHere } from "../test-program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "roost-cli-home-assistant-"));
 const patience = { timeout: 10_000 };
@@ -23,26 +22,7 @@ describe("roost home-assistant against a running server and a broker", () => {
   let broker: Mosquitto;
   let env: Record<string, string>;
 
-  async function roost(args: readonly string[], stdin = "") {
-    const written = { out: "", err: "" };
-    const into = (name: "out" | "err") =>
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          written[name] += chunk.toString();
-          done();
-        },
-      });
-    const code = await runProgram(["home-assistant", ...args], {
-      env,
-      stdin: Readable.from([stdin]) as unknown as NodeJS.ReadStream,
-      stdout: into("out"),
-      stderr: into("err"),
-      fetch,
-      nowMs: () => Date.now(),
-      signal: new AbortController().signal,
-    });
-    return { code, ...written };
-  }
+  const roost = (args: readonly string[], input = "") => runHere(["home-assistant", ...args], env, { input });
 
   beforeAll(async () => {
     broker = await startMosquitto();

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 
 import { getSession, login } from "@roost/contract/auth";
 import { addNotificationTarget } from "@roost/contract/notifications";
@@ -13,7 +12,7 @@ import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { runProgram } from "../program.ts";
+import { runHere } from "../test-program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "roost-cli-on-call-"));
 
@@ -23,26 +22,7 @@ describe("roost on-call and roost route against a running server", () => {
   let env: Record<string, string>;
   let name = "";
 
-  async function roost(...args: string[]) {
-    const written = { out: "", err: "" };
-    const into = (end: "out" | "err") =>
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          written[end] += chunk.toString();
-          done();
-        },
-      });
-    const code = await runProgram(args, {
-      env,
-      stdin: process.stdin,
-      stdout: into("out"),
-      stderr: into("err"),
-      fetch,
-      nowMs: () => Date.now(),
-      signal: new AbortController().signal,
-    });
-    return { code, ...written };
-  }
+  const roost = (...args: string[]) => runHere(args, env);
 
   beforeAll(async () => {
     const catcher = await startCatcher();

@@ -1,5 +1,3 @@
-import { Writable } from "node:stream";
-
 import { login } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import { joinByInvitation } from "@roost/contract/people";
@@ -8,7 +6,7 @@ import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { runProgram } from "../program.ts";
+import { runHere } from "../test-program.ts";
 
 const password = "a long walk to the mill at dusk";
 
@@ -17,26 +15,8 @@ describe("people, places and hand-overs from the command line", () => {
   let server: ServerProcess;
   let keeper: string;
 
-  async function roost(token: string, ...args: string[]) {
-    const written = { out: "", err: "" };
-    const into = (name: "out" | "err") =>
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          written[name] += chunk.toString();
-          done();
-        },
-      });
-    const code = await runProgram(args, {
-      env: { HOME: "/nonexistent", ROOST_URL: server.ready.url, ROOST_TOKEN: token },
-      stdin: process.stdin,
-      stdout: into("out"),
-      stderr: into("err"),
-      fetch,
-      nowMs: () => Date.now(),
-      signal: new AbortController().signal,
-    });
-    return { code, ...written };
-  }
+  const roost = (token: string, ...args: string[]) =>
+    runHere(args, { HOME: "/nonexistent", ROOST_URL: server.ready.url, ROOST_TOKEN: token });
   async function json(token: string, ...args: string[]) {
     const { code, out, err } = await roost(token, ...args, "-o", "json");
     expect([args, code, code === 0 ? "" : err]).toEqual([args, 0, ""]);

@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 
 import { acknowledgeAlarm, listAlarms } from "@roost/contract/alarms";
 import { login } from "@roost/contract/auth";
@@ -20,7 +19,7 @@ import { unzip } from "@roost/testbed/unzip";
 import { until } from "@roost/testbed/waiting";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { runProgram } from "../program.ts";
+import { runHere } from "../test-program.ts";
 
 const password = "a long walk to the mill at dusk";
 const files = mkdtempSync(join(tmpdir(), "roost-personal-"));
@@ -33,26 +32,8 @@ describe("personal data from the command line, against a running server", () => 
   let mika: string;
   let mikasCall: Call;
 
-  async function roost(token: string, ...args: string[]) {
-    const written = { out: "", err: "" };
-    const into = (name: "out" | "err") =>
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          written[name] += chunk.toString();
-          done();
-        },
-      });
-    const code = await runProgram(args, {
-      env: { HOME: "/nonexistent", ROOST_URL: server.ready.url, ROOST_TOKEN: token },
-      stdin: process.stdin,
-      stdout: into("out"),
-      stderr: into("err"),
-      fetch,
-      nowMs: () => Date.now(),
-      signal: new AbortController().signal,
-    });
-    return { code, ...written };
-  }
+  const roost = (token: string, ...args: string[]) =>
+    runHere(args, { HOME: "/nonexistent", ROOST_URL: server.ready.url, ROOST_TOKEN: token });
   const anybody = () => createClient({ baseUrl: server.ready.url, fetch });
   async function exported(token: string, ...what: string[]): Promise<Map<string, string>> {
     const file = join(files, `${what.join("-")}.zip`);

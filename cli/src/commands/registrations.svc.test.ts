@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 
 import { login } from "@roost/contract/auth";
 import { addSite } from "@roost/contract/organisations";
@@ -11,7 +10,7 @@ import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { runProgram } from "../program.ts";
+import { runHere } from "../test-program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "roost-cli-registrations-"));
 
@@ -20,26 +19,7 @@ describe("roost device waiting, approve, reject and enrolment-code against a run
   let server: ServerProcess;
   let env: Record<string, string>;
 
-  async function roost(...args: string[]) {
-    const written = { out: "", err: "" };
-    const into = (name: "out" | "err") =>
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          written[name] += chunk.toString();
-          done();
-        },
-      });
-    const code = await runProgram(args, {
-      env,
-      stdin: process.stdin,
-      stdout: into("out"),
-      stderr: into("err"),
-      fetch,
-      nowMs: () => Date.now(),
-      signal: new AbortController().signal,
-    });
-    return { code, ...written };
-  }
+  const roost = (...args: string[]) => runHere(args, env);
 
   beforeAll(async () => {
     server = await startServer({ dataDir: data.dataDir });
