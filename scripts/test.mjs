@@ -12,6 +12,7 @@ const programs = [
   { name: "chromium", packages: ["chromium"], for: "the browser stories" },
   { name: "mosquitto", packages: ["mosquitto"], for: "the bridge to Home Assistant's broker, and comparisons with another broker" },
   { name: "mosquitto_pub", packages: ["mosquitto-clients"], for: "tests with foreign MQTT clients" },
+  { name: "g++", packages: ["g++", "libc6-dev"], for: "the tests that compile and run what garden nodes are programmed with" },
   { name: "prometheus", packages: ["prometheus"], for: "the test with a real Prometheus" },
   { name: "prometheus-alertmanager", packages: ["prometheus-alertmanager"], for: "the test with a real Alertmanager" },
 ];
