@@ -27,9 +27,9 @@ export const gardenServer = defineKitServer(gardenKit, {
   personal: gardenPersonal,
   create(host) {
     const plants = createPlants(host, { findPreset });
-    const numbers = createAdviceNumbers(host, { plantOf: plants.get, findPreset });
+    const numbers = createAdviceNumbers(host, { plantOf: plants.told, findPreset });
     const health = createHealthChecks(host, {
-      plantOf: plants.get,
+      plantOf: plants.told,
       staysOf: plants.nodes.ofPlant,
       speciesLimits: (presetId) => findPreset(presetId)?.limits,
       numbersFor: numbers.ownFor,
@@ -39,7 +39,7 @@ export const gardenServer = defineKitServer(gardenKit, {
     });
     const firmware = createFirmware(host);
     const care = createCare(host, {
-      facts: createFactsSource(host, createCareSource({ getPlant: plants.get, checkHealth: health.check })),
+      facts: createFactsSource(host, createCareSource({ getPlant: plants.toldWithNodes, checkHealth: health.check })),
     });
     return {
       mount(mount) {

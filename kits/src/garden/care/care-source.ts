@@ -3,16 +3,12 @@ import type { Within } from "@roost/contract/tenancy";
 
 import type { HealthCheck } from "../contract/health.ts";
 import { gardenErrors } from "../contract/plants.ts";
-import type { Plant } from "../contract/plants.ts";
-import type { CareHealth, CareSource } from "./care-facts.ts";
+import type { CareHealth, CarePlant, CareSource } from "./care-facts.ts";
 
 /** The plants and the health check, as the care advisor reads them. */
 export interface CareNeighbours {
   /** @throws {AppError} `garden.plant_not_found` */
-  readonly getPlant: (
-    within: Within,
-    plantId: string,
-  ) => Promise<Pick<Plant, "id" | "name" | "species" | "place" | "notes" | "limits" | "nodes">>;
+  readonly getPlant: (within: Within, plantId: string) => Promise<CarePlant>;
   /** @throws {AppError} `garden.plant_not_found` */
   readonly checkHealth?: (within: Within, plantId: string) => Promise<Pick<HealthCheck, "status" | "issues" | "trends">>;
 }

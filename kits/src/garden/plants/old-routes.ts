@@ -70,7 +70,7 @@ function mountOldReadings(
   { devices, telemetry, clock }: Pick<KitHost, "devices" | "telemetry" | "clock">,
 ): void {
   mount(oldGetHistory, async ({ params, query, caller }) => {
-    await plants.get(caller, params.plantId);
+    await plants.told(caller, params.plantId);
     const nowMs = clock.nowMs();
     const range = { from: new Date(nowMs - query.hours * hourMs), to: new Date(nowMs + aheadMs) };
     const parts = await plants.history.parts(caller, params.plantId, range.from, range.to);
@@ -115,7 +115,7 @@ function mountOldDevices(mount: KitMount, plants: Plants, { devices, telemetry }
     return { devices: await show(all.slice(query.offset, query.offset + query.limit), plantOf), total: all.length };
   });
   mount(oldListPlantDevices, async ({ params, caller }) => {
-    const plant = await plants.get(caller, params.plantId);
+    const plant = await plants.toldWithNodes(caller, params.plantId);
     const list = await Promise.all(plant.nodes.map(({ deviceId }) => devices.get(caller, deviceId)));
     return { devices: await show(list, new Map(list.map(({ id }) => [id, plant.id]))), total: list.length };
   });

@@ -53,6 +53,13 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
     return plant;
   }
 
+  /** @throws {AppError} `garden.plant_not_found` */
+  async function told(whose: Within, plantId: string): Promise<PlantRow> {
+    const row = await findPlant(db.within(whose), whose.organisationId, plantId);
+    if (row === undefined) throw gardenErrors.plant_not_found({ plantId });
+    return row;
+  }
+
   function presetOf(id: string | null | undefined): PresetFields | undefined {
     if (id === undefined || id === null) return undefined;
     const preset = findPreset(id);
@@ -129,9 +136,16 @@ export function createPlants(host: PlantHost, { findPreset }: PlantDeps) {
 
     /** @throws {AppError} `garden.plant_not_found` */
     async get(whose: Within, plantId: string): Promise<Plant> {
-      const row = await findPlant(db.within(whose), whose.organisationId, plantId);
-      if (row === undefined) throw gardenErrors.plant_not_found({ plantId });
-      return view(whose, row);
+      return view(whose, await told(whose, plantId));
+    },
+
+    /** What people say of a plant; how it is, which takes a look at values and alarms, tells `get`. @throws {AppError} `garden.plant_not_found` */
+    told,
+
+    /** The same, and which nodes stand there since when. @throws {AppError} `garden.plant_not_found` */
+    async toldWithNodes(whose: Within, plantId: string) {
+      const [row, open] = await Promise.all([told(whose, plantId), selectOpen(db.within(whose), whose.organisationId, { plantId })]);
+      return { ...row, nodes: open.map(({ deviceId, from }) => ({ deviceId, since: from })) };
     },
 
     /** @throws {AppError} `garden.limits_reversed`, `garden.unknown_preset`, `garden.unknown_site`, `garden.out_of_reach`, `garden.too_many_plants` */
