@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { defineErrors } from "./errors.ts";
 import { deviceGroupId, deviceId, metricName, organisationId, siteId } from "./ids.ts";
+import { givenName } from "./organisations.ts";
 import { listOf, page } from "./paging.ts";
 import { personal } from "./personal.ts";
 import { quality } from "./quality.ts";
@@ -15,6 +16,9 @@ import { unit } from "./units.ts";
  */
 export const deviceState = z.enum(["waiting", "online", "offline", "revoked"]);
 export type DeviceState = z.infer<typeof deviceState>;
+
+/** What kind of thing a device is, as a kit's manifest names it. */
+export const deviceKind = z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/);
 
 export const device = z.object({
   id: deviceId,
@@ -61,13 +65,6 @@ export const fleetDevice = device.extend({
   latest: z.array(latestValue),
 });
 export type FleetDevice = z.output<typeof fleetDevice>;
-
-const name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(120)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters.");
 
 /** Shown once: the secret a device proves itself with, and the label to print. */
 export const claimTicket = z.object({
@@ -131,11 +128,8 @@ export const addDevice = defineRoute({
   summary: "Adds a device and answers its claim secret, once.",
   body: z.strictObject({
     id: deviceId.optional(),
-    name: name.optional(),
-    kind: z
-      .string()
-      .regex(/^[a-z][a-z0-9_.-]{0,63}$/)
-      .default("generic"),
+    name: givenName.optional(),
+    kind: deviceKind.default("generic"),
     heartbeatSeconds: z.number().min(1).max(86_400).default(60),
     siteId: siteId.optional(),
     groupIds: groupIds.optional(),
@@ -161,7 +155,7 @@ export const changeDevice = defineRoute({
   summary: "Changes a device's name, pace, site, groups or what it is reached through; absent fields stay, null takes site or parent away.",
   params: oneDevice,
   body: z.strictObject({
-    name: name.optional(),
+    name: givenName.optional(),
     heartbeatSeconds: z.number().min(1).max(86_400).optional(),
     siteId: siteId.nullable().optional(),
     /** All it shall belong to. */

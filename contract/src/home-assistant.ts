@@ -1,8 +1,9 @@
 import { z } from "zod";
 
-import { device, deviceErrors } from "./devices.ts";
+import { device, deviceErrors, deviceKind } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
 import { deviceId, metricName, siteId } from "./ids.ts";
+import { givenName } from "./organisations.ts";
 import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
@@ -219,17 +220,8 @@ export const takeFoundDevice = defineRoute({
   params: z.object({ foundId: foundDevice.shape.foundId }),
   body: z.strictObject({
     id: deviceId.optional(),
-    name: z
-      .string()
-      .trim()
-      .min(1)
-      .max(120)
-      .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters.")
-      .optional(),
-    kind: z
-      .string()
-      .regex(/^[a-z][a-z0-9_.-]{0,63}$/)
-      .default("generic"),
+    name: givenName.optional(),
+    kind: deviceKind.default("generic"),
     siteId: siteId.optional(),
     /** How often it is heard at least; absent: a third of what it announces, or an hour. */
     heartbeatSeconds: z.number().min(1).max(86_400).optional(),

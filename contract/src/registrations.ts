@@ -1,8 +1,9 @@
 import { z } from "zod";
 
-import { device, deviceErrors } from "./devices.ts";
+import { device, deviceErrors, deviceKind } from "./devices.ts";
 import { defineErrors } from "./errors.ts";
 import { deviceId, enrolmentCodeId, registrationId, siteId } from "./ids.ts";
+import { givenName } from "./organisations.ts";
 import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant } from "./time.ts";
@@ -52,10 +53,7 @@ export const registerRequest = z.strictObject({
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters.")
     .optional(),
   /** As a kit's manifest names it; absent: the first that registers by itself. */
-  kind: z
-    .string()
-    .regex(/^[a-z][a-z0-9_.-]{0,63}$/)
-    .optional(),
+  kind: deviceKind.optional(),
 });
 export type RegisterRequest = z.output<typeof registerRequest>;
 
@@ -155,13 +153,7 @@ export const approveRegistration = defineRoute({
     "Lets a waiting device in with the credentials it holds. Those that it had before end, and their connections are cut: of one that was here, it takes the permission devices:credentials too.",
   params: oneRegistration,
   body: z.strictObject({
-    name: z
-      .string()
-      .trim()
-      .min(1)
-      .max(120)
-      .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters.")
-      .optional(),
+    name: givenName.optional(),
     siteId: siteId.optional(),
   }),
   reply: device,
@@ -213,12 +205,7 @@ export const addEnrolmentCode = defineRoute({
   wholeOrganisation: true,
   summary: "Makes an enrolment code and answers it, once. New devices that show it are approved at once.",
   body: z.strictObject({
-    name: z
-      .string()
-      .trim()
-      .min(1)
-      .max(120)
-      .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters."),
+    name: givenName,
     maxUses: z.number().int().min(1).max(10_000).default(10),
     /** From now. */
     validSeconds: z.number().int().min(60).max(31_622_400).default(604_800),
