@@ -181,9 +181,10 @@ export function createPlantHistory({ db, devices, telemetry, audit }: Pick<KitHo
       const { organisationId } = whose;
       const [rows, series] = await Promise.all([selectAll(db, organisationId, { deviceId }), telemetry.series(deviceId)]);
       for (const { plantId, from, to } of rows) {
-        for (const { metric } of series) {
-          const end = to ?? new Date(8.64e15);
-          await eachSpan(telemetry, { deviceId, metric, from, to: end }, (points) =>
+        for (const { metric, latest } of series) {
+          if (latest === undefined) continue;
+          const end = Math.min(to?.getTime() ?? Infinity, latest.measuredAt.getTime() + 1);
+          await eachSpan(telemetry, { deviceId, metric, from, to: new Date(end) }, (points) =>
             insertKeptHours(db, { organisationId, plantId, deviceId }, points),
           );
         }
@@ -226,17 +227,14 @@ function unitOf(metric: string): Unit | undefined {
 
 /** Reads a metric by the hour, in spans that one answer holds. */
 async function eachSpan(
-  telemetry: Pick<KitHost["telemetry"], "query" | "series">,
+  telemetry: Pick<KitHost["telemetry"], "query">,
   { deviceId, metric, from, to }: Part & { readonly metric: string },
   take: (points: Points) => Promise<void>,
 ): Promise<void> {
-  const known = (await telemetry.series(deviceId)).find((one) => one.metric === metric);
-  const newest = known?.latest?.measuredAt;
-  if (newest === undefined) return;
-  const end = Math.min(to.getTime(), newest.getTime() + 1);
+  const end = to.getTime();
   if (end <= from.getTime()) return;
   // Whoever puts it on record may say that it stood there for a thousand years: what it measured begins somewhere.
-  const years = await telemetry.query({ deviceId, metric, from, to: new Date(end), resolutionSeconds: yearSeconds, maxPoints: mostYears });
+  const years = await telemetry.query({ deviceId, metric, from, to, resolutionSeconds: yearSeconds, maxPoints: mostYears });
   const first = years?.at[0];
   if (first === undefined) return;
   const stepMs = hoursAtOnce * hourSeconds * 1_000;

@@ -11,7 +11,7 @@ import { endAssignment, lockNode, selectElsewhere, selectOpen } from "./assignme
 import { rulePrefix, rulesOf } from "./limit-rules.ts";
 import type { LimitedNode } from "./limit-rules.ts";
 import { isInUnitOfLimits, isLimiting } from "./limits.ts";
-import { findPlant, selectPlantIds, selectPlants } from "./plant-store.ts";
+import { countPlants, findPlant, selectPlantIds } from "./plant-store.ts";
 
 /** What plants need of the platform: whatever the kit's settings are. */
 export type PlantHost = Omit<KitHost, "settings"> & { readonly settings: Pick<KitHost["settings"], "organisations"> };
@@ -222,18 +222,17 @@ export function createInStep(host: PlantHost) {
 
     /** Whether the limits of all plants are alarm rules. */
     async check(organisationId: string): Promise<KitCheckResult> {
-      const plants = await selectPlants(db, { organisationId });
-      const open = await selectOpen(db, organisationId);
-      if (plants.length === 0) return { state: "unknown", evidence: "There are no plants yet." };
+      const [plants, open] = await Promise.all([countPlants(db, organisationId), selectOpen(db, organisationId)]);
+      if (plants === 0) return { state: "unknown", evidence: "There are no plants yet." };
       const codes = [...faults.values()].filter((fault) => fault.organisationId === organisationId).map(({ code }) => code);
       if (codes.length > 0) {
         const why = [...new Set(codes)].join(", ");
         return {
           state: "failed",
-          evidence: `The limits of ${codes.length} of ${plants.length} plants could not be made alarm rules: ${why}.`,
+          evidence: `The limits of ${codes.length} of ${plants} plants could not be made alarm rules: ${why}.`,
         };
       }
-      return { state: "ok", evidence: `The limits of ${plants.length} plants are watched at ${open.length} nodes.` };
+      return { state: "ok", evidence: `The limits of ${plants} plants are watched at ${open.length} nodes.` };
     },
   };
 }
