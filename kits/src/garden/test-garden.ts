@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ClaimReply } from "@roost/contract/claim";
 import { addressOf } from "@roost/contract/client";
 import { addDevice } from "@roost/contract/devices";
+import { isAppError } from "@roost/contract/errors";
 import { sendTelemetry } from "@roost/contract/ingest";
 import { switchKit } from "@roost/contract/kits";
 import { claim } from "@roost/testbed/device";
@@ -64,6 +65,14 @@ export async function startGarden({ env = {} }: { env?: Readonly<Record<string, 
       remove();
     },
   };
+}
+
+/** The code of the error that work ends with; of another error what it says, and nothing where it ends well. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "",
+    (error: unknown) => (isAppError(error) ? error.code : String(error)),
+  );
 }
 
 /** Asks again until the answer is as it shall be, or 10 s have gone. */

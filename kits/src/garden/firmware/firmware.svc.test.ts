@@ -8,7 +8,6 @@ import { addApiToken } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import { getCommand } from "@roost/contract/commands";
 import { addDevice, getDevice } from "@roost/contract/devices";
-import { isAppError } from "@roost/contract/errors";
 import type { SiteId } from "@roost/contract/ids";
 import type { KitTerminal } from "@roost/contract/kit-cli";
 import { addSite } from "@roost/contract/organisations";
@@ -22,7 +21,7 @@ import { parse } from "yaml";
 
 import { calibrateSoil, changeNodeSettings, getNodeFirmware, getNodeSettings, makeNodeFirmware } from "../contract/firmware.ts";
 import type { FirmwareFile } from "../contract/firmware.ts";
-import { eventually, startGarden } from "../test-garden.ts";
+import { codeOf, eventually, startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
 import { firmwareCommands } from "./firmware-cli.ts";
 import { heartbeatText, sampleText, telemetryText } from "./node-messages.ts";
@@ -36,13 +35,6 @@ afterAll(async () => {
   for (const client of clients) client.end(true);
   await garden.stop();
 });
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => "",
-    (error: unknown) => (isAppError(error) ? error.code : String(error)),
-  );
-}
 
 interface MqttPart {
   readonly broker: string;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { changePlantAdvice, changeSpeciesAdvice, checkHealth, getPlantAdvice, getSpeciesAdvice } from "../contract/health.ts";
 import type { HealthCheck } from "../contract/health.ts";
 import { addPlant, assignNode, changePlant } from "../contract/plants.ts";
-import { startGarden } from "../test-garden.ts";
+import { codeOf, startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
 import { healthCommands } from "./health-cli.ts";
 
@@ -172,11 +172,6 @@ describe("a health check", () => {
     const plantId = await plantWith("Numbered", { presetId: "lemon" }, { id: "numbered", hours: 1, samples });
     const [plant, species] = [{ params: { plantId } }, { params: { presetId: "lemon" } }];
     const rules = async () => (await look(plantId)).recommendations.map(({ rule }) => rule);
-    const code = (work: Promise<unknown>) =>
-      work.then(
-        () => "",
-        (error: unknown) => (isAppError(error) ? error.code : String(error)),
-      );
 
     expect((await call(getSpeciesAdvice, species)).from).toMatchObject({ coldBelow: "limits", swingAbove: "usual" });
     expect(await rules()).toEqual(["set_up_model"]);
@@ -189,10 +184,10 @@ describe("a health check", () => {
     expect(await rules()).toEqual(["too_cold"]);
 
     // What is refused leaves what there was.
-    expect(await code(call(changePlantAdvice, { ...plant, body: { coldBelow: 36 } }))).toBe("garden_advice.numbers_reversed");
-    expect(await code(call(changePlantAdvice, { ...plant, body: { coldBelow: -41 } }))).toBe("http.invalid");
-    expect(await code(call(changeSpeciesAdvice, { params: { presetId: "no-such" }, body: {} }))).toBe("garden.unknown_preset");
-    expect(await code(call(getPlantAdvice, { params: { plantId: crypto.randomUUID() } }))).toBe("garden.plant_not_found");
+    expect(await codeOf(call(changePlantAdvice, { ...plant, body: { coldBelow: 36 } }))).toBe("garden_advice.numbers_reversed");
+    expect(await codeOf(call(changePlantAdvice, { ...plant, body: { coldBelow: -41 } }))).toBe("http.invalid");
+    expect(await codeOf(call(changeSpeciesAdvice, { params: { presetId: "no-such" }, body: {} }))).toBe("garden.unknown_preset");
+    expect(await codeOf(call(getPlantAdvice, { params: { plantId: crypto.randomUUID() } }))).toBe("garden.plant_not_found");
     expect(await rules()).toEqual(["too_cold"]);
 
     await call(changePlantAdvice, { ...plant, body: { dryAirBelow: null, coldBelow: null } });

@@ -1,7 +1,6 @@
 import { addApiToken, chooseOrganisation } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import { addDevice, changeDevice, getDevice } from "@roost/contract/devices";
-import { isAppError } from "@roost/contract/errors";
 import type { KitCell, KitTerminal } from "@roost/contract/kit-cli";
 import { switchKit } from "@roost/contract/kits";
 import { addSite, getOrganisation } from "@roost/contract/organisations";
@@ -32,7 +31,7 @@ import {
   unassignNode,
 } from "../contract/plants.ts";
 import type { Plant } from "../contract/plants.ts";
-import { eventually, startGarden } from "../test-garden.ts";
+import { codeOf, eventually, startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
 import { plantCommands } from "./plant-cli.ts";
 import { jpegWith } from "./test-photos.ts";
@@ -44,13 +43,6 @@ beforeAll(async () => {
 afterAll(() => garden.stop());
 
 const hourMs = 3_600_000;
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => "",
-    (error: unknown) => (isAppError(error) ? error.code : String(error)),
-  );
-}
 
 const addOne = (body: { name: string } & Record<string, unknown>): Promise<Plant> => garden.keeper.call(addPlant, { body });
 

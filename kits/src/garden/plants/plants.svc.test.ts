@@ -2,7 +2,6 @@ import { listAlarms } from "@roost/contract/alarms";
 import type { Alarm } from "@roost/contract/alarms";
 import { listAuditEntries } from "@roost/contract/audit";
 import { addDevice, getDevice } from "@roost/contract/devices";
-import { isAppError } from "@roost/contract/errors";
 import { checkKit, switchKit } from "@roost/contract/kits";
 import { listAlarmRules } from "@roost/contract/rules";
 import { askDatabase } from "@roost/testbed/database";
@@ -25,7 +24,7 @@ import {
   unassignNode,
 } from "../contract/plants.ts";
 import type { Plant } from "../contract/plants.ts";
-import { eventually, startGarden } from "../test-garden.ts";
+import { codeOf, eventually, startGarden } from "../test-garden.ts";
 import type { TestGarden } from "../test-garden.ts";
 
 let garden: TestGarden;
@@ -35,13 +34,6 @@ beforeAll(async () => {
 afterAll(() => garden.stop());
 
 const minuteMs = 60_000;
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => "",
-    (error: unknown) => (isAppError(error) ? error.code : String(error)),
-  );
-}
 
 const addOne = (body: { name: string } & Record<string, unknown>): Promise<Plant> => garden.keeper.call(addPlant, { body });
 const rulesOf = async (deviceId: string) => (await garden.keeper.call(listAlarmRules, { query: { deviceId, limit: "200" } })).items;
