@@ -8,7 +8,7 @@ import type { Db } from "../../platform/db.ts";
 import type { Whose } from "../../platform/tenancy.ts";
 import { selectKept } from "./rule-store.ts";
 import type { Kept } from "./rule-store.ts";
-import { differences } from "./rule.ts";
+import { differences, settingsOf } from "./rule.ts";
 
 export interface KeptRuleDeps {
   readonly db: Db;
@@ -30,7 +30,8 @@ export function createKeptRules({ db, add, change, remove }: KeptRuleDeps) {
       const now = kept.get(key);
       try {
         if (now === undefined) await add(whose, fields, { by: keeper, key });
-        else if (differences(fieldsOf(now), ruleFields.decode(fields)).length > 0) await change(whose, now.id, fields, keeper);
+        else if (differences(ruleFields.decode(settingsOf(now)), ruleFields.decode(fields)).length > 0)
+          await change(whose, now.id, fields, keeper);
       } catch (error) {
         if (!isAppError(error) || isAppError(error, httpErrors.unavailable.code)) throw error;
         // One rule that cannot be is no reason for the others not to be.
@@ -53,9 +54,4 @@ export function createKeptRules({ db, add, change, remove }: KeptRuleDeps) {
       return turn;
     },
   };
-}
-
-function fieldsOf(rule: AlarmRule): RuleFields {
-  const { id: _id, version: _version, changedAt: _at, changedBy: _by, keptBy: _kit, ...fields } = rule;
-  return ruleFields.decode(fields);
 }

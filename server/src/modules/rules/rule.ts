@@ -1,7 +1,7 @@
 import { overridden } from "@roost/contract/rule-conditions";
 import type { RuleCondition, RuleScope } from "@roost/contract/rule-conditions";
 import { ruleErrors } from "@roost/contract/rules";
-import type { RuleDifference, RuleFields } from "@roost/contract/rules";
+import type { AlarmRule, RuleDifference, RuleFields } from "@roost/contract/rules";
 import { convert, isUnit } from "@roost/contract/units";
 
 import { checkTemplate } from "./alarm-words.ts";
@@ -103,6 +103,11 @@ export function hasCycle(id: string, condition: RuleCondition, members: Readonly
     open.push(...(members.get(one) ?? []));
   }
   return false;
+}
+
+/** What people set of a rule. */
+export function settingsOf({ id: _id, version: _version, changedAt: _at, changedBy: _by, keptBy: _kit, ...fields }: AlarmRule): RuleFields {
+  return fields;
 }
 
 /** What differs between two rules, by field; a condition of another kind differs as a whole. */

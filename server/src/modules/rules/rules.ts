@@ -24,7 +24,7 @@ import type { StoredHistory } from "./rule-loader.ts";
 import { checkNamed } from "./rule-names.ts";
 import { isTheirs, ownPlaces, seenRule } from "./rule-scope.ts";
 import * as store from "./rule-store.ts";
-import { checkRule, differences, isAbout } from "./rule.ts";
+import { checkRule, differences, isAbout, settingsOf } from "./rule.ts";
 import { createSettlement } from "./settlement.ts";
 import { createSilence } from "./silence.ts";
 import { createTrials } from "./trials.ts";
@@ -335,8 +335,3 @@ export function createRules({ db, audit, alarms, clock, log, history, placeOf, u
 }
 
 export type Rules = ReturnType<typeof createRules>;
-
-/** What people set of a rule. */
-function settingsOf({ id: _id, version: _version, changedAt: _at, changedBy: _by, keptBy: _kit, ...fields }: AlarmRule): RuleFields {
-  return fields;
-}
