@@ -7,6 +7,7 @@ import { kits } from "@roost/kits/kits";
 
 import type { Alarms, Keeper } from "./modules/alarms/alarms.ts";
 import type { FleetReads } from "./modules/devices/device-routes.ts";
+import { maySee } from "./modules/devices/devices.ts";
 import type { DeviceIdentity, Devices } from "./modules/devices/devices.ts";
 import type { Organisations } from "./modules/organisations/organisations.ts";
 import type { RuleDeps } from "./modules/rules/rules.ts";
@@ -16,7 +17,6 @@ import type { Clock } from "./platform/clock.ts";
 import type { Fact } from "./platform/events.ts";
 import type { CredentialRequest } from "./platform/http/access.ts";
 import type { DeviceCaller } from "./platform/http/mount.ts";
-import { isInScope } from "./platform/tenancy.ts";
 import type { Within } from "./platform/tenancy.ts";
 
 /** What the fleet page shows of nouns of higher rank than devices. */
@@ -108,11 +108,6 @@ export function deviceLookup(devices: Devices) {
       return both;
     },
   };
-}
-
-/** Says whether a device is there for somebody: of their organisation, in their scope, none of the platform's own. */
-export function maySee(within: Within, device: DeviceIdentity | undefined): device is DeviceIdentity {
-  return device !== undefined && device.organisationId === within.organisationId && !device.hidden && isInScope(within.scope, device);
 }
 
 /**

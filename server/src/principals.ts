@@ -3,8 +3,8 @@ import { ingestErrors } from "@roost/contract/ingest";
 import type { Permission } from "@roost/contract/permissions";
 import { deviceTopics, isTopicBelow, parseDeviceTopic } from "@roost/contract/topics";
 
-import { maySee } from "./joins.ts";
 import type { Auth, VerifiedToken } from "./modules/auth/auth.ts";
+import { maySee } from "./modules/devices/devices.ts";
 import type { DeviceAccess, DeviceIdentity, Devices } from "./modules/devices/devices.ts";
 import type { Ingest } from "./modules/ingest/ingest.ts";
 import { isDatabaseAway } from "./platform/db.ts";

@@ -1,5 +1,5 @@
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { createContext, type ReactNode, use } from "react";
+import { createContext, type ReactNode, use, useCallback } from "react";
 
 interface Here {
   readonly kitId: string;
@@ -33,8 +33,11 @@ export function useKitSearch(): Readonly<Record<string, string | undefined>> {
 export function useKitNavigate(): (path: string, options?: { search?: Record<string, string | undefined>; replace?: boolean }) => void {
   const { kitId } = useHere();
   const navigate = useNavigate();
-  return (path, { search = {}, replace = false } = {}) =>
-    void navigate({ to: "/kits/$kitId/$", params: { kitId, _splat: path }, search, replace });
+  return useCallback(
+    (path, { search = {}, replace = false } = {}) =>
+      void navigate({ to: "/kits/$kitId/$", params: { kitId, _splat: path }, search, replace }),
+    [navigate, kitId],
+  );
 }
 
 /** A link to a page of the same kit: `<KitLink to="plants/…">`. */

@@ -21,11 +21,12 @@ export function useKitPlaces(): readonly PlaceOfKit[] {
     .filter(({ needs }) => needs === undefined || permissions.includes(needs));
 }
 
-/** The way to a place of a kit. */
+/** The way to a place of a kit. What a menu gives its items goes on to the link. */
 export function KitPlaceLink({
   place,
   className,
   children,
+  ...rest
 }: {
   readonly place: PlaceOfKit;
   readonly className?: string | undefined;
@@ -37,6 +38,7 @@ export function KitPlaceLink({
       params={{ kitId: place.kitId, _splat: place.path }}
       activeOptions={{ exact: place.path === "", includeSearch: false }}
       {...(className === undefined ? {} : { className })}
+      {...rest}
     >
       {children}
     </Link>

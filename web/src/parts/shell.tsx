@@ -213,11 +213,8 @@ function MoreMenu({ places, ofKits }: { readonly places: readonly Place[]; reado
         {ofKits.map((place) => (
           <Menu.Item
             key={`${place.kitId}/${place.path}`}
-            renderRoot={({ children, className }: { children?: ReactNode; className?: string }) => (
-              <KitPlaceLink place={place} className={className}>
-                {children}
-              </KitPlaceLink>
-            )}
+            component={KitPlaceLink}
+            place={place}
             leftSection={place.icon}
             className={styles.menuItem}
           >

@@ -1,9 +1,8 @@
 import { Button, Select, TextInput } from "@mantine/core";
-import type { Call } from "@roost/contract/client";
 import type { Device } from "@roost/contract/devices";
 import { listSites } from "@roost/contract/organisations";
-import { approveRegistration, listRegistrations, type Registration, rejectRegistration } from "@roost/contract/registrations";
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { approveRegistration, type Registration, rejectRegistration } from "@roost/contract/registrations";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, type SyntheticEvent, useState } from "react";
 
 import { useApi } from "../roost.tsx";
@@ -12,13 +11,10 @@ import { Confirm } from "./confirm.tsx";
 import { Dialog, FormEnd } from "./dialog.tsx";
 import { Fault } from "./fault.tsx";
 import { titleOfKind } from "./kinds.ts";
+import { waitingDevices } from "./waiting-devices-question.ts";
 import { RowsWaiting } from "./waiting.tsx";
 
 import styles from "./waiting-devices.module.css";
-
-/** Devices that registered by themselves; a fact about one makes the answer stale. */
-export const waitingDevices = (call: Call) =>
-  queryOptions({ queryKey: ["registrations"], queryFn: ({ signal }) => call(listRegistrations, { signal }) });
 
 interface Chosen {
   readonly step: "approve" | "reject";

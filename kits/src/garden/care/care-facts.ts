@@ -31,13 +31,6 @@ export interface CareSource {
   health(within: Within, plantId: string): Promise<CareHealth | undefined>;
 }
 
-export const metricUnits: Readonly<Record<LimitedMetric, Unit>> = {
-  soil_moisture: "%",
-  temperature: "°C",
-  humidity: "%",
-  light_level: "lx",
-};
-
 /** A reading that may be cited, by `id`. */
 export interface CareReading {
   /** `r1`, `r2`, … in a prompt's own order. */

@@ -1,6 +1,7 @@
 import type { CareDrift, CarePlanBody } from "../contract/care.ts";
+import { limitedMetrics, metricUnits } from "../contract/limits.ts";
 import type { LimitedMetric } from "../contract/limits.ts";
-import { metricUnits } from "./care-facts.ts";
+import { metricWords } from "../health/trend-words.ts";
 import type { CareReading } from "./care-facts.ts";
 
 /** From here on a plan speaks of another day. Light swings with every cloud, so there it takes a factor. */
@@ -11,17 +12,10 @@ const far: Readonly<Record<LimitedMetric, (planned: number, now: number) => bool
   light_level: (planned, now) => Math.max(planned, now) >= 4 * Math.max(50, Math.min(planned, now)),
 };
 
-const titles: Readonly<Record<LimitedMetric, string>> = {
-  soil_moisture: "Soil moisture",
-  temperature: "Temperature",
-  humidity: "Humidity",
-  light_level: "Light",
-};
-
 /** Sets what a plan rests on against what the sensors say now; metrics that either side lacks are left out. */
 export function driftOf(plan: CarePlanBody, readings: readonly CareReading[]): CareDrift[] {
   const cited = [plan.watering, plan.light, plan.humidity, plan.temperature, plan.summary].flatMap(({ cites }) => cites);
-  return (Object.keys(metricUnits) as LimitedMetric[]).flatMap((metric) => {
+  return limitedMetrics.flatMap((metric) => {
     const planned = cited.find((citation) => citation.metric === metric);
     if (planned === undefined) return [];
     // The same node where it still stands there: two probes in one pot never agree.
@@ -31,8 +25,8 @@ export function driftOf(plan: CarePlanBody, readings: readonly CareReading[]): C
     const isFar = far[metric](planned.value, now.value);
     const unit = metricUnits[metric];
     const text = isFar
-      ? `${titles[metric]} was ${planned.value} ${unit} when the plan was written and is ${now.value} ${unit} now. Ask for a new plan.`
-      : `${titles[metric]} is about what it was when the plan was written.`;
+      ? `${metricWords[metric]} was ${planned.value} ${unit} when the plan was written and is ${now.value} ${unit} now. Ask for a new plan.`
+      : `${metricWords[metric]} is about what it was when the plan was written.`;
     return [{ metric, planned: planned.value, now: now.value, unit, measuredAt: now.measuredAt, isFar, text }];
   });
 }

@@ -2,9 +2,9 @@ import type { KitHost } from "@roost/contract/kit-host";
 import type { Points } from "@roost/contract/telemetry";
 import type { Within } from "@roost/contract/tenancy";
 
-import { limitedMetrics } from "../contract/limits.ts";
+import { limitedMetrics, metricUnits } from "../contract/limits.ts";
 import type { LimitedMetric } from "../contract/limits.ts";
-import { contradictionsIn, freshForMs, metricUnits } from "./care-facts.ts";
+import { contradictionsIn, freshForMs } from "./care-facts.ts";
 import type { CareFacts, CarePlant, CareReading, CareSource, CareSpan } from "./care-facts.ts";
 
 const hourMs = 3_600_000;

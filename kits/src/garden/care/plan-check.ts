@@ -1,7 +1,7 @@
 import type { RefusalReason } from "../contract/care-reasons.ts";
 import type { Citation, CarePlanBody } from "../contract/care.ts";
+import { limitedMetrics, metricUnits } from "../contract/limits.ts";
 import type { LimitedMetric } from "../contract/limits.ts";
-import { metricUnits } from "./care-facts.ts";
 import type { CareFacts, CareReading } from "./care-facts.ts";
 import { faultIn } from "./plain-text.ts";
 import { readAnswer } from "./plan-answer.ts";
@@ -156,7 +156,7 @@ function checkFigures(text: string, cited: readonly CareReading[], facts: CareFa
 }
 
 function isGivenBeside(value: number, unit: string, { spans, plant }: CareFacts): boolean {
-  return (Object.keys(metricUnits) as LimitedMetric[]).some((metric) => {
+  return limitedMetrics.some((metric) => {
     if (metricUnits[metric] !== unit) return false;
     const { day, week } = spans[metric] ?? {};
     const { min, max } = plant.limits[metric] ?? {};

@@ -1,6 +1,5 @@
 import type { LimitedMetric } from "../contract/limits.ts";
-import { limitedMetrics } from "../contract/limits.ts";
-import { metricUnits } from "./care-facts.ts";
+import { limitedMetrics, metricUnits } from "../contract/limits.ts";
 import type { CareFacts, CareSpan } from "./care-facts.ts";
 import { cleanText } from "./plain-text.ts";
 

@@ -1,9 +1,18 @@
+import type { Unit } from "@roost/contract/units";
 import { z } from "zod";
 
 /** The metrics that a plant has limits for. */
 export const limitedMetrics = ["soil_moisture", "temperature", "humidity", "light_level"] as const;
 export const limitedMetric = z.enum(limitedMetrics);
 export type LimitedMetric = z.output<typeof limitedMetric>;
+
+/** The units that limits are in: those of the garden's own nodes. */
+export const metricUnits: Readonly<Record<LimitedMetric, Unit>> = {
+  soil_moisture: "%",
+  temperature: "°C",
+  humidity: "%",
+  light_level: "lx",
+};
 
 /** What a sensor can measure: a limit outside could never be crossed. */
 const possible: Readonly<Record<LimitedMetric, z.ZodNumber>> = {

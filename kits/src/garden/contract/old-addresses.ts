@@ -6,23 +6,12 @@ import { instant } from "@roost/contract/time";
 import { z } from "zod";
 
 import { limitChange, limitedMetric, plantLimits } from "./limits.ts";
-import { gardenErrors, plantId, plantPosition } from "./plants.ts";
+import { gardenErrors, plantId, plantPosition, words } from "./plants.ts";
 
 /**
  * The addresses and shapes of the system that came before, for clients that know them. They ask for the same sign-in as everything, by cookie or
  * bearer token, and their errors have the one shape of the platform. What is absent stays and null clears, here too.
  */
-
-const words = (most: number) =>
-  personal(
-    "text",
-    z
-      .string()
-      .trim()
-      .min(1)
-      .max(most)
-      .regex(/^[^\p{Cc}\p{Cs}]*$/u, "One line, without control characters."),
-  );
 
 /** A row of readings: what was not measured is null. */
 const oldReading = z.object({

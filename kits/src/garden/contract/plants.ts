@@ -109,7 +109,8 @@ export const gardenErrors = defineErrors("garden", {
   unknown_history: [404, "No node of this plant has ever sent such a metric while it stood there."],
 });
 
-const words = (most: number) =>
+/** One line of text that people write. */
+export const words = (most: number) =>
   personal(
     "text",
     z

@@ -1,4 +1,5 @@
 import type { Trend } from "../contract/health.ts";
+import { metricUnits } from "../contract/limits.ts";
 import type { LimitedMetric } from "../contract/limits.ts";
 
 /** How a metric is called at the beginning of a sentence. */
@@ -9,13 +10,12 @@ export const metricWords: Readonly<Record<LimitedMetric, string>> = {
   light_level: "Light",
 };
 
-const units: Readonly<Record<LimitedMetric, string>> = { soil_moisture: "%", temperature: "°C", humidity: "%", light_level: "lx" };
 /** A difference of two percentages is no percentage of either. */
-const spanUnits: Readonly<Record<LimitedMetric, string>> = { ...units, soil_moisture: "points", humidity: "points" };
+const spanUnits: Readonly<Record<LimitedMetric, string>> = { ...metricUnits, soil_moisture: "points", humidity: "points" };
 
 /** A value with its unit, to the digits that mean something. */
 export function valueWords(metric: LimitedMetric, value: number): string {
-  return `${digits(metric, value)} ${units[metric]}`;
+  return `${digits(metric, value)} ${metricUnits[metric]}`;
 }
 
 /** A difference of two values with its unit. */

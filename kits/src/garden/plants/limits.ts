@@ -1,6 +1,4 @@
-import type { Unit } from "@roost/contract/units";
-
-import { limitedMetrics } from "../contract/limits.ts";
+import { limitedMetrics, metricUnits } from "../contract/limits.ts";
 import type { Band, LimitChange, LimitedMetric, PlantLimits } from "../contract/limits.ts";
 import { gardenErrors } from "../contract/plants.ts";
 
@@ -19,15 +17,12 @@ export const measurable: Readonly<Record<LimitedMetric, { readonly min: number; 
   light_level: { min: 0, max: 120_000 },
 };
 
-/** The units that limits are in: those of the garden's own nodes. */
-const limitUnits: Readonly<Record<LimitedMetric, Unit>> = { soil_moisture: "%", temperature: "°C", humidity: "%", light_level: "lx" };
-
 /**
  * Whether a value in this unit can be held against limits. Any device may stand at a plant, and one that says no unit counts from 0 to 1, or to 100, or to
  * whatever its converter has: nobody knows.
  */
 export function isInUnitOfLimits(metric: LimitedMetric, unit: string): boolean {
-  return limitUnits[metric] === unit;
+  return metricUnits[metric] === unit;
 }
 
 /**

@@ -65,7 +65,7 @@ export function BandBar({
                 {stands === "below" ? " ▾" : " ▴"}
               </span>
             )}
-            {standing !== "" && <span className={styles.hidden}>{standing}</span>}
+            {standing !== "" && <span className="unseen">{standing}</span>}
           </>
         )}
       </span>

@@ -4,7 +4,7 @@ import { Confirm } from "@roost/web/parts/confirm.tsx";
 import { Empty } from "@roost/web/parts/empty.tsx";
 import { Fault } from "@roost/web/parts/fault.tsx";
 import { Chips, Filters, SearchField } from "@roost/web/parts/filters.tsx";
-import { formatReading } from "@roost/web/parts/format.ts";
+import { formatPlural, formatReading } from "@roost/web/parts/format.ts";
 import { KitLink, useKitNavigate, useKitSearch } from "@roost/web/parts/kit-link.tsx";
 import { List } from "@roost/web/parts/list.tsx";
 import { StateMark } from "@roost/web/parts/marks.tsx";
@@ -13,7 +13,7 @@ import { WaitingDevices } from "@roost/web/parts/waiting-devices.tsx";
 import { useApi, useMay } from "@roost/web/roost.tsx";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { memo, useCallback, useState } from "react";
+import { memo, useState } from "react";
 
 import { limitedMetrics } from "../contract/limits.ts";
 import { type GardenNode, removeNode } from "../contract/nodes.ts";
@@ -51,11 +51,8 @@ export function NodesPage() {
   const counts = query.data?.pages[0]?.counts;
   const mayAdd = useMay("devices:write");
   const waiting = useWaitingCount();
-  const look = useCallback(
-    (change: Record<string, string | undefined>, replace = false) =>
-      go("nodes", { search: { q: q === "" ? undefined : q, show, ...change }, replace }),
-    [go, q, show],
-  );
+  const look = (change: Record<string, string | undefined>, replace = false) =>
+    go("nodes", { search: { q: q === "" ? undefined : q, show, ...change }, replace });
   return (
     <Page title="Nodes" actions={mayAdd ? <AddNode /> : undefined}>
       {mayAdd && waiting > 0 && (
@@ -135,7 +132,7 @@ const NodeRow = memo(function NodeRow({ node }: { readonly node: GardenNode }) {
         </span>
         {node.openAlarms > 0 && (
           <Link className={styles.alarms} to="/devices/$deviceId/alarms" params={{ deviceId: node.id }} search={{}}>
-            {node.openAlarms} open {node.openAlarms === 1 ? "alarm" : "alarms"}
+            {formatPlural(node.openAlarms, "open alarm")}
           </Link>
         )}
       </div>

@@ -7,14 +7,13 @@ import { PageWaiting } from "@roost/web/parts/waiting.tsx";
 import { Link } from "@tanstack/react-router";
 import { lazy } from "react";
 
-import { limitedMetrics } from "../contract/limits.ts";
 import type { Plant } from "../contract/plants.ts";
-import { BandBar } from "./band-bar.tsx";
 import { usePlant } from "./garden-api.ts";
 import { PlantCharts } from "./plant-charts.tsx";
 import { PlantHealth } from "./plant-health.tsx";
 import { PlantMark } from "./plant-mark.tsx";
 import { PlantPicture } from "./plant-picture.tsx";
+import { PlantReadings } from "./plant-readings.tsx";
 import { unknownWords } from "./plant-words.ts";
 import { WhenSeen } from "./when-seen.tsx";
 
@@ -67,7 +66,6 @@ export function PlantPage() {
 function Head({ plant }: { readonly plant: Plant }) {
   const about = [plant.species, plant.place].filter((part) => part !== undefined).join(" · ");
   const [node] = plant.nodes;
-  const shown = limitedMetrics.filter((metric) => plant.limits[metric] !== undefined || plant.latest.some((one) => one.metric === metric));
   return (
     <div className={styles.head}>
       <PlantPicture plant={plant} large />
@@ -82,11 +80,7 @@ function Head({ plant }: { readonly plant: Plant }) {
           {about !== "" && <span className={styles.about}>{about}</span>}
         </div>
         {plant.why !== undefined && <p className={styles.why}>{unknownWords[plant.why]}</p>}
-        <div className={styles.readings}>
-          {(shown.length === 0 ? limitedMetrics : shown).map((metric) => (
-            <BandBar key={metric} metric={metric} band={plant.limits[metric]} latest={plant.latest.find((one) => one.metric === metric)} />
-          ))}
-        </div>
+        <PlantReadings plant={plant} className={styles.readings} />
         {plant.notes !== undefined && <p className={styles.notes}>{plant.notes}</p>}
       </div>
     </div>

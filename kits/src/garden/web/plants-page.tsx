@@ -8,14 +8,13 @@ import { List } from "@roost/web/parts/list.tsx";
 import { Page } from "@roost/web/parts/page.tsx";
 import { useMay } from "@roost/web/roost.tsx";
 import { Link } from "@tanstack/react-router";
-import { memo, useCallback } from "react";
+import { memo } from "react";
 
-import { limitedMetrics } from "../contract/limits.ts";
 import { type Plant, plantState, type PlantState } from "../contract/plants.ts";
-import { BandBar } from "./band-bar.tsx";
 import { useNodes, usePlants } from "./garden-api.ts";
 import { PlantMark } from "./plant-mark.tsx";
 import { PlantPicture } from "./plant-picture.tsx";
+import { PlantReadings } from "./plant-readings.tsx";
 import { stateWords, unknownWords } from "./plant-words.ts";
 import { useWaitingCount } from "./waiting-nodes.ts";
 
@@ -31,11 +30,8 @@ export function PlantsPage() {
   const query = usePlants({ q, state });
   const counts = query.data?.pages[0]?.counts;
   const all = counts === undefined ? undefined : worstFirst.reduce((sum, one) => sum + (counts[one] ?? 0), 0);
-  const show = useCallback(
-    (change: Record<string, string | undefined>, replace = false) =>
-      go("", { search: { q: q === "" ? undefined : q, state, by, ...change }, replace }),
-    [go, q, state, by],
-  );
+  const show = (change: Record<string, string | undefined>, replace = false) =>
+    go("", { search: { q: q === "" ? undefined : q, state, by, ...change }, replace });
   return (
     <Page title="Plants" actions={<PlantActions />}>
       <Attention />
@@ -92,14 +88,7 @@ function PlantActions() {
         Settings
       </KitLink>
       {may && (
-        <Button
-          renderRoot={({ children, className }: { children?: React.ReactNode; className?: string }) => (
-            <KitLink to="plants/new" className={className}>
-              {children}
-            </KitLink>
-          )}
-          leftSection={<PlusIcon size={18} />}
-        >
+        <Button component={KitLink} to="plants/new" leftSection={<PlusIcon size={18} />}>
           Add plant
         </Button>
       )}
@@ -145,13 +134,7 @@ function NoPlants({ filtered }: { readonly filtered: boolean }) {
       </p>
       <code>npx roost simulate garden --plants 5 --days 3 --speed max</code>
       {may && (
-        <Button
-          renderRoot={({ children, className }: { children?: React.ReactNode; className?: string }) => (
-            <KitLink to="plants/new" className={className}>
-              {children}
-            </KitLink>
-          )}
-        >
+        <Button component={KitLink} to="plants/new">
           Add plant
         </Button>
       )}
@@ -160,7 +143,6 @@ function NoPlants({ filtered }: { readonly filtered: boolean }) {
 }
 
 const PlantCard = memo(function PlantCard({ plant }: { readonly plant: Plant }) {
-  const shown = limitedMetrics.filter((metric) => plant.limits[metric] !== undefined || plant.latest.some((one) => one.metric === metric));
   const about = [plant.species, plant.place].filter((part) => part !== undefined).join(" · ");
   const [node] = plant.nodes;
   return (
@@ -183,11 +165,7 @@ const PlantCard = memo(function PlantCard({ plant }: { readonly plant: Plant }) 
         </div>
       </div>
       {plant.state === "unknown" && plant.why !== undefined && <p className={styles.why}>{unknownWords[plant.why]}</p>}
-      <div className={styles.readings}>
-        {(shown.length === 0 ? limitedMetrics : shown).map((metric) => (
-          <BandBar key={metric} metric={metric} band={plant.limits[metric]} latest={plant.latest.find((one) => one.metric === metric)} />
-        ))}
-      </div>
+      <PlantReadings plant={plant} className={styles.readings} />
     </li>
   );
 });

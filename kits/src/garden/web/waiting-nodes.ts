@@ -1,4 +1,4 @@
-import { listRegistrations } from "@roost/contract/registrations";
+import { waitingDevices } from "@roost/web/parts/waiting-devices-question.ts";
 import { useApi, useMay } from "@roost/web/roost.tsx";
 import { useQuery } from "@tanstack/react-query";
 
@@ -11,11 +11,6 @@ export const nodeKinds: readonly string[] = Object.keys(gardenKit.deviceKinds);
 export function useWaitingCount(): number {
   const { call } = useApi();
   const may = useMay("devices:write");
-  const { data } = useQuery({
-    queryKey: ["registrations", "count"],
-    queryFn: ({ signal }) => call(listRegistrations, { signal }),
-    enabled: may,
-    refetchInterval: 10_000,
-  });
+  const { data } = useQuery({ ...waitingDevices(call), enabled: may, refetchInterval: 10_000 });
   return data?.items.filter(({ kind }) => nodeKinds.includes(kind)).length ?? 0;
 }

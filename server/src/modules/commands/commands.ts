@@ -9,9 +9,10 @@ import { emit, emitAll } from "../../platform/events.ts";
 import type { Fact } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
-import { actorOf, isInScope } from "../../platform/tenancy.ts";
+import { actorOf } from "../../platform/tenancy.ts";
 import type { Whose, Within } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
+import { maySee } from "../devices/devices.ts";
 import type { Devices } from "../devices/devices.ts";
 import { settleAcks } from "./acks.ts";
 import type { AckRow } from "./acks.ts";
@@ -78,8 +79,7 @@ export function createCommands({ db, audit, devices, manifestsOf, log }: Command
 
   function deviceOf(within: Within, deviceId: string) {
     const device = devices.find(deviceId);
-    if (device === undefined || device.hidden || device.organisationId !== within.organisationId || !isInScope(within.scope, device))
-      throw deviceErrors.not_found({ deviceId });
+    if (!maySee(within, device)) throw deviceErrors.not_found({ deviceId });
     return device;
   }
 

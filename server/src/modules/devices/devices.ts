@@ -53,6 +53,7 @@ export { slugOf } from "./device-name.ts";
 export type { ClaimOutcome } from "./claims.ts";
 export { labelHostFor } from "./reach.ts";
 export type { Reach } from "./reach.ts";
+export { maySee } from "./registry.ts";
 export type { DeviceAccess, DeviceIdentity } from "./registry.ts";
 export type { DeviceEventRow } from "./report-store.ts";
 export type { ReportRow } from "./configuration-store.ts";

@@ -1,6 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 
 import type { Clock } from "../../platform/clock.ts";
+import { isInScope } from "../../platform/tenancy.ts";
+import type { Placed, Within } from "../../platform/tenancy.ts";
 import { createTopology } from "./topology.ts";
 
 /**
@@ -24,6 +26,14 @@ export interface DeviceIdentity {
   readonly heartbeatSeconds: number;
   /** True from the moment its credentials were all taken away, or it was removed. */
   readonly revoked: boolean;
+}
+
+/** Says whether a device is there for somebody: of their organisation, in their scope, none of the platform's own. */
+export function maySee<Seen extends Placed & Pick<DeviceIdentity, "organisationId" | "hidden">>(
+  within: Within,
+  device: Seen | undefined,
+): device is Seen {
+  return device !== undefined && device.organisationId === within.organisationId && !device.hidden && isInScope(within.scope, device);
 }
 
 /** A device that proved who it is. `ended` turns true when the credential it used ends: by rotation, revocation, a new claim or removal. */

@@ -10,9 +10,9 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
-import { isInScope } from "../../platform/tenancy.ts";
 import type { Placed, Within } from "../../platform/tenancy.ts";
 import type { Alarms, Signal } from "../alarms/alarms.ts";
+import { maySee } from "../devices/devices.ts";
 import { oldest, receiver, shownOf, toldOf } from "./alertmanager.ts";
 import type { AlertForm } from "./alertmanager.ts";
 import * as store from "./external-alarm-store.ts";
@@ -58,10 +58,7 @@ export function createExternalAlarms(deps: ExternalAlarmDeps) {
   /** A device that is theirs to name. */
   function findTheirs(within: Within, id: string): string | undefined {
     const known = id.toLowerCase();
-    const device = findDevice(known);
-    const isTheirs =
-      device !== undefined && device.organisationId === within.organisationId && !device.hidden && isInScope(within.scope, device);
-    return isTheirs ? known : undefined;
+    return maySee(within, findDevice(known)) ? known : undefined;
   }
 
   /** Takes what was told through one door, in its order, and turns alarms by it. */

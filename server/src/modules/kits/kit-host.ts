@@ -13,12 +13,12 @@ import { emit } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Seal } from "../../platform/seal.ts";
-import { actorOf, isInScope } from "../../platform/tenancy.ts";
+import { actorOf } from "../../platform/tenancy.ts";
 import type { Within } from "../../platform/tenancy.ts";
 import type { Alarms, Signal } from "../alarms/alarms.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { DeviceIdentity, Devices, Reach } from "../devices/devices.ts";
-import { labelHostFor } from "../devices/devices.ts";
+import { labelHostFor, maySee } from "../devices/devices.ts";
 import type { Rules } from "../rules/rules.ts";
 import { toSeries } from "../telemetry/telemetry.ts";
 import type { SeriesWithLatest, Telemetry } from "../telemetry/telemetry.ts";
@@ -136,8 +136,8 @@ function deviceReads(kit: KitManifest, { devices }: HostParts): KitHost["devices
   return {
     find: (deviceId) => seen(devices.find(deviceId.toLowerCase())),
     findSeen(within: Within, deviceId) {
-      const device = seen(devices.find(deviceId.toLowerCase()));
-      return device?.organisationId === within.organisationId && isInScope(within.scope, device) ? device : undefined;
+      const device = devices.find(deviceId.toLowerCase());
+      return maySee(within, device) ? device : undefined;
     },
     get: (within, deviceId) => devices.get(within, deviceId),
     async listOwn(within) {

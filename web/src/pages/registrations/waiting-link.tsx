@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { formatPlural } from "../../parts/format.ts";
-import { waitingDevices } from "../../parts/waiting-devices.tsx";
+import { waitingDevices } from "../../parts/waiting-devices-question.ts";
 import { useApi, useMay } from "../../roost.tsx";
 
 /** Says how many devices wait for a person and leads to them; nothing while none does. */

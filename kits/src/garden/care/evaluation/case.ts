@@ -1,5 +1,6 @@
 import type { CallReason, RefusalReason, AbstainReason } from "../../contract/care-reasons.ts";
-import { contradictionsIn, metricUnits } from "../care-facts.ts";
+import { metricUnits } from "../../contract/limits.ts";
+import { contradictionsIn } from "../care-facts.ts";
 import type { CareFacts, CareReading } from "../care-facts.ts";
 import type { PlanAnswer } from "../plan-answer.ts";
 import type { Scripted } from "./scripted.ts";
