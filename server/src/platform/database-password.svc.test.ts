@@ -114,7 +114,7 @@ describe("a database whose password is rotated while we run", () => {
   it("gives up on a password that nobody mends", async () => {
     await inDatabase(newPassword());
     const db = open();
-    await expect(db.query(sql`select 1 as one`)).rejects.toMatchObject({ code: "28P01" });
+    await expect(db.query(sql`select 1 as one`)).rejects.toMatchObject({ code: "http.unavailable", cause: { code: "28P01" } });
     await inDatabase(password);
     expect(await db.query(sql`select 1 as one`)).toEqual([{ one: 1 }]);
     await db.close();

@@ -81,39 +81,56 @@ export function createDb({ connection, rotating, log, maxConnections = 10, state
     if (!closing) log.warn({ err: error }, "a pooled database connection was lost");
   });
 
-  async function run<Row extends object>(client: pg.Pool | pg.PoolClient, statement: Sql): Promise<Row[]> {
+  async function run<Row extends object>(client: pg.PoolClient, statement: Sql): Promise<Row[]> {
     const { text, name } = statement;
     const values = [...statement.values];
     const result = await client.query<Row>(name === undefined ? { text, values } : { name, text, values }).catch(rethrow);
     return result.rows;
   }
 
-  async function transact<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    const client = await pool.connect().catch(rethrow);
+  /** Lends a connection of the pool for some work; one that was told to be broken does not go back. */
+  async function lend<Result>(work: (client: pg.PoolClient, breaks: (error: Error) => void) => Promise<Result>): Promise<Result> {
+    // Whatever keeps us from a connection, a refused password too, says nothing against the statement: trying again is right.
+    const client = await pool.connect().catch((error: unknown) => {
+      throw httpErrors.unavailable({}, { cause: error });
+    });
     let broken: Error | undefined;
-    const onError = (error: Error) => {
+    const breaks = (error: Error): void => {
       broken = error;
     };
-    client.on("error", onError);
+    client.on("error", breaks);
     try {
-      await client.query(begin).catch(rethrow);
-      const result = await work({ inTransaction: true, query: (statement) => run(client, statement) });
-      await client.query("commit").catch(rethrow);
-      return result;
-    } catch (caught) {
-      await client.query("rollback").catch((error: Error) => {
-        broken = error;
-      });
-      throw caught;
+      return await work(client, breaks);
     } finally {
-      client.off("error", onError);
+      client.off("error", breaks);
       client.release(broken);
     }
   }
 
+  function transact<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return lend(async (client, breaks) => {
+      try {
+        await client.query(begin).catch(rethrow);
+        const result = await work({ inTransaction: true, query: (statement) => run(client, statement) });
+        await client.query("commit").catch(rethrow);
+        return result;
+      } catch (caught) {
+        await client.query("rollback").catch(breaks);
+        throw caught;
+      }
+    });
+  }
+
   return {
     pool,
-    query: (statement) => run(pool, statement),
+    query: <Row extends object>(statement: Sql) =>
+      lend((client, breaks) =>
+        run<Row>(client, statement).catch((error: Error) => {
+          // Its answer may still be on the way.
+          breaks(error);
+          throw error;
+        }),
+      ),
     transaction: (work) => transact("begin", work),
     within(within) {
       const begin = beginWithin(within);

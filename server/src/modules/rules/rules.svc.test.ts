@@ -210,6 +210,8 @@ describe("rules and their alarms", () => {
     await admin.connect();
     await admin.query(`alter database ${name} allow_connections false`);
     await admin.query("select pg_terminate_backend(a.pid) from pg_stat_activity a where a.datname = $1", [name]);
+    // The pool has noticed: what is tried next is a new connection.
+    await expect.poll(() => db.pool.totalCount).toBe(0);
     const watch = alarms.watchFor(device, "temperature");
     expect(watch.observe(35, next())).toBe(true);
     await alarms.settle();
