@@ -101,7 +101,7 @@ describe("the garden's simulator against a running server", () => {
     await settles(heard, true);
     simulation.child.kill("SIGINT");
     const { code, out, err } = await simulation.ended;
-    expect([code, err.includes("garden_simulator.lost")], err).toEqual([0, false]);
+    expect([code, err.includes("garden_simulator.lost")], `${err}\n${out}`).toEqual([0, false]);
     const told = JSON.parse(out) as Told;
     expect(told).toMatchObject({ waiting: 0, lostValues: 0 });
     // What was under way when the server went may be told again or given up; it is never told to be stored.

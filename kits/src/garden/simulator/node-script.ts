@@ -162,6 +162,7 @@ export function createNodeScript({
 
   return {
     topics,
+    clockStepMs: stepMs,
     next(atMs: number): Turn {
       const silence = incidentAt(incidents, "silence", atMs);
       if (silence !== undefined) {

@@ -14,6 +14,7 @@ import type { Reading, Turn } from "./node-script.ts";
 import { createPlant } from "./plant.ts";
 import { createSoil, dryingPerMinute } from "./soil.ts";
 import type { Mood } from "./soil.ts";
+import { nextBeat } from "./telling.ts";
 
 const fromMs = Date.UTC(2026, 5, 1);
 const minuteMs = 60_000;
@@ -233,6 +234,20 @@ describe("a simulated node", () => {
     const { turns } = play(during({ ...from100To200, kind: "wrong credential" }));
     expect(turns.slice(100, 200).every(({ link, messages }) => link === "refused" && messages.length === 0)).toBe(true);
     expect(turns[200]?.messages.filter(({ kind }) => kind === "late readings").flatMap(({ readings }) => readings)).toHaveLength(100);
+  });
+});
+
+describe("the beats of a node that lives on", () => {
+  const beat = { dueMs: 1_000.2, toldMs: 1_000.2, nowMs: 1_003, intervalMs: 250, clockStepMs: 1 };
+
+  it("come at its pace, and those that were missed are passed over", () => {
+    expect(nextBeat(beat)).toBe(1_250.2);
+    expect(nextBeat({ ...beat, toldMs: 1_400, nowMs: 1_420 })).toBe(1_500.2);
+  });
+
+  it("GA-45: no two have the same time by the node's clock, else one reading would count as two", () => {
+    expect(nextBeat({ ...beat, toldMs: 1_250, nowMs: 1_250 })).toBe(1_500.2);
+    expect(nextBeat({ dueMs: 60_000.9, toldMs: 65_000, nowMs: 65_000, intervalMs: 5_000, clockStepMs: 1_000 })).toBe(70_000.9);
   });
 });
 

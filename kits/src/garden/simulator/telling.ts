@@ -71,6 +71,23 @@ export async function tellPast(
   }
 }
 
+interface Beat {
+  readonly dueMs: number;
+  /** When it came in fact. */
+  readonly toldMs: number;
+  readonly nowMs: number;
+  readonly intervalMs: number;
+  readonly clockStepMs: number;
+}
+
+/** When the beat after this one is due: those that were missed are passed over, and so is one that the node's clock would not tell from this one. */
+export function nextBeat({ dueMs, toldMs, nowMs, intervalMs, clockStepMs }: Beat): number {
+  const missed = Math.max(0, Math.floor((nowMs - dueMs) / intervalMs));
+  const nextMs = dueMs + (missed + 1) * intervalMs;
+  const isSameTick = Math.floor(nextMs / clockStepMs) <= Math.floor(toldMs / clockStepMs);
+  return isSameTick ? nextMs + intervalMs : nextMs;
+}
+
 /** A node that lives on in real time until it is stopped. */
 export function liveOn({ deviceId, script, link, ledger }: Told, { intervalMs, nowMs }: { intervalMs: number; nowMs: () => number }) {
   let state: Link = "up";
@@ -109,16 +126,12 @@ export function liveOn({ deviceId, script, link, ledger }: Told, { intervalMs, n
     timer = setTimeout(
       () => {
         if (stopped) return;
-        // A beat that comes late is the beat of its time: two are never one.
-        void beat(Math.max(dueMs, nowMs())).then(() => schedule(nextBeat(dueMs)));
+        // A beat that comes late is the beat of its time.
+        const toldMs = Math.max(dueMs, nowMs());
+        void beat(toldMs).then(() => schedule(nextBeat({ dueMs, toldMs, nowMs: nowMs(), intervalMs, clockStepMs: script.clockStepMs })));
       },
       Math.max(0, dueMs - nowMs()),
     );
-  }
-
-  function nextBeat(dueMs: number): number {
-    const missed = Math.max(0, Math.floor((nowMs() - dueMs) / intervalMs));
-    return dueMs + (missed + 1) * intervalMs;
   }
 
   return {
