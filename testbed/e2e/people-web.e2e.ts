@@ -69,7 +69,10 @@ describe("people and their rights in a browser", () => {
     await page.getByText("At the brook").waitFor();
     await page.goto("/devices/coop-north/settings");
     await choose("Site", "At the brook");
+    const saved = page.waitForResponse((response) => response.request().method() === "PATCH");
     await page.getByRole("region", { name: "Site and groups" }).getByRole("button", { name: "Save" }).click();
+    // A page that is left takes back what it asked for.
+    expect((await saved).ok()).toBe(true);
     await page.goto("/sites");
     await page.getByText("1 device").waitFor();
   });
