@@ -12,7 +12,7 @@ describe("what a failed statement means", () => {
     },
   );
 
-  it.each(["23505", "22P02", "42501", "42601", "55000", "XX001"])("%s is a fault that trying again does not mend", (code) => {
+  it.each(["23505", "22P02", "42501", "42601", "55000", "58P01", "XX001"])("%s is a fault that trying again does not mend", (code) => {
     expect(isDatabaseAway(failure(code))).toBe(false);
   });
 });

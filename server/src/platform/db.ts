@@ -184,7 +184,7 @@ export function beginWithin({ organisationId, scope }: Within): string {
 }
 
 /** SQLSTATE classes and network codes that mean: the database is away or overloaded, not: the statement is wrong. */
-const awayStates = /^(?:08|57P|53|58|25006|57014|40001|40P01|55P03)/;
+const awayStates = /^(?:08|57P|53|580|25006|57014|40001|40P01|55P03)/;
 const awayCodes = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EACCES"]);
 
 /** Says whether a failure means that the database is away for now, so that trying again later is right. */
