@@ -2,9 +2,10 @@ import type { AbstainReason, CallReason, RefusalReason } from "../contract/care-
 import type { CarePlanBody } from "../contract/care.ts";
 import { abstainOf } from "./care-facts.ts";
 import type { CareFacts } from "./care-facts.ts";
+import type { CareModel, CareTokens } from "./care-model.ts";
 import { checkPlan } from "./plan-check.ts";
 import { carePrompt } from "./prompt.ts";
-import type { CareModel, CareTokens, Provider } from "./provider.ts";
+import type { Provider } from "./provider.ts";
 
 /** What came of asking for a plan. */
 export type Advice =

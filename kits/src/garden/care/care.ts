@@ -8,6 +8,7 @@ import { careErrors } from "../contract/care.ts";
 import type { CareCause, CareDifference, CareDrift, CareMonth, CarePlan, CarePlanBody, CareWork, Citation } from "../contract/care.ts";
 import { gardenErrors } from "../contract/plants.ts";
 import type { CarePlant } from "./care-facts.ts";
+import type { CareEndpoints } from "./care-model.ts";
 import { createCareSettings } from "./care-settings.ts";
 import type { GardenSettings } from "./care-settings.ts";
 import { differencesBetween } from "./differences.ts";
@@ -29,7 +30,6 @@ import {
 import type { CareJob, JobState } from "./job-store.ts";
 import { selectPlans } from "./plan-store.ts";
 import { createProvider } from "./provider.ts";
-import type { CareEndpoints } from "./provider.ts";
 import { createQueue } from "./queue.ts";
 import { selectSettings } from "./settings-store.ts";
 import { selectMonths } from "./spend-store.ts";

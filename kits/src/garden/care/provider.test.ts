@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import type { CareModel } from "./care-model.ts";
 import { someFacts } from "./evaluation/case.ts";
 import { carePrompt } from "./prompt.ts";
 import { createProvider } from "./provider.ts";
-import type { CareModel } from "./provider.ts";
 import { loopbackEgress, startTestProvider } from "./test-provider.ts";
 import type { TestProvider } from "./test-provider.ts";
 

@@ -10,6 +10,7 @@ import { advise } from "./advise.ts";
 import type { Advice } from "./advise.ts";
 import { abstainOf } from "./care-facts.ts";
 import type { CareFacts } from "./care-facts.ts";
+import type { CareModel } from "./care-model.ts";
 import type { GardenSettings, ModelVerdict } from "./care-settings.ts";
 import type { CareSettingsFace } from "./care-settings.ts";
 import { claimJob, deleteJob, finishJob, holdJob } from "./job-store.ts";
@@ -17,7 +18,7 @@ import type { JobEnd, LeasedJob } from "./job-store.ts";
 import { insertPlan } from "./plan-store.ts";
 import { costOf, mostCost } from "./prices.ts";
 import { carePrompt } from "./prompt.ts";
-import type { CareModel, Provider } from "./provider.ts";
+import type { Provider } from "./provider.ts";
 import { blockCalls, lockSettings } from "./settings-store.ts";
 import { insertCall, microPerCent, monthOf, nextMonth, settleCall, spentIn } from "./spend-store.ts";
 

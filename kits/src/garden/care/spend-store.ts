@@ -2,7 +2,7 @@ import type { KitQueryable, KitTransaction } from "@roost/contract/kit-host";
 import { sql } from "@roost/contract/sql";
 
 import type { CareMonth } from "../contract/care.ts";
-import type { CareTokens } from "./provider.ts";
+import type { CareTokens } from "./care-model.ts";
 
 /** Millionths of a dollar in a cent. */
 export const microPerCent = 10_000;

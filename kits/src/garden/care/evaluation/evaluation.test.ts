@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { careProvider } from "../../contract/care.ts";
 import { advise } from "../advise.ts";
+import type { CareModel } from "../care-model.ts";
 import { createProvider } from "../provider.ts";
-import type { CareModel } from "../provider.ts";
 import { loopbackEgress, startTestProvider } from "../test-provider.ts";
 import type { TestProvider } from "../test-provider.ts";
 import { evaluationSet } from "./evaluation-set.ts";
