@@ -203,7 +203,7 @@ describe("S4: access ends everywhere", () => {
     await comesTo(401, seriesPath(), ending.headers);
   });
 
-  it("with the token: taken away, or run out", async () => {
+  it("N-F22, S-F16: with the token: taken away, or run out", async () => {
     for (const how of ["token removed", "token ran out"] as const) {
       const maker = await guestOf();
       const { token, secret } = await world.callOf(maker.headers)(addApiToken, {

@@ -63,7 +63,7 @@ describe("S7: requests made from the reference", () => {
     );
   }
 
-  it("never break it, get no answer that nobody told of, and nothing wrong is taken", { timeout: timeoutMs }, async () => {
+  it("CO-56: never break it, get no answer that nobody told of, and nothing wrong is taken", { timeout: timeoutMs }, async () => {
     const faults: string[] = [];
     const queue = [...operations];
     const worker = async () => {

@@ -33,7 +33,7 @@ describe("API tokens", () => {
     expect(home.lines.join("")).not.toContain(secret.slice(10));
   });
 
-  it("hold what they were given and nothing else, and tell who made them", async () => {
+  it("N-F22, S-F16: hold what they were given and nothing else, and tell who made them", async () => {
     const { secret } = await made();
     expect(await (await home.get(readDevices.path, bearer(secret))).json()).toEqual({ by: "dashboard", kind: "token" });
     expect((await home.get(listApiTokens.path, bearer(secret))).status).toBe(403);
@@ -107,7 +107,7 @@ describe("API tokens", () => {
     );
   });
 
-  it("note when they were used last", async () => {
+  it("S-F16: note when they were used last", async () => {
     const { token, secret } = await made();
     await home.get(readDevices.path, bearer(secret));
     const used = async () => {

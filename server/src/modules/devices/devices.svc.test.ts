@@ -147,6 +147,23 @@ describe("devices", () => {
     expect(JSON.stringify(await call(contract.getDevice, { params: { deviceId: "coop-1" } }))).not.toContain(own.ticket.claimSecret);
   });
 
+  it("CO-56: are called what people call them, quotes and words of query languages too", async () => {
+    const call = as("admin");
+    for (const name of [
+      "O'Brien's hens",
+      "select * from coops; --",
+      "../etc/passwd",
+      "${jndi:ldap://x}",
+      await call(contract.removeDevice, { params: { deviceId: device.id }, query: { confirm: device.id } });
+    ]) {
+      const { device } = await call(contract.addDevice, { body: { name } });
+      expect(device.name).toBe(name);
+      expect((await call(contract.getDevice, { params: { deviceId: device.id } })).name).toBe(name);
+      expect((await call(contract.listDevices, { query: { q: name } })).items.map(({ id }) => id)).toEqual([device.id]);
+      await call(contract.removeDevice, { params: { deviceId: device.id }, body: { confirm: device.id } }).catch(() => undefined);
+    }
+  });
+
   it("are listed by name whatever its case, page by page, with counts, newest values and open alarms", async () => {
     for (const name of ["delta", "Alpha", "bravo", "İstanbul", "Charlie", "bravo"]) {
       await devices.add({ organisationId: organisations.home }, { name, kind: "generic", heartbeatSeconds: 60 });

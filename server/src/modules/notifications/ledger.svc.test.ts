@@ -186,7 +186,7 @@ describe("the delivery ledger", () => {
     expect(await house.openAlarms()).toEqual([]);
   });
 
-  it("dead letters are sent again one by one or all at once, with the words and the key they had", async () => {
+  it("S-F18: dead letters are sent again one by one or all at once, with the words and the key they had", async () => {
     const { id } = await house.addWebhook(`${catcher.url}/hook`);
     catcher.otherwise({ status: 404 });
     for (const type of ["test:1", "test:2", "test:3"]) await house.turn("raise", type);
@@ -224,7 +224,7 @@ describe("the delivery ledger", () => {
     await expect(house.it.ledger.replay(house.whose, deliveryId)).rejects.toMatchObject({ code: "notifications.target_gone" });
   });
 
-  it("CO-63: a receiver that fails twice and then works gets it once more, and three tries are on record", async () => {
+  it("CO-63, S-F18: a receiver that fails twice and then works gets it once more, and three tries are on record", async () => {
     await house.addWebhook(`${catcher.url}/hook`);
     catcher.plan({ status: 500 }, { status: 502 });
     await house.turn("raise");

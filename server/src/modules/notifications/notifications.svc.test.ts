@@ -128,7 +128,7 @@ describe("notifications", () => {
     await database.drop();
   });
 
-  it("tells a webhook of an alarm and its end, signed, with one key per notice, and puts it into the alarm's history", async () => {
+  it("S-F18: tells a webhook of an alarm and its end, signed, with one key per notice, and puts it into the alarm's history", async () => {
     const { signingSecret = "" } = await addWebhook();
     await raise(35);
     await raise(20);

@@ -56,7 +56,7 @@ describe("S10, CO-63, N-F33: what goes out on behalf of people", () => {
     await house.close();
   });
 
-  it("no channel takes any of the hosts that are nobody's to call, and nothing is connected to", async () => {
+  it("S-F18: no channel takes any of the hosts that are nobody's to call, and nothing is connected to", async () => {
     expect(refusedHosts.length).toBeGreaterThanOrEqual(60);
     for (const host of refusedHosts) {
       for (const channel of channelsTo(`http://${host}:${port}/`)) {
