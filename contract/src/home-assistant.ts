@@ -26,6 +26,7 @@ export const homeAssistantErrors = defineErrors("home_assistant", {
   refused: [502, "The broker refuses the connection."],
   lost: [502, "The connection to the broker was lost."],
   not_connected: [409, "The bridge is not connected, so nobody knows what is announced. Look at its state."],
+  held_elsewhere: [409, "Another server of this installation holds the bridge, and only that one hears what is announced. Ask there."],
   not_found: [404, "Nothing is announced under this id any more."],
   already_taken: [409, "This device is taken in already."],
   unknown_component: [422, "The device announces no such value, or it cannot be read. Look at the list of what is found."],
@@ -73,8 +74,11 @@ export type HomeAssistantBridge = z.output<typeof homeAssistantBridge>;
 
 /** How the bridge is doing. */
 export const homeAssistantState = z.object({
-  /** `off`: nothing is switched on. `connecting`: the first try is under way. `away`: it was lost or refused, and is tried again. */
-  state: z.enum(["off", "connecting", "connected", "away"]),
+  /**
+   * `off`: nothing is switched on. `connecting`: the first try is under way. `away`: it was lost or refused, and is tried again. `elsewhere`:
+   * another server of this installation holds the bridge, and this one takes over when that is gone; the counts here are none then.
+   */
+  state: z.enum(["off", "connecting", "connected", "away", "elsewhere"]),
   /** Since when it is so. */
   since: instant.optional(),
   /** What went wrong last; a fault of the past while it is connected. */
@@ -207,7 +211,7 @@ export const listFoundDevices = defineRoute({
   wholeOrganisation: true,
   summary: "Lists the devices that others announce to Home Assistant, by name, with what Roost can read of them; at most 300.",
   reply: z.object({ items: z.array(foundDevice) }),
-  errors: [homeAssistantErrors.not_connected],
+  errors: [homeAssistantErrors.held_elsewhere, homeAssistantErrors.not_connected],
 });
 
 export const takeFoundDevice = defineRoute({
@@ -240,6 +244,7 @@ export const takeFoundDevice = defineRoute({
   }),
   status: 201,
   errors: [
+    homeAssistantErrors.held_elsewhere,
     homeAssistantErrors.not_connected,
     homeAssistantErrors.not_found,
     homeAssistantErrors.already_taken,

@@ -80,6 +80,9 @@ export function createBridge(settings: BridgeSettings, deps: BridgeDeps) {
     if (topics.births.includes(topic)) {
       // One that lies there says nothing new: all was announced just now.
       if (!isRetained && payload.toString("utf8") === "online") outlet?.born();
+    } else if (topic === topics.bridge) {
+      // The last word of a server that held the bridge before us may come long after it is gone.
+      if (payload.toString("utf8") === "offline") outlet?.calledOffline();
     } else if (topic.startsWith(`${discoveryPrefix}/`) && topic.endsWith("/config")) {
       const own = topics.ownDevice(topic);
       if (own === undefined) inlet?.announced(topic, payload);
@@ -100,7 +103,7 @@ export function createBridge(settings: BridgeSettings, deps: BridgeDeps) {
     takenIds.clear();
     for (const { deviceId } of taken) takenIds.add(deviceId);
     await outlet?.up(opened);
-    await opened.subscribe([...topics.births, `${discoveryPrefix}/device/+/config`]);
+    await opened.subscribe([...topics.births, `${discoveryPrefix}/device/+/config`, ...(outlet === undefined ? [] : [topics.bridge])]);
     await inlet?.up(opened, taken);
     deps.onConnected(organisationId);
   }

@@ -37,6 +37,15 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
   let number = 0;
 
   const parse = (text: string | undefined) => JSON.parse(text ?? "null") as Announced;
+  const kept = () => ({
+    host: "127.0.0.1",
+    port: broker.port,
+    tls: false,
+    username: broker.username,
+    password: broker.password,
+    discoveryPrefix: "homeassistant",
+    publish: false,
+  });
   const connected = async () => expect.poll(async () => (await bridge.state()).state, patience).toBe("connected");
   /** A device of ours that has sent a reading. */
   const aDevice = async () => {
@@ -357,15 +366,73 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
     await other.close();
   });
 
-  it("GA: a bridge that one server sets, changes or removes is that of every server", async () => {
+  it("GA: a bridge that one server sets, changes or removes is that of every server, and one of them holds it", async () => {
     const other = await bridge.second();
     const stateThere = async () => (await other.homeAssistant.get(bridge.person)).state.state;
     try {
       await bridge.set(broker, { takeIn: true });
       await connected();
-      await expect.poll(stateThere, patience).toBe("connected");
+      await expect.poll(stateThere, patience).toBe("elsewhere");
+      await expect(other.homeAssistant.found(bridge.person)).rejects.toThrow(code("held_elsewhere"));
       await bridge.homeAssistant.remove(bridge.person);
       await expect.poll(stateThere, patience).toBe("off");
+      // Set where it is not held, it is for whoever comes first.
+      await other.homeAssistant.set(bridge.person, { ...kept(), takeIn: true });
+      const both = async () => [(await bridge.state()).state, await stateThere()].toSorted();
+      await expect.poll(both, patience).toEqual(["connected", "elsewhere"]);
+    } finally {
+      await other.close();
+    }
+    await connected();
+  });
+
+  it("GA: with two servers on one database, each value that is taken in is stored once, and goes on when the holder goes", async () => {
+    await bridge.set(broker, { takeIn: true, publish: true });
+    await connected();
+    await here.say("homeassistant/sensor/a/config", { dev: { ids: ["a"] }, stat_t: "a/v", unit_of_meas: "%", name: "Humidity" }, true);
+    await expect.poll(async () => (await found()).length, patience).toBe(1);
+    const { device } = await bridge.homeAssistant.take(bridge.person, (await found())[0]?.foundId ?? "", { kind: "generic" });
+    const identity = house.devices.find(device.id);
+    if (identity === undefined) throw new Error("it is not there");
+    const values = async () => (await storedValues(db, identity)).map(({ value }) => value).toSorted((a, b) => a - b);
+    const other = await bridge.second();
+    const stateThere = async () => (await other.homeAssistant.get(bridge.person)).state;
+    try {
+      expect((await stateThere()).state).toBe("elsewhere");
+      for (const text of ["41", "42", "43"]) await here.say("a/v", text);
+      await expect.poll(values, patience).toEqual([41, 42, 43]);
+      await bridge.homeAssistant.close();
+      await expect.poll(async () => (await stateThere()).state, patience).toBe("connected");
+      // The last will of one that died is said when the broker finds it dead, long after another took over.
+      await here.say(`${bridge.statePrefix}/bridge`, "offline", true);
+      await expect.poll(() => here.last(`${bridge.statePrefix}/bridge`), patience).toBe("online");
+      await here.say("a/v", "44");
+      await expect.poll(values, patience).toEqual([41, 42, 43, 44]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it("GA: a server that loses its hold lets go of the broker, and one of those that are left takes over", async () => {
+    await bridge.set(broker, { takeIn: true });
+    await connected();
+    const other = await bridge.second();
+    const states = async () => [(await bridge.state()).state, (await other.homeAssistant.get(bridge.person)).state.state];
+    try {
+      expect(await states()).toEqual(["connected", "elsewhere"]);
+      // As PostgreSQL ends it when it starts anew, or the machine is gone.
+      const holders = async () =>
+        db.query<{ pid: number }>(sql`
+          select l.pid from pg_locks l join pg_stat_activity a on a.pid = l.pid
+          where l.locktype = 'advisory' and l.granted and a.datname = current_database()
+            and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended(${`home-assistant:${bridge.organisationId}`}, 0)`);
+      const [holder] = await holders();
+      await db.query(sql`select pg_terminate_backend(${holder?.pid})`);
+      await expect.poll(async () => (await holders()).filter(({ pid }) => pid !== holder?.pid).length, patience).toBe(1);
+      await expect.poll(async () => (await states()).toSorted(), patience).toEqual(["connected", "elsewhere"]);
+      await here.say("homeassistant/sensor/a/config", { dev: { ids: ["a"] }, stat_t: "a/v" }, true);
+      const heard = async () => [await bridge.state(), (await other.homeAssistant.get(bridge.person)).state].map((one) => one.found);
+      await expect.poll(async () => (await heard()).toSorted((a, b) => a - b), patience).toEqual([0, 1]);
     } finally {
       await other.close();
     }

@@ -20,6 +20,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { Ingest } from "../ingest/ingest.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createBridgeHold } from "./bridge-hold.ts";
 import { checkBridge, defaultPrefix, goesElsewhere, recordOf, shownOf } from "./bridge-setting.ts";
 import type { WantedBridge } from "./bridge-setting.ts";
 import { clientIdOf, createBridge } from "./bridge.ts";
@@ -55,10 +56,13 @@ export interface HomeAssistantDeps {
   /** How long a broker is away before that is an alarm. */
   readonly awaySeconds?: number;
   readonly lookEveryMs?: number;
+  /** How often a server that does not hold a bridge asks for it. */
+  readonly holdEveryMs?: number;
 }
 
 const defaultAwaySeconds = 5 * 60;
 const defaultLookMs = 15_000;
+const defaultHoldMs = 2_000;
 const testTimeoutMs = 3_500;
 
 /** The seal binds a broker's password to its organisation. */
@@ -69,13 +73,16 @@ export function brokerPurpose(organisationId: string): string {
 /** The bridges to the brokers that Home Assistant listens to: announces Roost's devices there, and takes in those of others. */
 export function createHomeAssistant(deps: HomeAssistantDeps) {
   const { db, audit, seal, egress, devices, telemetry, raise, clock, log } = deps;
-  const { retry = usualRetry, everyMs = usualEveryMs, awaySeconds = defaultAwaySeconds, lookEveryMs = defaultLookMs } = deps;
+  const { retry = usualRetry, everyMs = usualEveryMs, awaySeconds = defaultAwaySeconds } = deps;
   const bridges = new Map<string, Bridge>();
+  /** Bridges that are switched on and not held by us. */
+  const waiting = new Map<string, HomeAssistantState>();
   const alarmed = new Set<string>();
-  let timer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
   let stopListening: (() => void) | undefined;
   const turning = new Map<string, Promise<void>>();
   let closed = false;
+  const hold = createBridgeHold({ db, log, onLost: letAllGo });
 
   function addressOf(kept: KeptBridge): BrokerAddress {
     const { organisationId, host, port, tls, caPem, username, passwordSealed } = kept;
@@ -94,9 +101,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
       .catch((error: unknown) => log.warn({ err: error, organisationId }, "the alarm about the bridge could not be cleared"));
   }
 
-  function open(kept: KeptBridge): void {
-    if (closed || !isWanted(kept)) return;
-    const settings = settingsOf(kept);
+  function open(settings: BridgeSettings): void {
     const { organisationId } = settings;
     const loadTaken = (id: string) => store.selectTaken(db, id);
     const bridge = createBridge(settings, { ...deps, retry, everyMs, loadTaken, onConnected: settle });
@@ -108,26 +113,65 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     bridge.start();
   }
 
-  /** Brings what runs up to date with what is set; of one organisation one after the other. @param isHearsay - What runs as it is set goes on. */
-  function turn(organisationId: string, isHearsay = false): Promise<void> {
+  /** Works on the bridges of one organisation one after the other. */
+  function inTurn(organisationId: string, work: () => Promise<void>): Promise<void> {
     const next = (turning.get(organisationId) ?? Promise.resolve())
-      .then(async () => {
-        const kept = await store.selectBridge(db, organisationId);
-        const running = bridges.get(organisationId);
-        const wanted = kept !== undefined && isWanted(kept) ? settingsOf(kept) : undefined;
-        if (isHearsay && isDeepStrictEqual(running?.settings, wanted)) return;
-        bridges.delete(organisationId);
-        await running?.close(true);
-        if (kept !== undefined) open(kept);
-        if (kept === undefined || !bridges.has(organisationId)) settle(organisationId);
-        if (bridges.size > 0) return;
-        stopListening?.();
-        stopListening = undefined;
-      })
+      .then(work)
       .catch((error: unknown) => log.warn({ err: error, organisationId }, "the bridge to Home Assistant could not be turned"));
     turning.set(organisationId, next);
     void next.then(() => turning.get(organisationId) === next && turning.delete(organisationId));
     return next;
+  }
+
+  /** Brings what runs up to date with what is set, and with who holds it. @param isHearsay - What runs as it is set goes on. */
+  async function turn(organisationId: string, isHearsay = false): Promise<void> {
+    return inTurn(organisationId, async () => {
+      const kept = await store.selectBridge(db, organisationId);
+      const wanted = kept !== undefined && isWanted(kept) ? settingsOf(kept) : undefined;
+      if (wanted !== undefined && !(await takeHold(organisationId))) return;
+      const running = bridges.get(organisationId);
+      if (isHearsay && running !== undefined && isDeepStrictEqual(running.settings, wanted)) return;
+      bridges.delete(organisationId);
+      await running?.close(true);
+      // What is held may have been lost over that; then it is waited for.
+      if (wanted !== undefined && !closed && hold.has(organisationId)) open(wanted);
+      if (wanted === undefined) {
+        waiting.delete(organisationId);
+        settle(organisationId);
+        await hold.release(organisationId);
+      }
+      if (bridges.size > 0) return;
+      stopListening?.();
+      stopListening = undefined;
+    });
+  }
+
+  async function takeHold(organisationId: string): Promise<boolean> {
+    const before = waiting.get(organisationId);
+    waiting.set(organisationId, before ?? nothingHere("connecting"));
+    if (closed) return false;
+    const isOurs = await hold.take(organisationId);
+    if (isOurs) waiting.delete(organisationId);
+    else if (before?.state !== "elsewhere") waiting.set(organisationId, nothingHere("elsewhere"));
+    return isOurs;
+  }
+
+  const nothingHere = (state: "connecting" | "elsewhere"): HomeAssistantState => ({ ...off, state, since: new Date(clock.nowMs()) });
+
+  /** What held our bridges is gone, so that another server may have them by now. */
+  function letAllGo(): void {
+    for (const [organisationId, bridge] of bridges) {
+      bridges.delete(organisationId);
+      waiting.set(organisationId, nothingHere("connecting"));
+      void inTurn(organisationId, async () => bridge.close(false));
+    }
+  }
+
+  /** Sees to it that what is held still is, and takes over what its holder let go of. */
+  async function lookAtHolds(): Promise<void> {
+    await hold.check();
+    if (waiting.size > 0) await hold.open();
+    await Promise.all([...waiting.keys()].map((organisationId) => turn(organisationId, true)));
   }
 
   /** Raises an alarm for each broker that has been away for long. */
@@ -150,20 +194,35 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     for (const [id] of away) alarmed.add(id);
   }
 
+  function every(periodMs: number, work: () => Promise<void>): void {
+    let isBusy = false;
+    const timer = setInterval(() => {
+      if (isBusy) return;
+      isBusy = true;
+      work()
+        .catch((error: unknown) => log.warn({ err: error }, "the bridges to Home Assistant could not be looked after"))
+        .finally(() => (isBusy = false));
+    }, periodMs);
+    timer.unref();
+    timers.push(timer);
+  }
+
+  /** The bridge of an organisation, with what it hears. @throws {AppError} `home_assistant.held_elsewhere`, `home_assistant.not_connected` */
+  function listeningOf(organisationId: string) {
+    const bridge = bridges.get(organisationId);
+    const found = bridge?.found();
+    if (waiting.get(organisationId)?.state === "elsewhere") throw homeAssistantErrors.held_elsewhere();
+    if (bridge === undefined || found === undefined) throw homeAssistantErrors.not_connected();
+    return { bridge, found };
+  }
+
   return {
-    /** Opens all bridges that are switched on. */
+    /** Opens all bridges that are switched on and that no other server holds; those it takes over when that one is gone. */
     async start(): Promise<void> {
-      for (const kept of await store.selectBridges(db)) {
-        try {
-          open(kept);
-        } catch (error) {
-          log.error({ err: error, organisationId: kept.organisationId }, "a bridge to Home Assistant could not be opened");
-        }
-      }
-      timer = setInterval(() => {
-        look().catch((error: unknown) => log.warn({ err: error }, "the bridges to Home Assistant could not be looked after"));
-      }, lookEveryMs);
-      timer.unref();
+      const kept = await store.selectBridges(db);
+      await Promise.all(kept.filter(isWanted).map(({ organisationId }) => turn(organisationId)));
+      every(deps.lookEveryMs ?? defaultLookMs, look);
+      every(deps.holdEveryMs ?? defaultHoldMs, lookAtHolds);
     },
     look,
 
@@ -183,7 +242,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     async get(whose: Within): Promise<{ bridge?: HomeAssistantBridge; state: HomeAssistantState; defaultStatePrefix: string }> {
       const { organisationId } = whose;
       const kept = await store.selectBridge(db.within(whose), organisationId);
-      const state = bridges.get(organisationId)?.state() ?? { state: "off" as const, published: 0, found: 0, taken: 0, leftOut: 0 };
+      const state = bridges.get(organisationId)?.state() ?? waiting.get(organisationId) ?? off;
       return { ...(kept === undefined ? {} : { bridge: shownOf(kept) }), state, defaultStatePrefix: defaultPrefix(organisationId) };
     },
 
@@ -257,11 +316,9 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
       return { durationMs };
     },
 
-    /** What others announce, by name. @throws {AppError} `home_assistant.not_connected` */
+    /** What others announce, by name. @throws {AppError} `home_assistant.held_elsewhere`, `home_assistant.not_connected` */
     async found(whose: Within): Promise<{ items: FoundDevice[] }> {
-      const bridge = bridges.get(whose.organisationId);
-      const found = bridge?.found();
-      if (bridge === undefined || found === undefined) throw homeAssistantErrors.not_connected();
+      const { bridge, found } = listeningOf(whose.organisationId);
       const items = found
         .ids()
         .flatMap((id) => found.find(id) ?? [])
@@ -287,9 +344,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
       leftOut: { component: string; because: string }[];
     }> {
       const { organisationId } = whose;
-      const bridge = bridges.get(organisationId);
-      const all = bridge?.found();
-      if (bridge === undefined || all === undefined) throw homeAssistantErrors.not_connected();
+      const { bridge, found: all } = listeningOf(organisationId);
       const found = all.find(foundId);
       if (found === undefined) throw homeAssistantErrors.not_found();
       const { metrics: given, ...place } = wanted;
@@ -327,15 +382,18 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
 
     async close(): Promise<void> {
       closed = true;
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       stopListening?.();
       await Promise.all(turning.values());
       await Promise.all([...bridges.values()].map((bridge) => bridge.close(false)));
+      await hold.close();
     },
   };
 }
 
 export type HomeAssistant = ReturnType<typeof createHomeAssistant>;
+
+const off: HomeAssistantState = { state: "off", published: 0, found: 0, taken: 0, leftOut: 0 };
 
 const isWanted = ({ publish, takeIn }: KeptBridge): boolean => publish || takeIn;
 

@@ -63,6 +63,7 @@ export function createOutlet({
   let busy: Promise<void> = Promise.resolve();
   let isBusy = false;
   let bornAgain = false;
+  let isLeaving = false;
 
   const retained = async (topic: string, payload: string) => session?.publish(topic, payload, { retain: true });
 
@@ -211,18 +212,25 @@ export function createOutlet({
     born(): void {
       bornAgain = true;
     },
+    /** Somebody said that the bridge is away. */
+    calledOffline(): void {
+      if (session === undefined || isLeaving) return;
+      retained(topics.bridge, "online").catch((error: unknown) => log.debug({ err: error, organisationId }, "the bridge could not answer"));
+    },
     /** An announcement of ours lies on the broker. What we would not announce today was left there, and goes. */
     async seen(deviceId: string): Promise<void> {
       if (session !== undefined && !announced.has(deviceId)) await withdraw(deviceId);
     },
     /** Takes everything back: nothing of ours stays on the broker. */
     async withdrawAll(): Promise<void> {
+      isLeaving = true;
       clearInterval(timer);
       await busy;
       await Promise.all([...announced.keys()].map(withdraw));
       await retained(topics.bridge, "");
     },
     async close(): Promise<void> {
+      isLeaving = true;
       clearInterval(timer);
       await busy;
       if (session?.isUp() === true) await retained(topics.bridge, "offline");

@@ -54,6 +54,7 @@ export async function createBridgeHouse(house: BridgeHouse, options: Partial<Pic
     retry: { firstMs: 40, mostMs: 80 },
     everyMs: 150,
     lookEveryMs: 50,
+    holdEveryMs: 50,
     ...options,
   };
   async function startServer(handlers: Devices["handlers"]) {

@@ -13,7 +13,15 @@ import { TakeForm } from "./take-form.tsx";
 import { isTakeable } from "./takeable.ts";
 
 /** What others announce to Home Assistant, and what of it Roost can read. */
-export function FoundSection({ isConnected, leftOut }: { readonly isConnected: boolean; readonly leftOut: number }) {
+export function FoundSection({
+  isConnected,
+  isElsewhere,
+  leftOut,
+}: {
+  readonly isConnected: boolean;
+  readonly isElsewhere: boolean;
+  readonly leftOut: number;
+}) {
   const { call } = useApi();
   const [taking, setTaking] = useState<FoundDevice>();
   const query = useQuery({
@@ -59,7 +67,9 @@ export function FoundSection({ isConnected, leftOut }: { readonly isConnected: b
           )}
         </RowsOf>
       ) : (
-        <p className="quiet">The list comes with the connection.</p>
+        <p className="quiet">
+          {isElsewhere ? "Only the server that holds the connection hears what is announced." : "The list comes with the connection."}
+        </p>
       )}
       {leftOut > 0 && (
         <p className="quiet">

@@ -30,7 +30,7 @@ export function HomeAssistantPage() {
     queryKey: ["home-assistant"],
     queryFn: ({ signal }) => call(getHomeAssistantBridge, { signal }),
     // Somebody who has just set it up waits for the next state.
-    refetchInterval: ({ state: { data } }) => (data?.state.state === "connected" || data?.state.state === "off" ? 5_000 : 1_000),
+    refetchInterval: ({ state: { data } }) => (["connected", "off", "elsewhere"].includes(data?.state.state ?? "") ? 5_000 : 1_000),
   });
   const mayWrite = useMay("organisation:write");
   const mayTake = useMay("devices:write");
@@ -59,7 +59,9 @@ export function HomeAssistantPage() {
         <>
           <BrokerSection bridge={bridge} state={state} mayWrite={mayWrite} onAsk={setAsked} />
           <WaysSection bridge={bridge} state={state} mayWrite={mayWrite} />
-          {bridge.takeIn && mayTake && <FoundSection isConnected={state.state === "connected"} leftOut={state.leftOut} />}
+          {bridge.takeIn && mayTake && (
+            <FoundSection isConnected={state.state === "connected"} isElsewhere={state.state === "elsewhere"} leftOut={state.leftOut} />
+          )}
         </>
       )}
       {asked === "set" && <BridgeForm before={bridge} defaultStatePrefix={defaultStatePrefix} onClose={() => setAsked(undefined)} />}
@@ -73,6 +75,7 @@ const stateWords: Readonly<Record<HomeAssistantState["state"], string>> = {
   connecting: "Connecting",
   connected: "Connected",
   away: "Not connected",
+  elsewhere: "Held by another server",
 };
 
 const sinceWords: Readonly<Record<HomeAssistantState["state"], string>> = {
@@ -80,6 +83,7 @@ const sinceWords: Readonly<Record<HomeAssistantState["state"], string>> = {
   connecting: "began",
   connected: "came up",
   away: "went",
+  elsewhere: "seen",
 };
 
 function BrokerSection({
@@ -126,6 +130,12 @@ function BrokerSection({
           )
         )}
       </p>
+      {state.state === "elsewhere" && (
+        <p className="quiet">
+          Several servers share this database, and one of them keeps the connection. This page was answered by one that does not; should the
+          other go, this one takes over within seconds.
+        </p>
+      )}
       {state.state === "away" && state.lastFault !== undefined && (
         <p className={styles.fault}>
           {state.lastFault.message} <code>{state.lastFault.code}</code> It is tried again by itself.
