@@ -22,6 +22,7 @@ export const permissionWords: Readonly<Record<Permission, string>> = {
   "roles:write": "make, change and remove roles, up to the own rights",
   "sites:write": "add, rename and remove sites and device groups",
   "audit:read": "see who did what in the organisation",
+  "retention:write": "change how long values, statistics and records are kept",
   "personal:export": "download everything Roost holds about a person or a device",
   "personal:erase": "have everything about a person or a device erased",
   "organisation:read": "see the organisation itself",

@@ -21,6 +21,7 @@ import * as platformAdministration from "./platform-administration.ts";
 import * as preferences from "./preferences.ts";
 import * as push from "./push.ts";
 import * as registrations from "./registrations.ts";
+import * as retention from "./retention.ts";
 import * as rolloutPlans from "./rollout-plans.ts";
 import type { Route } from "./route.ts";
 import * as routing from "./routing.ts";
@@ -50,6 +51,7 @@ export const routes: readonly Route[] = [
   claim,
   registrations,
   telemetry,
+  retention,
   configuration,
   commands,
   ingest,

@@ -72,6 +72,7 @@ import { mountRules } from "./modules/rules/rule-routes.ts";
 import { createRules, offlineRules } from "./modules/rules/rules.ts";
 import { mountSecrets } from "./modules/secrets/secret-routes.ts";
 import { createSecrets } from "./modules/secrets/secrets.ts";
+import { mountRetention } from "./modules/telemetry/retention-routes.ts";
 import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
 import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
@@ -425,6 +426,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountTransfers(http.mount, transfers);
   mountRegistrations(http.mount, registrations);
   mountTelemetry(http.mount, telemetry, deviceLookup(devices));
+  mountRetention(http.mount, telemetry);
   mountConfigurations(http.mount, configurations);
   mountCommands(http.mount, commands);
   mountIngest(http.mount, ingest);
@@ -442,7 +444,21 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
   mountKits(http.mount, kits);
   mountReadiness(http.mount, { readiness, clock });
-  mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
+  mountSystem(http.mount, {
+    db,
+    metrics,
+    readiness,
+    devices,
+    alarms,
+    ingest,
+    door,
+    commands,
+    registrations,
+    jobs,
+    kits,
+    startedAt,
+    version,
+  });
   mountEdge(http.mount, {
     routes: [...routes, ...chosen.routes],
     metrics,

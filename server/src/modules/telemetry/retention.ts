@@ -1,5 +1,7 @@
 import type { Db } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Actor } from "../../platform/tenancy.ts";
+import type { Audit } from "../audit/audit.ts";
 import * as store from "./retention-store.ts";
 import type { RetainedKind } from "./retention-store.ts";
 
@@ -19,6 +21,7 @@ export const defaultRetentionDays: Readonly<Record<RetainedKind, number>> = {
 export type RetentionReport = Readonly<Record<RetainedKind | "removedDevices", number>>;
 
 const dayMs = 86_400_000;
+const system: Actor = { kind: "system", id: "retention", name: "Retention" };
 
 /**
  * The days each kind is kept: statistics never end before what they are made of, whatever the policy says.
@@ -42,7 +45,7 @@ export function keptFrom(nowMs: number, days: number): Date {
 }
 
 /** Deletes what is older than policy says, in small steps; cut off anywhere, the next run goes on. */
-export function createRetention({ db, log }: { db: Db; log: Log }) {
+export function createRetention({ db, audit, log }: { db: Db; audit: Pick<Audit, "record">; log: Log }) {
   /** Repeats a step until it finds nothing more. */
   async function drain(step: () => Promise<number>, signal: AbortSignal | undefined): Promise<number> {
     let all = 0;
@@ -54,20 +57,42 @@ export function createRetention({ db, log }: { db: Db; log: Log }) {
     return all;
   }
 
+  /** One organisation's turn; what was deleted goes on record, once a run. */
+  async function retire(
+    organisationId: string,
+    policy: Partial<Record<RetainedKind, number>>,
+    { nowMs, signal }: { nowMs: number; signal: AbortSignal | undefined },
+  ): Promise<Record<RetainedKind, number>> {
+    const kept = keptDays(policy);
+    const before = (kind: RetainedKind) => keptFrom(nowMs, kept[kind]);
+    const deleted = { samples: 0, hours: 0, days: 0, rejects: 0, events: 0 };
+    // First said, then done: from here on a late sample for a retired hour is retired as well.
+    for (const kind of ["samples", "hours", "days"] as const) {
+      const marked = await store.raiseMark(db, organisationId, kind, before(kind));
+      deleted[kind] = await drain(() => store.deleteRetired(db, organisationId, kind, marked), signal);
+    }
+    deleted.rejects = await drain(() => store.deleteRejects(db, organisationId, before("rejects")), signal);
+    deleted.events = await drain(() => store.deleteEvents(db, organisationId, before("events")), signal);
+    if (Object.values(deleted).some((rows) => rows > 0)) {
+      const { samples: hoursOfSamples, hours: hourly, days: daily, rejects, events } = deleted;
+      await audit.record(db, {
+        organisationId,
+        by: system,
+        action: "retention.deleted",
+        object: { kind: "retention", id: "telemetry" },
+        after: Object.fromEntries(Object.entries({ hoursOfSamples, hourly, daily, rejects, events }).filter(([, rows]) => rows > 0)),
+      });
+    }
+    return deleted;
+  }
+
   return {
     async run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<RetentionReport> {
       const report = { samples: 0, hours: 0, days: 0, rejects: 0, events: 0, removedDevices: 0 };
       const nowMs = await store.databaseNowMs(db);
       for (const { organisationId, policy } of await store.selectPolicies(db)) {
-        const kept = keptDays(policy);
-        const before = (kind: RetainedKind) => keptFrom(nowMs, kept[kind]);
-        // First said, then done: from here on a late sample for a retired hour is retired as well.
-        for (const kind of ["samples", "hours", "days"] as const) {
-          const marked = await store.raiseMark(db, organisationId, kind, before(kind));
-          report[kind] += await drain(() => store.deleteRetired(db, organisationId, kind, marked), signal);
-        }
-        report.rejects += await drain(() => store.deleteRejects(db, organisationId, before("rejects")), signal);
-        report.events += await drain(() => store.deleteEvents(db, organisationId, before("events")), signal);
+        const deleted = await retire(organisationId, policy, { nowMs, signal });
+        for (const kind of ["samples", "hours", "days", "rejects", "events"] as const) report[kind] += deleted[kind];
       }
       report.rejects += await drain(() => store.deleteRejects(db, null, keptFrom(nowMs, defaultRetentionDays.rejects)), signal);
       report.removedDevices = await drain(() => store.deleteOfRemovedDevices(db), signal);

@@ -18,6 +18,7 @@ import { createLiveStreams } from "./live-stream.ts";
 import type { StreamQuery } from "./live-stream.ts";
 import { readPoints } from "./points.ts";
 import type { PointsQuery } from "./points.ts";
+import { createRetentionPolicy } from "./retention-policy.ts";
 import { createRetention } from "./retention.ts";
 import type { RetentionReport } from "./retention.ts";
 import { existsSample, selectLatest } from "./sample-store.ts";
@@ -62,7 +63,8 @@ export function createTelemetry({ db, audit, log, describe }: TelemetryDeps) {
   const hub = createLiveHub();
   const streams = createLiveStreams({ db, hub, registry, log });
   const compaction = createCompaction({ db, log });
-  const retention = createRetention({ db, log });
+  const retention = createRetention({ db, audit, log });
+  const retentionPolicy = createRetentionPolicy({ db, audit });
 
   /** Reads from the database the newest values that are not known yet. */
   async function loadLatest(entries: readonly SeriesEntry[]): Promise<void> {
@@ -218,6 +220,8 @@ export function createTelemetry({ db, audit, log, describe }: TelemetryDeps) {
     /** Moves closed segments into chunks and drops what was moved long enough ago; any number of servers may. */
     compact: (options: { readonly signal?: AbortSignal; readonly force?: boolean } = {}): Promise<CompactionReport> =>
       compaction.run(options),
+    /** How long an organisation keeps what: shown, tried, changed. */
+    retention: retentionPolicy,
     /** Deletes what is older than each organisation's policy says. */
     retire: (options: { readonly signal?: AbortSignal } = {}): Promise<RetentionReport> => retention.run(options),
   };
