@@ -71,14 +71,14 @@ describe("the sender", () => {
       return acknowledged(ids);
     });
     const running = createSender({ outbox, link, topics, log }).run();
-    await until("the batch is on its way", () => sent.length === 2, 5_000);
+    await until("the batch is on its way", () => sent.length === 2);
     expect(sent).toEqual([
       { topic: "e", payload: '{"timestamp":9,"type":"x"}' },
       { topic: "t", payload: '[{"timestamp":0,"n":0},{"timestamp":1,"n":1},{"timestamp":2,"n":2}]' },
     ]);
     expect(spool.stats().records).toBe(3);
     letGo();
-    await until("it is gone", () => spool.stats().records === 0, 5_000);
+    await until("it is gone", () => spool.stats().records === 0);
     close();
     await running;
   });
@@ -92,7 +92,7 @@ describe("the sender", () => {
     expect(spool.stats().records).toBe(1);
     const second = linkThat(async (_topic, _payload, ids) => acknowledged(ids));
     const running = createSender({ outbox, link: second.link, topics, log }).run();
-    await until("it is gone", () => spool.stats().records === 0, 5_000);
+    await until("it is gone", () => spool.stats().records === 0);
     second.close();
     await running;
     expect(second.sent).toEqual(first.sent);
@@ -105,7 +105,7 @@ describe("the sender", () => {
       return acknowledged(ids);
     });
     const running = createSender({ outbox, link, topics, log }).run();
-    await until("all are settled", () => spool.stats().records === 0, 10_000);
+    await until("all are settled", () => spool.stats().records === 0);
     expect(spool.stats().refused).toBe(1);
     close();
     await running;

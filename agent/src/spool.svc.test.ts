@@ -92,7 +92,7 @@ describe("the spool", () => {
     spool.close();
   });
 
-  it("R6: has every record whose keeping was confirmed after kill -9, ten times over", { timeout: 120_000 }, async () => {
+  it("R6: has every record whose keeping was confirmed after kill -9, ten times over", async () => {
     const program = join(folder, "writer.ts");
     writeFileSync(
       program,
@@ -178,7 +178,7 @@ function bodies(spool: ReturnType<typeof open>, kind: "sample" | "event" = "samp
 }
 
 describe("the outbox while the disk takes nothing", () => {
-  it("goes on in memory, then brings it to disk", { timeout: 30_000 }, () => {
+  it("goes on in memory, then brings it to disk", () => {
     const spool = open();
     const outbox = createOutbox({ spool, log });
     const other = new DatabaseSync(join(folder, "spool.db"));

@@ -55,7 +55,7 @@ describe("the roost command against a running server", () => {
   beforeAll(async () => {
     server = await startServer({ dataDir: data.dataDir, env: { ROOST_EGRESS_ALLOW: "127.0.0.1" } });
     keeper = await setUpAdministrator(server);
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     data.remove();
@@ -74,7 +74,7 @@ describe("the roost command against a running server", () => {
   });
 
   it("shows the installation's state", async () => {
-    await expect.poll(async () => (await roost(["status"])).code, { timeout: 60_000, interval: 1_000 }).toBe(0);
+    await expect.poll(async () => (await roost(["status"])).code, { interval: 1_000 }).toBe(0);
     expect(await roostJson("status")).toMatchObject({ ready: true, devices: { online: 0 } });
   });
 
@@ -130,16 +130,14 @@ describe("the roost command against a running server", () => {
     expect(acknowledged + refusals).toBe(sent);
     const codes = async () =>
       (await roostJson<{ items: { code: string }[] }>("reject", "list", "--limit", "500")).items.map(({ code }) => code);
-    await expect.poll(codes, { timeout: 15_000, interval: 500 }).toEqual(expect.arrayContaining(["ingest.bad_clock", "ingest.malformed"]));
+    await expect.poll(codes, { interval: 500 }).toEqual(expect.arrayContaining(["ingest.bad_clock", "ingest.malformed"]));
   });
 
   it("follows values live, reads them back and exports them", async () => {
     const tail = start(["telemetry", "tail", "live-0001", "--metric", "temperature", "--count", "3", "-o", "csv"]);
     expect((await tail.ended).err).toContain("devices.not_found");
     const simulation = start(["simulate", "--devices", "1", "--interval", "200ms", "--prefix", "live"]);
-    await expect
-      .poll(async () => (await roost(["device", "show", "live-0001"])).out, { timeout: 30_000, interval: 300 })
-      .toContain("temperature");
+    await expect.poll(async () => (await roost(["device", "show", "live-0001"])).out, { interval: 300 }).toContain("temperature");
     const { code, out } = await roost(["telemetry", "tail", "live-0001", "--metric", "temperature", "--count", "3", "-o", "csv"]);
     expect(code).toBe(0);
     const [head, ...lines] = out.trim().split("\n");
@@ -174,7 +172,7 @@ describe("the roost command against a running server", () => {
     });
     const list = () =>
       roostJson<{ items: { id: string; kind: string }[] }>("alarm", "list", "--device", "live-0001", "--severity", "critical");
-    await expect.poll(async () => (await list()).items.length, { timeout: 20_000, interval: 300 }).toBe(1);
+    await expect.poll(async () => (await list()).items.length, { interval: 300 }).toBe(1);
     const [alarm] = (await list()).items;
     const id = alarm?.id ?? "";
     const acknowledged = await roostJson("alarm", "ack", id, "--note", "on my way");

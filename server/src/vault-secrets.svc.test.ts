@@ -56,7 +56,7 @@ describe("secrets of the configuration in a secret store", () => {
       ["ROOST_VAULT_TOKEN", { kind: "environment", variable: "ROOST_VAULT_TOKEN" }],
     ]);
     vault.put("roost", { ...fields, ROOST_DATABASE_URL: urlWith(next) });
-    await until("the new password is seen", () => config.ROOST_DATABASE_URL?.revealLatest() === urlWith(next), 10_000);
+    await until("the new password is seen", () => config.ROOST_DATABASE_URL?.revealLatest() === urlWith(next));
     for (const secret of [first, next, vault.token, fields.seal_key]) expect(lines.join("")).not.toContain(secret);
   });
 
@@ -64,7 +64,7 @@ describe("secrets of the configuration in a secret store", () => {
     vault.put("roost", { seal_key: randomBytes(32).toString("hex"), ROOST_DATABASE_URL: urlWith(password()) });
     vault.seal();
     const filling = fill();
-    await until("the log says why", () => lines.some((line) => line.includes('"state":"sealed"')), 10_000);
+    await until("the log says why", () => lines.some((line) => line.includes('"state":"sealed"')));
     vault.unseal();
     expect((await filling).ROOST_DATABASE_URL).toBeDefined();
     vault.seal();

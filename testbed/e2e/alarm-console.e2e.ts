@@ -13,7 +13,7 @@ import type { ServerProcess } from "../src/server-process.ts";
 import { until } from "../src/waiting.ts";
 
 const count = 300;
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 describe("the alarm console in a browser", () => {
   const folder = createDataDir();

@@ -134,10 +134,10 @@ alerting:
       occurrences: 1,
     });
     const heard = () => catcher.caught.filter(({ body }) => body.includes("Uplink of OLT north is down"));
-    await until("the chat hears of it", () => heard().length > 0, 10_000);
+    await until("the chat hears of it", () => heard().length > 0);
     expect(await post("/api/v2/alerts", alert(new Date(Date.now() - 1_000)))).toBe(200);
     expect(await titled("Uplink of OLT north is down")).toBeUndefined();
-    await until("the chat hears that it is over", () => heard().length > 1, 10_000);
+    await until("the chat hears that it is over", () => heard().length > 1);
     expect(heard()).toHaveLength(2);
   });
 
@@ -156,7 +156,7 @@ alerting:
       socket.send("<10>Nov 21 15:00:00 olt-1 psu[1]: PSU 2 failed", server.ready.syslogPort ?? 0, "127.0.0.1", done),
     );
     await new Promise<void>((done) => socket.close(done));
-    await until("it is an alarm", async () => (await titled("psu: PSU 2 failed")) !== undefined, 10_000);
+    await until("it is an alarm", async () => (await titled("psu: PSU 2 failed")) !== undefined);
     expect(await titled("psu: PSU 2 failed")).toMatchObject({ deviceId: "olt-1", severity: "critical" });
   });
 
@@ -190,14 +190,11 @@ receivers:
       "--cluster.listen-address=",
     ]);
     const its = `http://127.0.0.1:${port}`;
-    await until(
-      "Alertmanager is ready",
-      async () =>
-        fetch(`${its}/-/ready`).then(
-          ({ ok }) => ok,
-          () => false,
-        ),
-      10_000,
+    await until("Alertmanager is ready", async () =>
+      fetch(`${its}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
     );
     const send = async (endsAt: Date) =>
       fetch(`${its}/api/v2/alerts`, {
@@ -209,10 +206,10 @@ receivers:
     const [itself] = (await (await fetch(`${its}/api/v2/alerts`)).json()) as { fingerprint: string }[];
     // By one fingerprint both ways lead to one alarm.
     expect(found[0]?.fingerprint).toBe(itself?.fingerprint);
-    await until("the webhook was sent", async () => (await metricOf(its)) >= 1, 10_000);
+    await until("the webhook was sent", async () => (await metricOf(its)) >= 1);
     expect((await open()).filter(({ source }) => source === "alertmanager:nas")).toHaveLength(1);
     await send(new Date());
-    await until("it is over", async () => !(await open()).some(({ source }) => source === "alertmanager:nas"), 10_000);
+    await until("it is over", async () => !(await open()).some(({ source }) => source === "alertmanager:nas"));
   });
 
   async function metricOf(its: string): Promise<number> {
@@ -223,14 +220,14 @@ receivers:
   it.skipIf(!hasPrometheus)(
     `a real Prometheus that is told of Roost as of an Alertmanager raises an alarm, and ends it ${missing}`,
     async () => {
-      await until("Prometheus raised it", async () => (await titled("It is always so"))?.severity === "major", 20_000);
+      await until("Prometheus raised it", async () => (await titled("It is always so"))?.severity === "major");
       writeRules("vector(1) > 2");
       const reload = async () => {
         const answer = await fetch(`http://127.0.0.1:${prometheusPort}/-/reload`, { method: "POST" }).catch(() => undefined);
         return answer?.ok === true;
       };
-      await until("Prometheus reads its rules again", reload, 10_000);
-      await until("Prometheus ended it", async () => (await titled("It is always so")) === undefined, 20_000);
+      await until("Prometheus reads its rules again", reload);
+      await until("Prometheus ended it", async () => (await titled("It is always so")) === undefined);
     },
   );
 

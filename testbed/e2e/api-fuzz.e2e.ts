@@ -16,7 +16,7 @@ import { createWorld } from "../src/matrix/world.ts";
 const isLong = process.env["ROOST_TEST_LONG"] === "1";
 const runsPerOperation = isLong ? 120 : 20;
 const sequences = isLong ? 500 : 80;
-const timeoutMs = isLong ? 1_800_000 : 180_000;
+const timeoutMs = isLong ? 1_800_000 : 600_000;
 const seed = Number(process.env["ROOST_TEST_SEED"] ?? Date.now() % 2 ** 31);
 
 describe("S7: requests made from the reference", () => {

@@ -64,7 +64,7 @@ async function setStage(
 async function postgresPids(server: ServerProcess): Promise<number[]> {
   const lock = join(server.ready.databaseSocketDir ?? "", ".s.PGSQL.5432.lock");
   // Between a crash and the next start there is none.
-  await until("PostgreSQL runs", () => existsSync(lock), 20_000);
+  await until("PostgreSQL runs", () => existsSync(lock));
   const postmaster = Number(readFileSync(lock, "utf8").split("\n")[0]);
   const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(postmaster)], { encoding: "utf8" })
     .trim()
@@ -79,7 +79,7 @@ function rssMb(server: ServerProcess): number {
 }
 
 describe("acknowledged is stored", () => {
-  it("R1: loses nothing over kills of the server during ingest, by SQL and by API", { timeout: 300_000 }, async () => {
+  it("R1: loses nothing over kills of the server during ingest, by SQL and by API", async () => {
     const cycles = long ? 30 : 10;
     const startedAt = new Date(Date.now() - 1_000);
     const set = await setStage(20);
@@ -93,7 +93,7 @@ describe("acknowledged is stored", () => {
       await set.server.kill();
       const killedMs = performance.now();
       set.server = await set.server.restart();
-      await until("the first acknowledgement after the restart", () => set.ledger.lastAcknowledgedMs > killedMs, 10_000);
+      await until("the first acknowledgement after the restart", () => set.ledger.lastAcknowledgedMs > killedMs);
       returnsMs.push(performance.now() - killedMs);
       // The first device is back; the others come within their own waits.
       breaks.push({ fromMs, toMs: performance.now() + 1_000 });
@@ -123,113 +123,101 @@ describe("acknowledged is stored", () => {
     expect(byApi.length).toBe(bySql.length);
   });
 
-  it(
-    "R1: every read shows all that is acknowledged, once, while late readings come, segments are compacted and the server is killed",
-    { timeout: 400_000 },
-    async () => {
-      const set = await setStage(10, { env: { ROOST_COMPACT_AFTER_SECONDS: "1" }, lateDevices: 5 });
-      set.ledger.start(500);
-      const worst = { ...clean };
-      let reads = 0;
-      const endMs = performance.now() + (long ? 300_000 : 22_000);
-      while (performance.now() < endMs) {
-        if (reads % 15 === 14) {
-          await set.server.kill();
-          set.server = await set.server.restart();
-        }
-        const due = set.ledger.acknowledgedKeys();
-        const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds), due);
-        reads += 1;
-        for (const fault of ["lost", "duplicate", "phantom", "altered"] as const) worst[fault] = Math.max(worst[fault], verdict[fault]);
-        await pause(200);
+  it("R1: every read shows all that is acknowledged, once, while late readings come, segments are compacted and the server is killed", async () => {
+    const set = await setStage(10, { env: { ROOST_COMPACT_AFTER_SECONDS: "1" }, lateDevices: 5 });
+    set.ledger.start(500);
+    const worst = { ...clean };
+    let reads = 0;
+    const endMs = performance.now() + (long ? 300_000 : 22_000);
+    while (performance.now() < endMs) {
+      if (reads % 15 === 14) {
+        await set.server.kill();
+        set.server = await set.server.restart();
       }
-      set.ledger.stop();
-      await set.ledger.quiet(15_000);
-      const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
-      printFigures("R1-compaction", { reads, ...verdict, worst_lost: worst.lost, worst_duplicate: worst.duplicate });
-      expect(worst).toEqual(clean);
-      expect(verdict).toMatchObject(clean);
-    },
-  );
+      const due = set.ledger.acknowledgedKeys();
+      const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds), due);
+      reads += 1;
+      for (const fault of ["lost", "duplicate", "phantom", "altered"] as const) worst[fault] = Math.max(worst[fault], verdict[fault]);
+      await pause(200);
+    }
+    set.ledger.stop();
+    await set.ledger.quiet(15_000);
+    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    printFigures("R1-compaction", { reads, ...verdict, worst_lost: worst.lost, worst_duplicate: worst.duplicate });
+    expect(worst).toEqual(clean);
+    expect(verdict).toMatchObject(clean);
+  });
 
-  it(
-    "R2: survives a killed backend and an immediate stop of PostgreSQL, and holds acknowledgements meanwhile",
-    { timeout: 300_000 },
-    async () => {
-      const cycles = long ? 10 : 4;
-      const set = await setStage(10);
-      set.ledger.start(500);
-      const backsMs: number[] = [];
-      for (let cycle = 0; cycle < cycles; cycle += 1) {
-        await pause(1_000);
-        const [postmaster, ...children] = await postgresPids(set.server);
-        if (cycle % 2 === 0) {
-          const backend = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("roost-ingest")) ?? children.at(-1);
-          process.kill(backend ?? 0, "SIGKILL");
-        } else {
-          process.kill(postmaster ?? 0, "SIGQUIT");
-        }
-        const hurtMs = performance.now();
-        await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > hurtMs + 200, 20_000);
-        backsMs.push(performance.now() - hurtMs);
-        expect(set.server.child.exitCode).toBeNull();
+  it("R2: survives a killed backend and an immediate stop of PostgreSQL, and holds acknowledgements meanwhile", async () => {
+    const cycles = long ? 10 : 4;
+    const set = await setStage(10);
+    set.ledger.start(500);
+    const backsMs: number[] = [];
+    for (let cycle = 0; cycle < cycles; cycle += 1) {
+      await pause(1_000);
+      const [postmaster, ...children] = await postgresPids(set.server);
+      if (cycle % 2 === 0) {
+        const backend = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("roost-ingest")) ?? children.at(-1);
+        process.kill(backend ?? 0, "SIGKILL");
+      } else {
+        process.kill(postmaster ?? 0, "SIGQUIT");
       }
-      set.ledger.stop();
-      await set.ledger.quiet(15_000);
-      const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
-      printFigures("R2", { crashes: cycles, ...verdict, hurt_to_puback_max_ms: Math.max(...backsMs) });
-      expect(verdict).toMatchObject(clean);
-      expect(verdict.acknowledged).toBeGreaterThan(1_000);
-    },
-  );
+      const hurtMs = performance.now();
+      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > hurtMs + 200);
+      backsMs.push(performance.now() - hurtMs);
+      expect(set.server.child.exitCode).toBeNull();
+    }
+    set.ledger.stop();
+    await set.ledger.quiet(15_000);
+    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    printFigures("R2", { crashes: cycles, ...verdict, hurt_to_puback_max_ms: Math.max(...backsMs) });
+    expect(verdict).toMatchObject(clean);
+    expect(verdict.acknowledged).toBeGreaterThan(1_000);
+  });
 
-  it(
-    "R3: a frozen database means back-pressure and an honest readiness, not memory growth or false acknowledgements",
-    { timeout: 300_000 },
-    async () => {
-      const frozenMs = long ? 60_000 : 10_000;
-      const set = await setStage(10);
-      set.ledger.start(500);
-      await until("ready", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 30_000);
-      await pause(2_000);
-      const pids = await postgresPids(set.server);
-      const beforeMb = rssMb(set.server);
-      for (const pid of pids) process.kill(pid, "SIGSTOP");
-      const frozenAtMs = performance.now();
-      await pause(500);
-      const acknowledgedAfterFreeze = set.ledger.acknowledged;
-      const honestMs = await until("readiness says 503", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 503, 5_000);
-      expect((await fetch(`${set.server.ready.url}/health`)).status).toBe(200);
-      const askedMs = performance.now();
-      const answer = await fetch(`${set.server.ready.url}/api/v1/devices`, { headers: { cookie: set.administrator.cookie } });
-      const answeredMs = performance.now() - askedMs;
-      await pause(Math.max(0, frozenMs - (performance.now() - frozenAtMs)));
-      const acknowledgedWhileFrozen = set.ledger.acknowledged - acknowledgedAfterFreeze;
-      const grownMb = rssMb(set.server) - beforeMb;
-      for (const pid of pids.toReversed()) process.kill(pid, "SIGCONT");
-      const thawedMs = performance.now();
-      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > thawedMs, 30_000);
-      await until("readiness comes back", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 60_000);
-      set.ledger.stop();
-      await set.ledger.quiet(30_000);
-      const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
-      printFigures("R3", {
-        frozen_ms: frozenMs,
-        ...verdict,
-        acknowledged_while_frozen: acknowledgedWhileFrozen,
-        readiness_503_after_ms: honestMs,
-        api_status: answer.status,
-        api_ms: answeredMs,
-        rss_growth_mb: grownMb,
-      });
-      expect(acknowledgedWhileFrozen).toBe(0);
-      expect(answer.status).toBe(503);
-      expect(grownMb).toBeLessThan(150);
-      expect(verdict).toMatchObject(clean);
-    },
-  );
+  it("R3: a frozen database means back-pressure and an honest readiness, not memory growth or false acknowledgements", async () => {
+    const frozenMs = long ? 60_000 : 10_000;
+    const set = await setStage(10);
+    set.ledger.start(500);
+    await until("ready", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200);
+    await pause(2_000);
+    const pids = await postgresPids(set.server);
+    const beforeMb = rssMb(set.server);
+    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    const frozenAtMs = performance.now();
+    await pause(500);
+    const acknowledgedAfterFreeze = set.ledger.acknowledged;
+    const honestMs = await until("readiness says 503", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 503);
+    expect((await fetch(`${set.server.ready.url}/health`)).status).toBe(200);
+    const askedMs = performance.now();
+    const answer = await fetch(`${set.server.ready.url}/api/v1/devices`, { headers: { cookie: set.administrator.cookie } });
+    const answeredMs = performance.now() - askedMs;
+    await pause(Math.max(0, frozenMs - (performance.now() - frozenAtMs)));
+    const acknowledgedWhileFrozen = set.ledger.acknowledged - acknowledgedAfterFreeze;
+    const grownMb = rssMb(set.server) - beforeMb;
+    for (const pid of pids.toReversed()) process.kill(pid, "SIGCONT");
+    const thawedMs = performance.now();
+    await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > thawedMs);
+    await until("readiness comes back", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 60_000);
+    set.ledger.stop();
+    await set.ledger.quiet(30_000);
+    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    printFigures("R3", {
+      frozen_ms: frozenMs,
+      ...verdict,
+      acknowledged_while_frozen: acknowledgedWhileFrozen,
+      readiness_503_after_ms: honestMs,
+      api_status: answer.status,
+      api_ms: answeredMs,
+      rss_growth_mb: grownMb,
+    });
+    expect(acknowledgedWhileFrozen).toBe(0);
+    expect(answer.status).toBe(503);
+    expect(grownMb).toBeLessThan(150);
+    expect(verdict).toMatchObject(clean);
+  });
 
-  it("R14: drains on SIGTERM under load, with code 0 and 0x8B for MQTT 5 clients", { timeout: 300_000 }, async () => {
+  it("R14: drains on SIGTERM under load, with code 0 and 0x8B for MQTT 5 clients", async () => {
     const cycles = long ? 10 : 4;
     const set = await setStage(10);
     const reasons: number[] = [];
@@ -245,7 +233,7 @@ describe("acknowledged is stored", () => {
       stopsMs.push(durationMs);
       set.server = await set.server.restart();
       const backMs = performance.now();
-      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > backMs, 10_000);
+      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > backMs);
     }
     set.ledger.stop();
     await set.ledger.quiet(15_000);

@@ -53,7 +53,7 @@ describe("an own PostgreSQL by ROOST_DATABASE_URL", () => {
   });
   const urlOf = (database: string) => `postgresql://roost@localhost/${database}?host=${encodeURIComponent(foreign.host)}`;
 
-  it("carries the whole way, and a restart finds everything there", { timeout: 120_000 }, async () => {
+  it("carries the whole way, and a restart finds everything there", async () => {
     const env = { ROOST_DATABASE_URL: urlOf("roost") };
     const first = await startServer({ dataDir: folder.dataDir, env });
     expect(first.ready.databaseSocketDir).toBeUndefined();
@@ -64,13 +64,13 @@ describe("an own PostgreSQL by ROOST_DATABASE_URL", () => {
     await client.endAsync();
     expect((await first.terminate()).code).toBe(0);
     const second = await first.restart();
-    await until("ready", async () => (await fetch(`${second.ready.url}/ready`)).status === 200, 30_000);
+    await until("ready", async () => (await fetch(`${second.ready.url}/ready`)).status === 200);
     const rows = await readBySql({ ...second.ready, databaseSocketDir: foreign.host }, [device.id]);
     expect(rows.map((row) => [row.metric, row.value])).toEqual([["temperature", 21.5]]);
     await second.terminate();
   });
 
-  it("R5: is refused where it confirms commits that are not on disk", { timeout: 60_000 }, async () => {
+  it("R5: is refused where it confirms commits that are not on disk", async () => {
     const careless = createDataDir();
     await expect(startServer({ dataDir: careless.dataDir, env: { ROOST_DATABASE_URL: urlOf("careless") } })).rejects.toThrow(
       "postgres.not_durable",

@@ -52,7 +52,7 @@ describe("a device in the field claims by TLS", () => {
     return `roost:claim?${url.searchParams.toString()}`;
   };
   async function expectNeverClaims(deviceId: string, agent: AgentProcess, code: string) {
-    await until(`the agent says ${code}`, () => agent.output().includes(code), 30_000);
+    await until(`the agent says ${code}`, () => agent.output().includes(code));
     await pause(1_500);
     expect((await device(deviceId)).claimedAt).toBeUndefined();
   }
@@ -64,13 +64,12 @@ describe("a device in the field claims by TLS", () => {
     expect(label.get("server")).toMatch(/^https:/);
     expect(label.get("ca")).toMatch(/^[\w-]{43}$/);
     const agent = startAgent("field-1", ticket.claimUri);
-    await until("the device is online", async () => (await device("field-1")).state === "online", 30_000).catch((error: unknown) => {
+    await until("the device is online", async () => (await device("field-1")).state === "online").catch((error: unknown) => {
       throw new Error(agent.output(), { cause: error });
     });
     await until(
       "its values are here",
       async () => (await administrator.call(listSeries, { params: { deviceId: "field-1" } })).items.length > 0,
-      20_000,
     );
     const { reply } = JSON.parse(readFileSync(join(agent.dataDir, "credentials.json"), "utf8")) as { reply: unknown };
     const { http, mqtt } = claimReply.parse(reply);
@@ -144,7 +143,7 @@ describe("a device in the field claims by TLS", () => {
     const latest = async () =>
       (await administrator.call(listSeries, { params: { deviceId: "field-5" } })).items.find((series) => series.metric === "temperature")
         ?.latest?.value;
-    await until("the last value is here", async () => (await latest()) === 22, 5_000);
+    await until("the last value is here", async () => (await latest()) === 22);
   });
 
   it.skipIf(!hasPrograms)(

@@ -15,7 +15,7 @@ import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 
 const builtPage = fileURLToPath(new URL("../../web/dist/index.html", import.meta.url));
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 
 describe("feature flags and rollout plans in a browser", () => {
   const folder = createDataDir();

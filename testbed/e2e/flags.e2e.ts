@@ -22,7 +22,7 @@ import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { pause, until } from "../src/waiting.ts";
 
-const patienceMs = 40_000;
+const patienceMs = 60_000;
 
 describe("feature flags and a timed rollout on a running server", () => {
   const folder = createDataDir();

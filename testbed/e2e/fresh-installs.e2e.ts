@@ -54,7 +54,7 @@ describe("two fresh installs", () => {
   const servers: ServerProcess[] = [];
   beforeAll(async () => {
     for (const { dataDir } of folders) servers.push(await startServer({ dataDir }));
-  }, 120_000);
+  });
   afterAll(async () => {
     for (const server of servers) await server.terminate();
     for (const folder of folders) folder.remove();

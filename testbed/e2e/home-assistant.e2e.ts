@@ -16,7 +16,7 @@ import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 
 const builtPage = fileURLToPath(new URL("../../web/dist/index.html", import.meta.url));
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 
 describe("the bridge to Home Assistant in a browser", () => {
   const folder = createDataDir();
@@ -37,7 +37,7 @@ describe("the bridge to Home Assistant in a browser", () => {
     ({ page, misdeeds } = await openPage(browser, server.ready.url));
     page.setDefaultTimeout(patienceMs);
     await signInByPage(page, keeper);
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.terminate();

@@ -46,7 +46,7 @@ describe("notifications in a browser", () => {
     browser = await launchBrowser();
     ({ page, misdeeds, context } = await openPage(browser, server.ready.url));
     await context.grantPermissions(["notifications"], { origin: server.ready.url });
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(60_000);
     await signInByPage(page, keeper);
   });
   afterAll(async () => {
@@ -76,7 +76,7 @@ describe("notifications in a browser", () => {
     );
     const source = `channel:${id}`;
     const find = async () => (await keeper.call(listAlarms, { query: {} })).items.find((one) => one.source === source);
-    await until("the channel's failure is an alarm", async () => (await find()) !== undefined, 20_000);
+    await until("the channel's failure is an alarm", async () => (await find()) !== undefined);
     return (await find())?.id ?? "";
   }
 
@@ -94,7 +94,7 @@ describe("notifications in a browser", () => {
     catcher.otherwise({ status: 200, body: "ok" });
     await page.getByRole("button", { name: "Send again what failed to Old chat" }).click();
     await page.getByText("1 delivery is sent again.").waitFor();
-    await page.getByText("Notices do not arrive.").waitFor({ state: "detached", timeout: 40_000 });
+    await page.getByText("Notices do not arrive.").waitFor({ state: "detached" });
   });
 
   it("adds a target of one's own with words of its own, and sets a watcher", async () => {
@@ -116,7 +116,7 @@ describe("notifications in a browser", () => {
     await dialog.waitFor({ state: "hidden" });
     await page.getByRole("button", { name: "Send a test to My phone" }).click();
     const mine = () => catcher.caught.find(({ path }) => path === "/mine");
-    await until("the test arrives", async () => mine() !== undefined, 15_000);
+    await until("the test arrives", async () => mine() !== undefined);
     expect(mine()?.body).toContain("Up! This is a test");
 
     await page.getByRole("button", { name: "Set a watcher" }).click();
@@ -158,7 +158,7 @@ describe("notifications in a browser", () => {
     expect((await keeper.call(listMyTargets, { query: {} })).items.map(({ kind }) => kind)).toContain("push");
     const alarmId = await failingChannel("Another old chat");
     const told = () => service.caught.map((one) => service.read(one)).find(({ tag }) => tag === alarmId);
-    await until("the push service has the message", async () => told() !== undefined, 20_000);
+    await until("the push service has the message", async () => told() !== undefined);
 
     const { worker, cdp, registrationId } = await startWorker(page, context);
     await cdp.send("ServiceWorker.deliverPushMessage", {
@@ -169,7 +169,7 @@ describe("notifications in a browser", () => {
     const shown = async () =>
       worker.evaluate(`self.registration.getNotifications().then((all) =>
       all.map(({ title, body, tag, actions, data }) => ({ title, body, tag, path: data.path, actions: actions.map(({ action }) => action) })))`);
-    await until("the notification is shown", async () => ((await shown()) as unknown[]).length === 1, 15_000);
+    await until("the notification is shown", async () => ((await shown()) as unknown[]).length === 1);
     expect(await shown()).toEqual([
       {
         title: "Alarm, major",
@@ -184,13 +184,9 @@ describe("notifications in a browser", () => {
     await context.clearCookies();
     await worker.evaluate(`self.registration.getNotifications().then(([notification]) =>
       self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action: "acknowledge" })))`);
-    await until(
-      "the alarm is acknowledged",
-      async () => (await keeper.call(getAlarm, { params: { alarmId } })).state === "acknowledged",
-      15_000,
-    );
+    await until("the alarm is acknowledged", async () => (await keeper.call(getAlarm, { params: { alarmId } })).state === "acknowledged");
     expect(await keeper.call(getAlarm, { params: { alarmId } })).toMatchObject({ acknowledgedBy: keeper.email });
-    await until("the notification says so", async () => ((await shown()) as { body: string }[])[0]?.body === "Acknowledged.", 15_000);
+    await until("the notification says so", async () => ((await shown()) as { body: string }[])[0]?.body === "Acknowledged.");
 
     // What is hostile or broken is shown as something, and leads nowhere else.
     await cdp.send("ServiceWorker.deliverPushMessage", {
@@ -199,7 +195,7 @@ describe("notifications in a browser", () => {
       data: JSON.stringify({ title: "<b>x</b>", body: 7, path: "//evil.example/x", tag: "bad", acknowledge: {} }),
     });
     await cdp.send("ServiceWorker.deliverPushMessage", { origin: server.ready.url, registrationId, data: "no json" });
-    await until("both are shown", async () => ((await shown()) as unknown[]).length === 3, 15_000);
+    await until("both are shown", async () => ((await shown()) as unknown[]).length === 3);
     expect(await shown()).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ tag: "bad", title: "<b>x</b>", path: "/notifications", actions: ["open"] }),
@@ -222,7 +218,7 @@ async function startWorker(page: Page, context: BrowserContext): Promise<{ worke
   await cdp.send("ServiceWorker.enable");
   await page.goto("/notifications");
   await page.evaluate(`navigator.serviceWorker.register("/service-worker.js").then(() => navigator.serviceWorker.ready).then(() => true)`);
-  await until("the service worker runs", async () => context.serviceWorkers().length > 0, 15_000);
+  await until("the service worker runs", async () => context.serviceWorkers().length > 0);
   const [worker] = context.serviceWorkers();
   if (worker === undefined) throw new TypeError("no service worker");
   return { worker, cdp, registrationId: await registered };

@@ -17,7 +17,7 @@ import type { ServerProcess } from "../src/server-process.ts";
 import { until } from "../src/waiting.ts";
 
 const builtPage = fileURLToPath(new URL("../../web/dist/index.html", import.meta.url));
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 const neighbour = { email: "neighbour@example.org", password: "five hens under one roof", name: "Neighbour" };
 
 describe("people and their rights in a browser", () => {

@@ -85,12 +85,10 @@ describe("S6, N-F24, CO-67, CO-68: every operation as everybody", () => {
     for (const { caller, stream } of listeners) {
       for (const place of places) {
         const id = added.get(place) ?? "";
-        if (caller.sees.includes(place))
-          await expect.poll(() => stream.text(), { timeout: 10_000, message: `${caller.name}: ${place}` }).toContain(id);
+        if (caller.sees.includes(place)) await expect.poll(() => stream.text(), { message: `${caller.name}: ${place}` }).toContain(id);
       }
     }
-    for (const [index, { stream }] of samples.entries())
-      await expect.poll(() => stream.text(), { timeout: 10_000 }).toContain(`${50 + index}.0625`);
+    for (const [index, { stream }] of samples.entries()) await expect.poll(() => stream.text()).toContain(`${50 + index}.0625`);
     await pause(500);
     for (const { caller, stream } of listeners) {
       const ids = places

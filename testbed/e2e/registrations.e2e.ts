@@ -184,7 +184,7 @@ describe("devices that register by themselves", () => {
     expect(items).toMatchObject([{ metric: "soil_moisture", unit: "%", latest: { value: 40.5 } }]);
     expect(await byHttp(answer)).toBe(200);
     const device = async () => call(getDevice, { params: { deviceId: answer.device_id } });
-    await until("it is online", async () => (await device()).state === "online", 10_000);
+    await until("it is online", async () => (await device()).state === "online");
     expect(await device()).toMatchObject({ firmwareVersion: "1.4.0" });
     expect(await waiting()).toEqual([]);
     expect(await trailOf(answer.device_id)).toEqual(["device.registered", "device.added", "device.registration_approved"]);
@@ -246,7 +246,7 @@ describe("devices that register by themselves", () => {
     for (const filter of ["devices/#", foreign]) await expect(client.subscribeAsync(filter)).rejects.toThrow(/Not authorized|error/i);
     const onRecord = async () =>
       (await call(listRejects, { query: { deviceId: a.device_id } })).items.map(({ code, topic }) => `${code} ${topic}`);
-    await until("all of it is on record", async () => new Set(await onRecord()).size >= 2, 10_000);
+    await until("all of it is on record", async () => new Set(await onRecord()).size >= 2);
     expect(new Set(await onRecord())).toEqual(new Set([`ingest.not_allowed ${foreign}`, "ingest.not_allowed devices/#"]));
     expect((await call(listSeries, { params: { deviceId: b.device_id } })).items).toEqual([]);
   });
@@ -261,16 +261,16 @@ describe("devices that register by themselves", () => {
     const beat = async (client: MqttClient) =>
       client.publishAsync(`devices/${answer.device_id}/heartbeat`, '{"uptime":61,"rssi":-58}', { qos: 1 });
     await beat(await connect(answer));
-    await until("it is online", async () => (await state()) === "online", 10_000);
+    await until("it is online", async () => (await state()) === "online");
     expect((await call(getDevice, { params })).lastSeenAt).toBeInstanceOf(Date);
     const { items } = await call(listSeries, { params });
     expect(items).toMatchObject([
       { metric: "rssi", unit: "dBm", latest: { value: -58 } },
       { metric: "uptime", unit: "s", latest: { value: 61 } },
     ]);
-    await until("it is offline", async () => (await state()) === "offline", 15_000);
+    await until("it is offline", async () => (await state()) === "offline");
     await beat(await connect(answer));
-    await until("it is online again", async () => (await state()) === "online", 10_000);
+    await until("it is online again", async () => (await state()) === "online");
   });
 
   const lan = Object.values(networkInterfaces())

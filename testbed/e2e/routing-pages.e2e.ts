@@ -27,7 +27,7 @@ describe("who hears of it, in a browser", () => {
     const keeper = await setUpAdministrator(server);
     browser = await launchBrowser();
     ({ page, misdeeds } = await openPage(browser, server.ready.url));
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(60_000);
     await signInByPage(page, keeper);
   });
   afterAll(async () => {
@@ -108,7 +108,7 @@ describe("who hears of it, in a browser", () => {
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved.").waitFor();
     await page.reload();
-    await expect.poll(async () => page.getByLabel("Quiet from").inputValue(), { timeout: 10_000 }).toBe("21:30");
+    await expect.poll(async () => page.getByLabel("Quiet from").inputValue()).toBe("21:30");
     expect(misdeeds).toEqual({ console: [], foreign: [], dialogs: [] });
   });
 });

@@ -47,7 +47,7 @@ describe.skipIf(findChromium() === undefined)("single sign-on by the pages of a 
       },
     });
     browser = await launchBrowser();
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.kill();

@@ -21,7 +21,7 @@ let known: Administrator | undefined;
 afterEach(async () => {
   for (const launcher of running.splice(0)) launcher.child.kill("SIGTERM");
   const { dataDir } = folder;
-  await until("everything has ended", () => processesOf(dataDir).length === 0, 30_000).catch(() => {
+  await until("everything has ended", () => processesOf(dataDir).length === 0).catch(() => {
     for (const { pid } of processesOf(dataDir)) process.kill(pid, "SIGKILL");
   });
 });
@@ -40,7 +40,7 @@ function processOf(part: string): number {
 }
 
 async function nothingIsLeft(): Promise<void> {
-  await until("no process is left", () => processesOf(folder.dataDir).length === 0, 20_000);
+  await until("no process is left", () => processesOf(folder.dataDir).length === 0);
 }
 
 /** Whoever keeps this installation, at the address it has now. */
@@ -115,7 +115,7 @@ describe("npm start", () => {
   it("ends with the reason when the server is killed, takes the agent and the database along, and the next start works", async () => {
     const first = start();
     await first.ready();
-    await until("the agent runs", () => processesOf(folder.dataDir).some(({ command }) => command.includes("agent/src/main.ts")), 20_000);
+    await until("the agent runs", () => processesOf(folder.dataDir).some(({ command }) => command.includes("agent/src/main.ts")));
     process.kill(processOf("server/src/main.ts"), "SIGKILL");
     const { code } = await first.ended;
     expect(code).not.toBe(0);
@@ -129,10 +129,10 @@ describe("npm start", () => {
     const launcher = start();
     await launcher.ready();
     const agentRuns = () => processesOf(folder.dataDir).find(({ command }) => command.includes("agent/src/main.ts"))?.pid;
-    await until("the agent runs", () => agentRuns() !== undefined, 20_000);
+    await until("the agent runs", () => agentRuns() !== undefined);
     const [agent, server] = [agentRuns() ?? 0, processOf("server/src/main.ts")];
     process.kill(agent, "SIGKILL");
-    await until("another agent runs", () => ![undefined, agent].includes(agentRuns()), 20_000);
+    await until("another agent runs", () => ![undefined, agent].includes(agentRuns()));
     expect(processOf("server/src/main.ts")).toBe(server);
   });
 
@@ -141,7 +141,7 @@ describe("npm start", () => {
     await launcher.ready();
     process.kill(processOf("server/src/main.ts"), "SIGSTOP");
     launcher.child.kill("SIGINT");
-    await until("it says that it stops", () => launcher.output().includes("Stopping"), 10_000);
+    await until("it says that it stops", () => launcher.output().includes("Stopping"));
     await new Promise((resolve) => setTimeout(resolve, 600));
     launcher.child.kill("SIGINT");
     expect(await launcher.ended).toEqual({ code: 130, signal: null });

@@ -188,7 +188,7 @@ const hasOpenssl = spawnSync("which", ["openssl"]).status === 0;
 describe.skipIf(!hasOpenssl)("M11: TLS as openssl sees it", () => {
   /** What `openssl s_client` tells of a handshake; typed at it: a line for the server, or one of its own commands. */
   async function openssl(port: number, options: readonly string[], typed = "Q\n"): Promise<string> {
-    const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...options], { timeout: 10_000 });
+    const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...options], { timeout: 60_000 });
     let text = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (text += chunk.toString()));
     // One that was refused has gone before it is typed at.

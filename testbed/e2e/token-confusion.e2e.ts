@@ -59,7 +59,7 @@ describe("S2: tokens that are not what they say", () => {
       },
       { what: "the password", token: administrator.password.replaceAll(" ", "-") },
     ];
-  }, 120_000);
+  });
   afterAll(async () => {
     await server?.kill();
     folder.remove();

@@ -23,7 +23,7 @@ import { until } from "../src/waiting.ts";
 const builtPage = fileURLToPath(new URL("../../web/dist/index.html", import.meta.url));
 const email = "keeper@example.org";
 const password = "a long walk to the coop at dawn";
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 const firstLoadBarKilobytes = 300;
 
 describe("a person and Roost in a browser", () => {

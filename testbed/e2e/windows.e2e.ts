@@ -22,7 +22,7 @@ describe("maintenance in the browser", () => {
     ]);
     keeper = await setUpAdministrator(server);
     for (const id of ["olt-1", "ont-1"]) await keeper.call(addDevice, { body: { id, name: id } });
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await server.terminate();

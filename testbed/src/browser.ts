@@ -30,7 +30,7 @@ export function findChromium(): string | undefined {
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error("There is no Chromium on this machine. On Debian: apt-get install chromium");
-  return chromium.launch({ executablePath, args: quietly, headless: true });
+  return chromium.launch({ executablePath, args: quietly, headless: true, timeout: 120_000 });
 }
 
 /** What a page did that no page of ours may do. */
@@ -50,6 +50,7 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<{ context: BrowserContext; page: Page; misdeeds: Misdeeds }> {
   const context = await browser.newContext({ baseURL: origin, viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
+  context.setDefaultTimeout(60_000);
   const misdeeds: Misdeeds = { console: [], foreign: [], dialogs: [] };
   context.on("page", (page) => {
     page.on("console", (message) => {

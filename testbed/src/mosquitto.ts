@@ -65,7 +65,7 @@ export async function startMosquitto({ tls }: { tls?: { readonly key: string; re
       const started = spawn(program, ["-c", at("mosquitto.conf")], { stdio: "ignore" });
       child = started;
       for (let tries = 0; !(await isOpen(port)); tries += 1) {
-        if (tries > 200 || started.exitCode !== null) throw new Error("Mosquitto did not start.");
+        if (tries > 3_000 || started.exitCode !== null) throw new Error("Mosquitto did not start.");
         await pause(20);
       }
     },

@@ -82,7 +82,7 @@ export class RawMqtt {
    *
    * @throws {Error} when the connection closes first, or nothing comes within the time given.
    */
-  async next<Cmd extends Packet["cmd"]>(cmd: Cmd, withinMs = 10_000): Promise<Extract<Packet, { cmd: Cmd }>> {
+  async next<Cmd extends Packet["cmd"]>(cmd: Cmd, withinMs = 60_000): Promise<Extract<Packet, { cmd: Cmd }>> {
     const until = performance.now() + withinMs;
     for (;;) {
       const index = this.packets.findIndex((packet) => packet.cmd === cmd);
@@ -93,7 +93,7 @@ export class RawMqtt {
   }
 
   /** Resolves when the other side has closed. */
-  async closed(withinMs = 10_000): Promise<void> {
+  async closed(withinMs = 60_000): Promise<void> {
     const until = performance.now() + withinMs;
     while (!this.isClosed) await this.#change(until, "close");
   }

@@ -4,10 +4,11 @@ export const pause = (milliseconds: number): Promise<void> => new Promise((resol
 /**
  * Waits until something holds.
  *
+ * @param withinMs - An end for what never comes, and no measure: a machine that is busy with other things is slow and not wrong.
  * @returns Milliseconds it took.
  * @throws when it does not hold in time.
  */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs: number): Promise<number> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<number> {
   const startedMs = performance.now();
   while (performance.now() - startedMs < withinMs) {
     if (await holds()) return performance.now() - startedMs;

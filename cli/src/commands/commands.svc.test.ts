@@ -30,7 +30,7 @@ beforeAll(async () => {
   await keeper.call(addDevice, { body: { id: "relay-1", name: "relay-1" } });
   const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
   env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
-}, 120_000);
+});
 afterAll(async () => {
   await server.terminate();
   data.remove();

@@ -87,7 +87,7 @@ describe("roost apply and roost export against a running server", () => {
     await keeper.call(addDevice, { body: { id: "olt-1", name: "olt-1" } });
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token, ROOST_TARGET_CHAT: "http://127.0.0.1:9/hook" };
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     data.remove();

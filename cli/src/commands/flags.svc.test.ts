@@ -31,7 +31,7 @@ describe("roost flag and roost rollout against a running server", () => {
     await keeper.call(addDevice, { body: { id: "coop-1", name: "Coop" } });
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     data.remove();

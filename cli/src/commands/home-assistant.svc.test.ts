@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runHere } from "../test-program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "roost-cli-home-assistant-"));
-const patience = { timeout: 10_000 };
+const patience = { timeout: 60_000 };
 
 describe("roost home-assistant against a running server and a broker", () => {
   const data = createDataDir();
@@ -30,7 +30,7 @@ describe("roost home-assistant against a running server and a broker", () => {
     const keeper = await setUpAdministrator(server);
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     await broker.close();

@@ -33,7 +33,7 @@ describe("roost target, roost delivery and roost dead-man against a running serv
     const keeper = await setUpAdministrator(server);
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     await catcher.close();
@@ -69,9 +69,7 @@ describe("roost target, roost delivery and roost dead-man against a running serv
     expect((await roost("delivery", "list")).out).toMatch(/failed +1 +404/);
     catcher.otherwise({ status: 204 });
     await json("delivery", "replay", items[0]?.id ?? "");
-    await expect
-      .poll(async () => (await roost("delivery", "list", "--state", "failed")).out, { timeout: 15_000 })
-      .toContain("No deliveries.");
+    await expect.poll(async () => (await roost("delivery", "list", "--state", "failed")).out).toContain("No deliveries.");
     expect(await json("target", "replay", "Night")).toEqual({ replayed: 0 });
     expect((await roost("delivery", "replay")).err).toContain("--all");
   });
@@ -80,10 +78,10 @@ describe("roost target, roost delivery and roost dead-man against a running serv
     expect((await roost("dead-man", "show")).out).toMatch(/none[\s\S]*arrive/);
     expect(await json("dead-man", "set", `${catcher.url}/ping/abc`, "--every", "10")).toMatchObject({ everySeconds: 10 });
     const beats = () => catcher.caught.filter(({ path, method }) => path === "/ping/abc" && method === "GET").length;
-    await expect.poll(beats, { timeout: 40_000 }).toBeGreaterThan(0);
+    await expect.poll(beats).toBeGreaterThan(0);
     expect(await json("dead-man", "beat")).toMatchObject({ lastOutcome: "sent", lastStatus: 204 });
     expect((await roost("dead-man", "show")).out).not.toContain("/ping/");
     expect((await roost("dead-man", "remove")).code).toBe(0);
     expect((await roost("dead-man", "beat")).err).toContain("notifications.no_switch");
-  }, 60_000);
+  });
 });

@@ -38,7 +38,7 @@ describe("roost on-call and roost route against a running server", () => {
     await keeper.call(addRoute, { body: { name: "Bad ones", match: { minSeverity: "major" }, to } });
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     data.remove();

@@ -32,7 +32,7 @@ describe("people, places and hand-overs from the command line", () => {
     server = await startServer({ dataDir: data.dataDir });
     const administrator = await setUpAdministrator(server);
     keeper = (await anybody()(login, { body: { username: administrator.email, password: administrator.password } })).access_token;
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     data.remove();

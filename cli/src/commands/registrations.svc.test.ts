@@ -27,7 +27,7 @@ describe("roost device waiting, approve, reject and enrolment-code against a run
     await keeper.call(addSite, { body: { name: "Greenhouse" } });
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     data.remove();

@@ -33,7 +33,7 @@ beforeAll(async () => {
   } as const;
   ({ id: ruleId } = await keeper.call(addAlarmRule, { body }));
   await keeper.call(changeAlarmRule, { params: { ruleId }, body: { ...body, condition: { ...body.condition, above: 35 } } });
-}, 120_000);
+});
 afterAll(async () => {
   await server.terminate();
   data.remove();

@@ -33,7 +33,7 @@ describe("roost window, roost silence and roost device set against a running ser
     for (const id of ["olt-1", "ont-1"]) await keeper.call(addDevice, { body: { id, name: id } });
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
-  }, 120_000);
+  });
   afterAll(async () => {
     await server.terminate();
     data.remove();

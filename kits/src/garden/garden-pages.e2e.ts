@@ -20,7 +20,7 @@ import { startGarden } from "./test-garden.ts";
 import type { TestGarden } from "./test-garden.ts";
 
 const builtPage = fileURLToPath(new URL("../../../web/dist/index.html", import.meta.url));
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 const viewer = { email: "guest@example.org", password: "only looking at the leaves today", name: "Guest" };
 const modelKey = "sk-pages-0123456789-zP4k";
 

@@ -28,7 +28,7 @@ import { registerNode, startNode } from "./test-live-node.ts";
 import type { TestNode } from "./test-live-node.ts";
 
 const builtPage = fileURLToPath(new URL("../../../web/dist/index.html", import.meta.url));
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 const dayMs = 86_400_000;
 const modelKey = "sk-story-0123456789-q7Rt";
 

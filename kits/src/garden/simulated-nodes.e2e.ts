@@ -77,8 +77,7 @@ describe("the garden's simulator against a running server", () => {
   });
 
   /** Asked gently: the server has nodes to listen to. */
-  const settles = async <Value>(ask: () => Promise<Value>, wanted: Value) =>
-    expect.poll(ask, { timeout: 40_000, interval: 300 }).toEqual(wanted);
+  const settles = async <Value>(ask: () => Promise<Value>, wanted: Value) => expect.poll(ask, { interval: 300 }).toEqual(wanted);
   const nodesOf = async (prefix: string) => (await administrator.call(listNodes, { query: { q: prefix, limit: 200 } })).items;
 
   it("GA-45 GA-08 GA-30 GA-06: nodes with every fault, the server restarted among them: what was acknowledged is stored, and nothing else", async () => {

@@ -75,10 +75,10 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Asks again until the answer is as it shall be, or 10 s have gone. */
+/** Asks again until the answer is as it shall be, or a minute has gone. */
 export async function eventually<Answer>(ask: () => Promise<Answer>, isIt: (answer: Answer) => boolean): Promise<Answer> {
   let answer = await ask();
-  for (let tries = 0; tries < 200 && !isIt(answer); tries += 1) {
+  for (let tries = 0; tries < 1_200 && !isIt(answer); tries += 1) {
     await pause(50);
     answer = await ask();
   }

@@ -103,14 +103,10 @@ export async function plantWorld(world: World): Promise<World> {
   for (const place of places) gardens.set(place, await addGardenAt(world, place));
   // By then the facts of their making have been heard, and nothing changes by itself.
   for (const place of ["aSouth", "b", "home"] as const) {
-    await until(
-      `${place}: nobody can write a plan yet`,
-      async () => {
-        const { items } = await world.owner(place)(getCareQueue, {});
-        return items.length >= (place === "aSouth" ? 2 : 1) && items.every(({ state }) => state === "waiting" || state === "abstained");
-      },
-      20_000,
-    );
+    await until(`${place}: nobody can write a plan yet`, async () => {
+      const { items } = await world.owner(place)(getCareQueue, {});
+      return items.length >= (place === "aSouth" ? 2 : 1) && items.every(({ state }) => state === "waiting" || state === "abstained");
+    });
   }
   const absentId = randomUUID();
   return {

@@ -86,7 +86,7 @@ describe("facts", () => {
     await writer.query("insert into t values (1)");
     const dispatch = await dispatchOf();
     await db.transaction(async (tx) => emit(tx, fact("ours")));
-    await expect.poll(() => handled, { timeout: 5_000 }).toEqual(["ours"]);
+    await expect.poll(() => handled).toEqual(["ours"]);
     await dispatch.close();
     await writer.query("commit");
     await writer.end();

@@ -50,7 +50,7 @@ describe("migrations", () => {
         where a.application_name = 'roost-migrate' and a.datname = current_database() and a.query like '%pg_sleep%' and a.state = 'active'`);
       return row?.n;
     };
-    await expect.poll(isUnderWay, { timeout: 10_000 }).toBe(1);
+    await expect.poll(isUnderWay).toBe(1);
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await gone;

@@ -167,7 +167,7 @@ describe("ROOST_ENV=production", () => {
     await server.terminate();
   });
 
-  it("N-F30: starts with good settings", { timeout: 90_000 }, async () => {
+  it("N-F30: starts with good settings", async () => {
     const dataDir = join(mkdtempSync(join(lasting, "roost-production-")), "data");
     chmodSync(join(dataDir, ".."), 0o755);
     const server = await startServer({ dataDir, env: { ROOST_ENV: "production", ROOST_PUBLIC_URL: good.ROOST_PUBLIC_URL } });

@@ -195,25 +195,17 @@ async function populate(
     await send(`{"broken ${words[place]}`);
     let alarmId = "";
     let incidentId = "";
-    await until(
-      `${place}: an alarm is raised`,
-      async () => {
-        const [alarm] = (await call(listAlarms, { query: { deviceId } })).items;
-        alarmId = alarm?.id ?? "";
-        incidentId = alarm?.incidentId ?? "";
-        return alarmId !== "";
-      },
-      10_000,
-    );
+    await until(`${place}: an alarm is raised`, async () => {
+      const [alarm] = (await call(listAlarms, { query: { deviceId } })).items;
+      alarmId = alarm?.id ?? "";
+      incidentId = alarm?.incidentId ?? "";
+      return alarmId !== "";
+    });
     let deliveryId = "";
-    await until(
-      `${place}: its notice is on record`,
-      async () => {
-        deliveryId = (await call(listDeliveries, { query: { alarmId } })).items[0]?.id ?? "";
-        return deliveryId !== "";
-      },
-      10_000,
-    );
+    await until(`${place}: its notice is on record`, async () => {
+      deliveryId = (await call(listDeliveries, { query: { alarmId } })).items[0]?.id ?? "";
+      return deliveryId !== "";
+    });
     const { token, secret } = await call(addApiToken, {
       body: { name: `${markers[organisation]} token`, permissions: ["telemetry:read"] },
     });

@@ -196,7 +196,7 @@ describe("the audit chain", () => {
     const restored = server();
     await restored.start();
     await restored.record(db, rename(5));
-    await expect.poll(async () => (await verify(restored)).head, { timeout: 10_000 }).toBe(5);
+    await expect.poll(async () => (await verify(restored)).head).toBe(5);
     expect(await verify(restored)).toMatchObject({ isWhole: true, waiting: 0 });
     await restored.close();
   });
@@ -233,7 +233,7 @@ describe("the audit chain", () => {
     expect(await verify()).toMatchObject({ isWhole: true, head: 0, waiting: 5 });
     const next = server();
     await next.start();
-    await expect.poll(async () => (await verify(next)).head, { timeout: 10_000 }).toBe(5);
+    await expect.poll(async () => (await verify(next)).head).toBe(5);
     await next.close();
   });
 

@@ -156,8 +156,8 @@ describe("people and their sessions", () => {
     expect(days.map((row) => row.days)).toEqual([2, 7]);
     await home.db.query(sql`update sessions set expires_at = now() - interval '1 second'`);
     // What is in memory is two seconds old at most.
-    await expect.poll(async () => status({ cookie }), { timeout: 10_000 }).toBe(401);
-    await expect.poll(async () => status({ authorization: `Bearer ${token}` }), { timeout: 10_000 }).toBe(401);
+    await expect.poll(async () => status({ cookie })).toBe(401);
+    await expect.poll(async () => status({ authorization: `Bearer ${token}` })).toBe(401);
   });
 
   it("S2: takes no credential that was altered, cut, moved or made up", async () => {

@@ -64,7 +64,7 @@ describe("passkeys, in a real browser with a virtual authenticator", () => {
     await page.goto(`${home.url.replace("127.0.0.1", "localhost")}${listWaysToSignIn.path}`);
     authenticator = await addAuthenticator(page);
     expect((await post(page, signIn.path, { email, password })).status).toBe(200);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await home.close();

@@ -395,7 +395,7 @@ describe("single sign-on", () => {
       const back = await through(await begin(jar));
       await change({ isEnabled: false });
       // S4: whom it vouched for is signed out.
-      await expect.poll(() => sessionOf(signedIn), { timeout: 10_000 }).toBe(401);
+      await expect.poll(() => sessionOf(signedIn)).toBe(401);
       expect((await comeBack(back, jar)).location).toBe(refusedAs("auth.provider_not_found"));
       expect((await home.post(beginSingleSignOn.path.replace(":providerId", providerId), {})).status).toBe(404);
       expect(await (await home.get(listWaysToSignIn.path)).json()).toMatchObject({ providers: [] });

@@ -44,7 +44,7 @@ describe("syslog", () => {
   }
   const counted = async (what: string): Promise<number> =>
     (await metrics.read("roost_syslog_messages_total"))?.find(({ labels }) => labels["what"] === what)?.value ?? 0;
-  const soon = async (what: string, holds: () => Promise<boolean>) => until(what, holds, 5_000);
+  const soon = async (what: string, holds: () => Promise<boolean>) => until(what, holds);
   const list = async (state: "open" | "all" = "open"): Promise<Alarm[]> =>
     (await alarms.list({ organisationId }, { limit: 200, state })).items;
 

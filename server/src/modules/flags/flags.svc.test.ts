@@ -87,7 +87,7 @@ describe("flags", () => {
     const other = await server();
     await flags.change("enable_idempotency", { serve: { value: false }, why: "too many repeats" }, keeper);
     expect(flags.boolean("enable_idempotency", true)).toBe(false);
-    await until("the other server knows", () => !other.boolean("enable_idempotency", true), 5_000);
+    await until("the other server knows", () => !other.boolean("enable_idempotency", true));
     const { history, version } = await flags.get("enable_idempotency");
     expect(version).toBe(2);
     expect(history[0]).toMatchObject({ version: 2, by: keeper.name, what: "changed", why: "too many repeats" });
@@ -106,8 +106,8 @@ describe("flags", () => {
     const deaf = { ...db, connect: () => Promise.reject(new Error("No connection is free.")) };
     const other = await server({}, deaf);
     await flags.change("enable_idempotency", { serve: { value: false } }, keeper);
-    await until("the deaf one knows", () => !other.boolean("enable_idempotency", true), 5_000);
-    await until("a sign was heard", () => heard.includes("roost_flags"), 5_000);
+    await until("the deaf one knows", () => !other.boolean("enable_idempotency", true));
+    await until("a sign was heard", () => heard.includes("roost_flags"));
     await listener.end();
   });
 
@@ -124,12 +124,12 @@ describe("flags", () => {
     client.addHandler(ProviderEvents.Stale, () => void heard.push("stale"));
     away = true;
     aheadMs = 60_000;
-    await until("the provider is stale", () => heard.includes("stale"), 10_000);
+    await until("the provider is stale", () => heard.includes("stale"));
     expect(other.boolean("enable_idempotency", false)).toBe(true);
     client.addHandler(ProviderEvents.Ready, () => void heard.push("ready"));
     heard.length = 0;
     away = false;
-    await until("the provider is ready again", () => heard.includes("ready"), 10_000);
+    await until("the provider is ready again", () => heard.includes("ready"));
   });
 
   it("puts back an earlier state by one call, and refuses a change that somebody has overtaken", async () => {

@@ -134,14 +134,10 @@ describe("rollout plans", () => {
     const id = await add(...steps);
     await plans.begin(id, undefined, keeper);
     const servers = [plans, watcher(), watcher(), watcher()];
-    await until(
-      "the plan is done",
-      async () => {
-        await Promise.all(servers.map((one) => one.look()));
-        return (await state(id)) === "done";
-      },
-      20_000,
-    );
+    await until("the plan is done", async () => {
+      await Promise.all(servers.map((one) => one.look()));
+      return (await state(id)) === "done";
+    });
     const { history } = await plans.get(id);
     expect(history.filter(({ what }) => what === "step_began").map((entry) => entry.step)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     const { history: changes } = await flags.get(key);

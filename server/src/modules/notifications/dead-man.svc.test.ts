@@ -11,7 +11,7 @@ import { testNotice } from "./notice.ts";
 import { createHouse } from "./test-house.ts";
 import type { House } from "./test-house.ts";
 
-const patience = { timeout: 15_000 };
+const patience = { timeout: 60_000 };
 
 describe("the dead-man switch", () => {
   let house: House;

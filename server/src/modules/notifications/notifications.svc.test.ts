@@ -70,8 +70,7 @@ describe("notifications", () => {
   const addWebhook = (minSeverity: "info" | "warning" | "critical" = "info", name = "Hook") =>
     notifications.targets.add({ organisationId }, undefined, { kind: "webhook", name, url: catcher.url + secretPath, minSeverity });
   const deliveries = async () => (await notifications.ledger.list({ organisationId }, page)).items;
-  const settledDeliveries = () =>
-    expect.poll(async () => (await deliveries()).filter(({ state }) => state === "waiting").length, { timeout: 15_000 }).toBe(0);
+  const settledDeliveries = () => expect.poll(async () => (await deliveries()).filter(({ state }) => state === "waiting").length).toBe(0);
 
   async function raise(value = 35): Promise<void> {
     rules.watchFor(device, "temperature").observe(value, next());
@@ -132,7 +131,7 @@ describe("notifications", () => {
     const { signingSecret = "" } = await addWebhook();
     await raise(35);
     await raise(20);
-    await expect.poll(() => catcher.caught.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => catcher.caught.length).toBe(2);
     await settledDeliveries();
     const [raised, cleared] = catcher.caught.map((one) => ({ ...one, json: JSON.parse(one.body) as Record<string, unknown> }));
     expect(raised?.path).toBe(secretPath);
@@ -201,7 +200,7 @@ describe("notifications", () => {
     notifications = notificationsOf({ backOffMs: [200] });
     await raise(35);
     await raise(20);
-    await expect.poll(() => catcher.caught.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => catcher.caught.length).toBeGreaterThan(0);
     await notifications.close();
     expect(catcher.caught.every(({ headers }) => headers["x-roost-event"] === "alarm.raised")).toBe(true);
     catcher.forget();
@@ -233,7 +232,7 @@ describe("notifications", () => {
     await notifications.close();
     notifications = notificationsOf({ backOffMs: [3_600_000] });
     await raise();
-    await expect.poll(() => catcher.caught.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => catcher.caught.length).toBe(1);
     await notifications.close();
     await db.query(sql`update deliveries set next_try_at = now(), leased_until = now() + interval '300 ms'`);
     catcher.otherwise({ status: 204 });
@@ -274,7 +273,7 @@ describe("notifications", () => {
       );
       await dispatch.settle();
     }
-    await expect.poll(() => catcher.caught.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => catcher.caught.length).toBe(2);
     expect(catcher.caught.map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([
       { type: "device.offline", text: "Coop is offline.", alarm: { kind: "offline", severity: "warning" } },
       { type: "device.online", text: expect.stringMatching(/^Coop is back online( after \d+ s)?\.$/) as string },
@@ -352,7 +351,7 @@ describe("notifications", () => {
     await notifications.close();
     notifications = notificationsOf({ backOffMs: [3_600_000] });
     await raise();
-    await expect.poll(async () => (await deliveries())[0]?.attempts.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await deliveries())[0]?.attempts.length).toBe(1);
     await notifications.targets.remove({ organisationId }, undefined, id);
     const [delivery] = await deliveries();
     expect(delivery).toMatchObject({ state: "failed", targetName: "Hook" });

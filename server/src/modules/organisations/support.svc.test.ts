@@ -78,7 +78,7 @@ describe("a platform administrator", () => {
     const refused = await ask();
     expect(await outcome(ask())).toBe("platform.already_asked");
     const params = { supportGrantId: refused.id };
-    await expect.poll(() => mailbox.caught.length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => mailbox.caught.length).toBe(1);
     expect([mailbox.caught[0]?.to, mailbox.caught[0]?.text]).toEqual([["tenant@example.org"], expect.stringContaining(reason)]);
     // Their own word lets nobody in.
     expect(await outcome(keeper.call(grantSupport, { params, body: {} }))).toBe("platform.grant_not_found");
@@ -100,7 +100,7 @@ describe("a platform administrator", () => {
     expect(await outcome(remove)).toBe("people.support_only");
 
     await tenant.call(endSupport, { params: { supportGrantId: asked.id } });
-    await expect.poll(async () => (await guest.call(getSession, {})).organisation.name, { timeout: 5_000 }).toBe("Home");
+    await expect.poll(async () => (await guest.call(getSession, {})).organisation.name).toBe("Home");
     expect(await trail()).toEqual([
       "support.asked done owner@example.org owner@example.org",
       "support.refused done tenant@example.org owner@example.org",
@@ -123,7 +123,7 @@ describe("a platform administrator", () => {
     // Five minutes later.
     await house.db.query(sql`update memberships set expires_at = now() where support_grant_id = ${asked.id}`);
     await house.db.query(sql`update support_grants set expires_at = now() where id = ${asked.id}`);
-    await expect.poll(async () => (await guest.call(getSession, {})).organisation.name, { timeout: 5_000 }).toBe("Home");
+    await expect.poll(async () => (await guest.call(getSession, {})).organisation.name).toBe("Home");
     await house.organisations.endOverdue();
     await house.organisations.endOverdue();
     expect((await trail()).at(-1)).toBe("support.ended done Roost owner@example.org");

@@ -163,9 +163,9 @@ describe("rules and their alarms", () => {
     const theirs = other.watchFor(device, "temperature");
     expect(theirs.observe(35, next())).toBe(false);
     const { id } = await alarms.addRule({ organisationId }, rule({ above: 30 }));
-    await expect.poll(() => other.openCount({ organisationId }), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => other.openCount({ organisationId })).toBe(1);
     await alarms.changeRule({ organisationId }, id, rule({ above: 40 }));
-    await expect.poll(() => other.openCount({ organisationId }), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => other.openCount({ organisationId })).toBe(0);
     await dispatch.close();
     await other.close();
   });
@@ -198,7 +198,7 @@ describe("rules and their alarms", () => {
     // Older than what is stored: it says nothing of how things are.
     expect(second.watchFor(device, "temperature").observe(99, newestUs - 1)).toBe(false);
     answer.resolve([{ value: 33, measuredAtUs: newestUs }]);
-    await expect.poll(async () => (await second.list({ organisationId }, all)).items, { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(async () => (await second.list({ organisationId }, all)).items).toHaveLength(1);
     expect((await second.list({ organisationId }, all)).items).toMatchObject([{ ruleId: id, value: 33, state: "raised" }]);
     await second.close();
   });
@@ -219,7 +219,7 @@ describe("rules and their alarms", () => {
     await sleep(10);
     await admin.query(`alter database ${name} allow_connections true`);
     await admin.end();
-    await expect.poll(async () => (await alarms.list({ organisationId }, all)).items.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await alarms.list({ organisationId }, all)).items.length).toBe(1);
     await alarms.settle();
     expect((await alarms.list({ organisationId }, all)).items).toMatchObject([{ state: "cleared", value: 35 }]);
     expect((await facts()).slice(1)).toEqual(["alarm.raised", "alarm.cleared"]);

@@ -128,7 +128,7 @@ describe("chunks", () => {
       }),
       { numRuns: 40, endOnFailure: true },
     );
-  }, 120_000);
+  });
 
   it("keep an axis once for the series of a device that share it", async () => {
     const { deviceKey, series } = await addTestDevice(db, telemetry, ["a", "b", "c"]);

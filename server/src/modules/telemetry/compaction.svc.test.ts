@@ -320,7 +320,7 @@ describe("the store and a plain model of it", () => {
         (select sum(h.n)::integer from telemetry_hours h where h.device_key = any(${all.map((device) => device.deviceKey)}::integer[])) as hours,
         (select sum(d.n)::integer from telemetry_days d where d.device_key = any(${all.map((device) => device.deviceKey)}::integer[])) as days`);
     expect(sum).toEqual({ chunks: 31 * 60, hours: 31 * 60, days: 31 * 60 });
-  }, 60_000);
+  });
 });
 
 function createModel() {

@@ -174,7 +174,7 @@ describe("the HTTP edge", () => {
           before = own.made.rows;
           return still;
         },
-        { interval: 200, timeout: 10_000 },
+        { interval: 200 },
       )
       .toBe(true);
     expect(own.made.rows).toBeLessThan(500);

@@ -182,7 +182,7 @@ describe("MQTT 5", () => {
     expect(second.connack.sessionPresent).toBe(true);
     expect(at.taken).toEqual([]);
     second.client.socket.resetAndDestroy();
-    await expect.poll(() => at.taken.length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => at.taken.length).toBe(1);
     expect(at.door.stats().sessions).toBe(0);
   });
 

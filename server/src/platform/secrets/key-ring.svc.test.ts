@@ -55,7 +55,7 @@ describe("keys that seal secrets", () => {
   }
 
   async function becomes(ring: KeyRing, kid: number): Promise<void> {
-    await until(`key ${kid} is in use`, () => ring.currentKid() === kid, 5_000);
+    await until(`key ${kid} is in use`, () => ring.currentKid() === kid);
   }
 
   it("are made once by servers that start together, and wrapped in the database", async () => {
@@ -100,7 +100,7 @@ describe("keys that seal secrets", () => {
     await becomes(one, 2);
     const sealed = one.seal.seal(secret, "p");
     expect(() => late.seal.open(sealed, "p")).toThrow(expect.objectContaining({ code: "secrets.unknown_key" }) as Error);
-    await until("the key is known", () => late.currentKid() === 2, 5_000);
+    await until("the key is known", () => late.currentKid() === 2);
     expect(late.seal.open(sealed, "p")).toEqual(secret);
   });
 
@@ -145,17 +145,17 @@ describe("keys that seal secrets", () => {
         dataDir,
         nowMs: () => Date.now(),
       });
-    const inState = (ring: KeyRing, state: string) => until(`the store is ${state}`, () => ring.store().state === state, 5_000);
+    const inState = (ring: KeyRing, state: string) => until(`the store is ${state}`, () => ring.store().state === state);
 
     it("are wrapped with its newest version, and taken over from older ones", async () => {
       const one = await ringOf(source());
       const sealed = one.seal.seal(secret, "p");
       expect(one.store()).toMatchObject({ kind: "vault", place: "secret/roost", state: "open", canOpen: true, version: "1" });
       vault.put("roost", { seal_key: randomBytes(32).toString("base64") });
-      await until("the new version is taken up", () => one.store().version === "2", 5_000);
+      await until("the new version is taken up", () => one.store().version === "2");
       const envelopes = async () =>
         (await db.query<{ envelope: string }>(sql`select k.envelope from data_keys k`)).map((row) => row.envelope);
-      await until("all is wrapped with it", async () => (await envelopes()).every((label) => label === "vault:2"), 5_000);
+      await until("all is wrapped with it", async () => (await envelopes()).every((label) => label === "vault:2"));
       // The old version is needed no more.
       vault.remove("roost", 1, true);
       expect((await ringOf(source())).seal.open(sealed, "p")).toEqual(secret);
@@ -166,17 +166,17 @@ describe("keys that seal secrets", () => {
       const early = await ringOf(source());
       const late = await ringOf(source(), { checkMs: 3_600_000 });
       vault.put("roost", { seal_key: randomBytes(32).toString("hex") });
-      await until("the new version is taken up", () => early.store().version === "2", 5_000);
+      await until("the new version is taken up", () => early.store().version === "2");
       const envelope = async () =>
         (await db.query<{ envelope: string }>(sql`select k.envelope from data_keys k where k.kid = 1`))[0]?.envelope;
-      await until("the key is wrapped with it", async () => (await envelope()) === "vault:2", 5_000);
+      await until("the key is wrapped with it", async () => (await envelope()) === "vault:2");
       await late.check();
       expect([late.store().version, await envelope()]).toEqual(["2", "vault:2"]);
       vault.put("roost", { seal_key: randomBytes(32).toString("hex") });
-      await until("the third is taken up", async () => (await envelope()) === "vault:3", 5_000);
+      await until("the third is taken up", async () => (await envelope()) === "vault:3");
       // A key made meanwhile under the third is opened by one that knows the second alone.
       await rotate(early);
-      await until("the late one has it", () => late.currentKid() === 2, 5_000);
+      await until("the late one has it", () => late.currentKid() === 2);
       expect([late.store().version, late.store().state, await envelope()]).toEqual(["2", "open", "vault:3"]);
     });
 
@@ -192,7 +192,7 @@ describe("keys that seal secrets", () => {
       expect(ring.store()).toMatchObject({ state: "sealed", canOpen: false, message: expect.stringContaining("sealed") as string });
       vault.unseal();
       await inState(ring, "open");
-      await until("the keys are back", () => ring.store().canOpen, 5_000);
+      await until("the keys are back", () => ring.store().canOpen);
       expect(ring.seal.open(sealed, "p")).toEqual(secret);
     });
 
@@ -202,7 +202,7 @@ describe("keys that seal secrets", () => {
       const sealed = holding.seal.seal(secret, "p");
       await vault.stop();
       await inState(holding, "unreachable");
-      await until("the other forgot", () => !brief.store().canOpen, 5_000);
+      await until("the other forgot", () => !brief.store().canOpen);
       expect(holding.seal.open(sealed, "p")).toEqual(secret);
       expect(() => brief.seal.open(sealed, "p")).toThrow(expect.objectContaining({ code: "secrets.store_unreachable" }) as Error);
       await vault.resume();
@@ -213,7 +213,7 @@ describe("keys that seal secrets", () => {
     it("renew the token before it runs out, and take another out of its file", async () => {
       const ring = await ringOf(source());
       vault.setTtl(100);
-      await until("the token is renewed", () => vault.ttlSeconds() > 100, 5_000);
+      await until("the token is renewed", () => vault.ttlSeconds() > 100);
       expect(ring.store().tokenExpiresAt?.getTime()).toBeGreaterThan(Date.now());
       const next = vault.replaceToken();
       await inState(ring, "denied");
@@ -249,7 +249,7 @@ describe("keys that seal secrets", () => {
       empty.unseal();
       await inState(waiting, "missing");
       empty.put("roost", { seal_key: "changeme" });
-      await until("a key that is none is no key", async () => (await waiting.check()).state === "missing", 5_000);
+      await until("a key that is none is no key", async () => (await waiting.check()).state === "missing");
       empty.put("roost", { seal_key: randomBytes(32).toString("hex") });
       await inState(waiting, "open");
       await empty.close();
