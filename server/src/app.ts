@@ -444,21 +444,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
   mountKits(http.mount, kits);
   mountReadiness(http.mount, { readiness, clock });
-  mountSystem(http.mount, {
-    db,
-    metrics,
-    readiness,
-    devices,
-    alarms,
-    ingest,
-    door,
-    commands,
-    registrations,
-    jobs,
-    kits,
-    startedAt,
-    version,
-  });
+  mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
   mountEdge(http.mount, {
     routes: [...routes, ...chosen.routes],
     metrics,
