@@ -77,6 +77,9 @@ import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
 import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
 import { createTelemetry } from "./modules/telemetry/telemetry.ts";
+import { countTickets } from "./modules/tickets/ticket-metrics.ts";
+import { mountTickets } from "./modules/tickets/ticket-routes.ts";
+import { createTickets } from "./modules/tickets/tickets.ts";
 import { openDatabase } from "./open-database.ts";
 import { openCanary } from "./own-canary.ts";
 import { createBlobs } from "./platform/blobs.ts";
@@ -226,6 +229,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const externalAlarms = createExternalAlarms({ db, alarms, findDevice: devices.find, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
   ends.push(() => externalAlarms.close());
   const onCall = createOnCall({ db, audit, clock, publicUrl: config.ROOST_PUBLIC_URL });
+  const tickets = createTickets({ db, audit, alarms, clock, keepersOf: alarmKeepers(organisations, devices, "tickets:write") });
+  countTickets(metrics, tickets);
   const notifications = createNotifications({
     db,
     audit,
@@ -324,7 +329,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const jobs = createJobs({
     db,
     log,
-    jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job, ...blobs.jobs, ...kits.jobs],
+    jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job, ...blobs.jobs, ...tickets.jobs, ...kits.jobs],
   });
   await jobs.start();
   ends.push(() => jobs.stop());
@@ -339,6 +344,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       ...alarms.handlers,
       ...rules.handlers,
       ...muting.handlers,
+      ...tickets.handlers,
       ...notifications.handlers,
       ...kits.handlers,
     ],
@@ -432,6 +438,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountIngest(http.mount, ingest);
   mountHomeAssistant(http.mount, homeAssistant);
   mountAlarms(http.mount, alarms);
+  mountTickets(http.mount, tickets);
   mountWindows(http.mount, windows);
   mountRules(http.mount, rules);
   mountExternalAlarms(http.mount, externalAlarms, { startedAt, version });
@@ -444,13 +451,9 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
   mountKits(http.mount, kits);
   mountReadiness(http.mount, { readiness, clock });
-  mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, startedAt, version });
-  mountEdge(http.mount, {
-    routes: [...routes, ...chosen.routes],
-    metrics,
-    version,
-    url: config.ROOST_PUBLIC_URL,
-  });
+  const work = { commands, registrations, jobs, kits };
+  mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, work, startedAt, version });
+  mountEdge(http.mount, { routes: [...routes, ...chosen.routes], metrics, version, url: config.ROOST_PUBLIC_URL });
   mountFactStream(http.mount, { db, hub: facts, tellsOf });
   ends.push(() => http.close({ drainMs }));
   const { url, localUrl, port, httpsPort } = await http.listen();

@@ -11,6 +11,8 @@ import type { Metrics } from "./platform/http/metrics.ts";
 import type { Mount } from "./platform/http/mount.ts";
 import { countDoor } from "./platform/mqtt/door-metrics.ts";
 import type { Door } from "./platform/mqtt/door.ts";
+import { countWork } from "./work-metrics.ts";
+import type { WorkParts } from "./work-metrics.ts";
 
 export interface SystemDeps {
   readonly db: Db;
@@ -20,6 +22,7 @@ export interface SystemDeps {
   readonly alarms: Alarms;
   readonly ingest: Ingest;
   readonly door: Door;
+  readonly work: WorkParts;
   readonly startedAt: Date;
   readonly version: string;
 }
@@ -57,7 +60,7 @@ export function mountSystem(mount: Mount, deps: SystemDeps): void {
 }
 
 /** What the parts count, by the names under which Prometheus asks for it. */
-function countEverything({ metrics, ingest, door, readiness, alarms }: SystemDeps): void {
+function countEverything({ metrics, ingest, door, readiness, alarms, work }: SystemDeps): void {
   metrics.total({ name: "roost_ingest_messages_total", help: "Messages taken in.", read: () => ingest.stats().messages });
   metrics.total({ name: "roost_ingest_values_stored_total", help: "Values stored.", read: () => ingest.stats().valuesStored });
   metrics.total({ name: "roost_ingest_duplicates_total", help: "Values that were there already.", read: () => ingest.stats().duplicates });
@@ -70,6 +73,7 @@ function countEverything({ metrics, ingest, door, readiness, alarms }: SystemDep
   metrics.gauge({ name: "roost_ingest_waiting_bytes", help: "Read and not committed yet.", read: () => ingest.stats().waitingBytes });
   countDoor(metrics, door);
   countAlarms(metrics, alarms);
+  countWork(metrics, work);
   metrics.gauge({
     name: "roost_readiness_canary_age_seconds",
     help: "Age of the newest canary reading that came back; -1 while there is none.",

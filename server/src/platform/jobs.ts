@@ -46,6 +46,10 @@ export interface Jobs {
   stop(): Promise<void>;
   /** Runs a job now, beside its schedule; resolves when a run that began after the call has ended well. */
   runNow(name: string): Promise<void>;
+  /** How runs of this server ended since it started, by job; all of its jobs, also those that never ran. */
+  runs(): { job: string; done: number; failed: number }[];
+  /** Runs that are not over, on all servers. `waiting`: due and not taken up yet; `retrying`: failed, and to be tried again. */
+  open(): Promise<Readonly<Record<"waiting" | "running" | "retrying", number>>>;
 }
 
 const schema = "jobs";
@@ -70,6 +74,7 @@ interface Fate {
 export function createJobs({ db, log, jobs, leaseSeconds = 10, pollSeconds = 2 }: JobsDeps): Jobs {
   const byName = new Map(jobs.map((job) => [job.name, job]));
   const running = new Map<string, { readonly end: AbortController; readonly done: Promise<void> }>();
+  const tally = new Map(jobs.map(({ name }) => [name, { done: 0, failed: 0 }]));
   const stopping = new AbortController();
   const nextSendMs = new Map<string, number>();
   let loop: Promise<void> | undefined;
@@ -139,6 +144,11 @@ export function createJobs({ db, log, jobs, leaseSeconds = 10, pollSeconds = 2 }
     }
   }
 
+  function count(job: string, end: "done" | "failed"): void {
+    const counted = tally.get(job);
+    if (counted !== undefined) counted[end] += 1;
+  }
+
   async function work(job: Job<JobData>): Promise<void> {
     const definition = byName.get(job.data.job);
     if (definition === undefined) {
@@ -155,8 +165,10 @@ export function createJobs({ db, log, jobs, leaseSeconds = 10, pollSeconds = 2 }
       await definition.run({ signal: AbortSignal.any([end.signal, stopping.signal, limit]), correlationId: job.id });
       if (limit.aborted) throw new Error("The run took longer than it may.");
       await boss.complete(queue, job.id);
+      count(definition.name, "done");
       log.debug({ job: definition.name, durationMs: Math.round(performance.now() - startedMs) }, "job done");
     } catch (error) {
+      count(definition.name, "failed");
       log[isDatabaseAway(error) ? "warn" : "error"]({ err: error, job: definition.name }, "a job failed; it is tried again");
       await boss.fail(queue, job.id, { message: error instanceof Error ? error.message : "unknown" }).catch(complain);
     } finally {
@@ -212,6 +224,14 @@ export function createJobs({ db, log, jobs, leaseSeconds = 10, pollSeconds = 2 }
       await loop;
       await Promise.race([Promise.all([...running.values()].map(({ done }) => done)), wait(stopWaitMs, undefined, { ref: false })]);
       await boss.stop({ graceful: false, close: false });
+    },
+    runs: () => [...tally].map(([job, ends]) => ({ job, ...ends })),
+    async open() {
+      const rows = await db.query<{ state: string; n: number }>(sql`
+        select j.state::text as state, count(*)::int as n from jobs.job j
+        where j.name = ${queue} and j.state in ('created', 'active', 'retry') group by j.state`);
+      const of = (state: string): number => rows.find((row) => row.state === state)?.n ?? 0;
+      return { waiting: of("created"), running: of("active"), retrying: of("retry") };
     },
     async runNow(name) {
       const job = byName.get(name);

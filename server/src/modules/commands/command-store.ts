@@ -6,6 +6,7 @@ import { sql } from "@roost/contract/sql";
 import { pageOf, readCursor } from "../../platform/cursor.ts";
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import type { Actor } from "../../platform/tenancy.ts";
+import type { OpenCommands } from "./tally.ts";
 
 interface CommandRow {
   id: string;
@@ -93,6 +94,19 @@ export async function countOpen(tx: Queryable, deviceId: string): Promise<number
   const [row] = await tx.query<{ n: number }>(sql`
     select count(*)::int as n from commands c where c.device_id = ${deviceId} and c.ended_at is null`);
   return row?.n ?? 0;
+}
+
+/** Time enough for a server to end what is overdue, and for another to do it when that one is gone. */
+const overdueSeconds = 30;
+
+export async function countOpenEverywhere(db: Queryable): Promise<OpenCommands> {
+  const rows = await db.query<{ state: CommandState; n: number; overdue: number }>(sql`
+    select c.state, count(*)::int as n, count(*) filter (where c.due_at < now() - ${overdueSeconds} * interval '1 second')::int as overdue
+    from commands c where c.ended_at is null group by c.state`);
+  return {
+    byState: Object.fromEntries(rows.map(({ state, n }) => [state, n])),
+    overdue: rows.reduce((sum, { overdue }) => sum + overdue, 0),
+  };
 }
 
 export async function findCommand(db: Queryable, deviceId: string, id: string): Promise<Command | undefined> {

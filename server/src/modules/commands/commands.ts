@@ -23,9 +23,13 @@ import type { LockedCommand } from "./dispatch-store.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import type { Outlet } from "./dispatcher.ts";
 import { checkCommand, offeredOf } from "./manifest.ts";
+import { createTally } from "./tally.ts";
+import type { CommandTally, OpenCommands } from "./tally.ts";
 
 export type { AckRow } from "./acks.ts";
 export type { Outlet } from "./dispatcher.ts";
+export { commandEnds, everyOpenState } from "./tally.ts";
+export type { CommandTally, OpenCommands } from "./tally.ts";
 
 export interface CommandDeps {
   readonly db: Db;
@@ -61,6 +65,7 @@ export function createCommands({ db, audit, devices, manifestsOf, log }: Command
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
   let looks = 0;
+  const tally = createTally();
   const dispatcher = createDispatcher({
     db,
     log,
@@ -166,10 +171,15 @@ export function createCommands({ db, audit, devices, manifestsOf, log }: Command
     listening: (deviceId: string): void => dispatcher.want([deviceId]),
     /** Hears every fact, in memory: what other servers queued, ended or called back may be this server's to hand over. */
     observe({ type, data }: Pick<Fact, "type" | "data">): void {
+      tally.hear({ type, data });
       const { deviceId } = data;
       const isNews = type === "command.queued" || type === "command.settled" || type === "command.cancel_requested";
       if (isNews && typeof deviceId === "string") dispatcher.want([deviceId]);
     },
+    /** What became of commands since this server started, for the platform's own figures. */
+    tally: (): CommandTally => tally.read(),
+    /** Commands of everybody that have not ended, for the platform's own figures. */
+    openEverywhere: (): Promise<OpenCommands> => store.countOpenEverywhere(db),
     /** Ends what is overdue and hands over what waits, now; by itself it does so every second. */
     look: (): Promise<void> => look(),
 

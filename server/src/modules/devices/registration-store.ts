@@ -139,6 +139,12 @@ export async function listWaiting(db: Queryable, organisationId: string): Promis
   return rows.map(entryOf);
 }
 
+/** How many wait, of everybody. */
+export async function countWaiting(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ n: number }>(sql`select count(*)::int as n from registrations r where r.expires_at > now()`);
+  return row?.n ?? 0;
+}
+
 /** Takes one that still waits away; whoever comes second finds nothing. */
 export async function takeWaiting(tx: Transaction, organisationId: string, id: string): Promise<Waiting | undefined> {
   const [row] = await tx.query<RegistrationRow>(sql`

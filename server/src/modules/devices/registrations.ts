@@ -224,6 +224,9 @@ export function createRegistrations({ db, audit, devices, reach, kinds, log }: R
       return url.startsWith("https:") ? url : undefined;
     },
 
+    /** How many wait for somebody to approve them, of everybody, for the platform's own figures. */
+    waitingEverywhere: (): Promise<number> => store.countWaiting(db),
+
     /** Those that wait, newest first. */
     async list(whose: Within): Promise<Registration[]> {
       const rows = db.within(whose);

@@ -230,6 +230,10 @@ export async function createKits(deps: KitDeps) {
         await server?.stop?.().catch((error: unknown) => log.error({ err: error, kit: face.kit.id }, "a kit did not stop"));
     },
 
+    /** How each kit of the installation is, for the platform's own figures. */
+    health: (): { kit: string; isWell: boolean }[] =>
+      [...living].map(([kit, { health }]) => ({ kit, isWell: health.now().state === "well" })),
+
     list: (within: Within): Kit[] => manifests.map((kit) => show(within, kit)),
 
     /** @throws {AppError} `kits.not_found`, `kits.always_on` */

@@ -28,8 +28,8 @@ export interface Metrics {
   gauge(shape: MetricShape & { readonly read?: () => number }): GaugeMetric;
   /** Numbers by their labels, asked for at each scrape; none are shown where they cannot be had. */
   gauges(shape: MetricShape & { readonly read: () => Promise<readonly { labels: Labels; value: number }[]> }): void;
-  /** A total that is counted elsewhere and only read at each scrape. */
-  total(shape: MetricShape & { readonly read: () => number }): void;
+  /** A total that is counted elsewhere and only read at each scrape; by its labels where it has some. */
+  total(shape: MetricShape & { readonly read: () => number | readonly { labels: Labels; value: number }[] }): void;
   /** @param buckets - Upper bounds in the metric's unit, lowest first. */
   histogram(shape: MetricShape & { readonly buckets: readonly number[] }): HistogramMetric;
   /** Every value of a counter or gauge as it stands, by its labels; `undefined` where there is none of this name. */
@@ -90,7 +90,9 @@ export function createMetrics({ processMetrics = true }: { processMetrics?: bool
         ...base(shape),
         collect() {
           this.reset();
-          this.inc(read());
+          const found = read();
+          if (typeof found === "number") this.inc(found);
+          else for (const { labels, value } of found) this.inc(labels, value);
         },
       });
     },
