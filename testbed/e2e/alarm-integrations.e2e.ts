@@ -17,9 +17,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
+import { freePort } from "../src/free-port.ts";
 import { setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
-import { freePort } from "../src/running-parts.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { until } from "../src/waiting.ts";

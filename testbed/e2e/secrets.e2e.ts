@@ -14,9 +14,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { startCatcher } from "../src/catchers.ts";
 import { claim, claimBody, connect } from "../src/device.ts";
+import { freePort } from "../src/free-port.ts";
 import { addClaimedDevice, callerWith, setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
-import { freePort } from "../src/running-parts.ts";
 import { scratchFolder } from "../src/scratch.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";

@@ -7,11 +7,11 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { findChromium, launchBrowser, openPage } from "../src/browser.ts";
+import { freePort } from "../src/free-port.ts";
 import { startIdentityProvider } from "../src/identity-provider.ts";
 import type { IdentityProvider } from "../src/identity-provider.ts";
 import { setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
-import { freePort } from "../src/running-parts.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 

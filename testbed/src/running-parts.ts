@@ -1,6 +1,4 @@
-import { randomInt } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 
 import pg from "pg";
@@ -51,23 +49,5 @@ export async function dumpOf(server: ServerProcess): Promise<string> {
     return parts.join("\n");
   } finally {
     await client.end();
-  }
-}
-
-/**
- * A port that nobody listens on, below those that the system hands out by itself: what listens on any port, or connects from one, in the story
- * beside this one does not take it meanwhile.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + randomInt(15_000);
-    const probe = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      probe.once("error", () => resolve(false));
-      probe.listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (!isFree) continue;
-    await new Promise((resolve) => probe.close(resolve));
-    return port;
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { freePort } from "./free-port.ts";
 import { looseRateLimits } from "./rate-limits.ts";
 import { scratchFolder } from "./scratch.ts";
 
@@ -50,6 +51,13 @@ export function createDataDir({ onDisk = false }: { onDisk?: boolean } = {}): { 
   return { dataDir: join(folder, "data"), remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
+/** Puts a port of its own in the place of each "any": one that is there again when the server is. */
+async function withPorts(env: Readonly<Record<string, string | undefined>>): Promise<Record<string, string | undefined>> {
+  const given = { ...env };
+  for (const name of Object.keys(env)) if (name.endsWith("_PORT") && env[name] === "0") given[name] = String(await freePort());
+  return given;
+}
+
 /**
  * Starts the server and waits until it says it is ready.
  *
@@ -69,7 +77,7 @@ export async function startServer({
   execArgv?: readonly string[];
 }): Promise<ServerProcess> {
   const child = fork(root === undefined ? program : join(root, "server/src/main.ts"), {
-    env: {
+    env: await withPorts({
       PATH: process.env["PATH"],
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       HOME: process.env["HOME"],
@@ -83,7 +91,7 @@ export async function startServer({
       ROOST_LOG_PRETTY: "false",
       ROOST_RATE_LIMITS: looseRateLimits,
       ...env,
-    },
+    }),
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     execArgv: [...execArgv],
   });
@@ -94,8 +102,8 @@ export async function startServer({
   const ready = await new Promise<Ready>((resolve, reject) => {
     const late = setTimeout(() => {
       child.kill("SIGKILL");
-      reject(new Error(`The server was not ready within 60 s:\n${output.slice(-4_000)}`));
-    }, 60_000);
+      reject(new Error(`The server was not ready within 3 min:\n${output.slice(-4_000)}`));
+    }, 180_000);
     child.on("message", (message: { type?: string }) => {
       if (message.type !== "ready") return;
       clearTimeout(late);

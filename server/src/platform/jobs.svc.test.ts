@@ -13,7 +13,7 @@ import type { JobDefinition, Jobs } from "./jobs.ts";
 import { createLog } from "./log.ts";
 
 const until = async (fact: () => boolean | Promise<boolean>) => {
-  for (const deadline = Date.now() + 25_000; Date.now() < deadline; await wait(20)) if (await fact()) return;
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await wait(20)) if (await fact()) return;
   throw new Error("It did not come true in time.");
 };
 

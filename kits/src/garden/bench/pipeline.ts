@@ -11,9 +11,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { getStatus } from "@roost/contract/system";
+import { freePort } from "@roost/testbed/free-port";
 import { loadMetrics, startLoad } from "@roost/testbed/load-generator";
 import type { LoadClient } from "@roost/testbed/load-generator";
-import { freePort } from "@roost/testbed/running-parts";
 
 import { startGarden } from "./garden-bench.ts";
 import type { GardenUnderTest } from "./garden-bench.ts";

@@ -20,7 +20,7 @@ const log = createLog({ level: "silent", pretty: false });
 const organisationId = newId();
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error("what was waited for did not come");
     await sleep(5);

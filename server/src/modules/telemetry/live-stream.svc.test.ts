@@ -58,7 +58,7 @@ function watch(streams: LiveStreams, deviceKey: number, more: { lastEventId?: st
     names: () => events.map(({ name }) => name),
     lastEventId: () => lastEventId,
     async until(fact: () => boolean) {
-      for (const deadline = Date.now() + 10_000; !fact(); await wait(5))
+      for (const deadline = Date.now() + 60_000; !fact(); await wait(5))
         if (Date.now() > deadline) throw new Error("It did not come true in time.");
     },
     async cut() {
