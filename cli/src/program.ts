@@ -20,6 +20,7 @@ import { addPeopleCommands } from "./commands/people.ts";
 import { addPersonalCommands } from "./commands/personal.ts";
 import { addPlatformCommands } from "./commands/platform.ts";
 import { addRejectCommands } from "./commands/rejects.ts";
+import { addRetentionCommands } from "./commands/retention.ts";
 import { addRolloutCommands } from "./commands/rollouts.ts";
 import { addRouteCommands } from "./commands/routes.ts";
 import { addRuleCommands } from "./commands/rules.ts";
@@ -69,6 +70,7 @@ function createProgram(terminal: Terminal): Command {
   addPlatformCommands(program, terminal);
   addPersonalCommands(program, terminal);
   addTelemetryCommands(program, terminal);
+  addRetentionCommands(program, terminal);
   addAlarmCommands(program, terminal);
   addRuleCommands(program, terminal);
   addRouteCommands(program, terminal);
