@@ -11,6 +11,7 @@ const ranks = [
   "rules",
   "external-alarms",
   "on-call",
+  "tickets",
   "notifications",
   "ingest",
   "home-assistant",

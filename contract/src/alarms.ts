@@ -106,6 +106,7 @@ export const alarmEntryKinds = [
   "snoozed",
   "cleared",
   "resolved",
+  "ticket",
   "notified",
   "notify_failed",
 ] as const;

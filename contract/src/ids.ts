@@ -58,6 +58,10 @@ export type MaintenanceWindowId = z.infer<typeof maintenanceWindowId>;
 export const incidentId = uuid.brand("IncidentId");
 export type IncidentId = z.infer<typeof incidentId>;
 
+/** Of the work on an alarm. */
+export const ticketId = uuid.brand("TicketId");
+export type TicketId = z.infer<typeof ticketId>;
+
 /** Of a saved view of alarms. */
 export const alarmViewId = uuid.brand("AlarmViewId");
 export type AlarmViewId = z.infer<typeof alarmViewId>;

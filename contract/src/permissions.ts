@@ -14,6 +14,8 @@ export const permissions = [
   "alarms:acknowledge",
   "alarms:report",
   "alarms:configure",
+  "tickets:read",
+  "tickets:write",
   "notifications:read",
   "notifications:configure",
   "tokens:write",
@@ -52,11 +54,19 @@ const viewer: readonly Permission[] = [
   "telemetry:read",
   "rejects:read",
   "alarms:read",
+  "tickets:read",
   "notifications:read",
   "organisation:read",
   "garden:read",
 ];
-const operator: readonly Permission[] = [...viewer, "commands:send", "telemetry:export", "alarms:acknowledge", "garden:write"];
+const operator: readonly Permission[] = [
+  ...viewer,
+  "commands:send",
+  "telemetry:export",
+  "alarms:acknowledge",
+  "tickets:write",
+  "garden:write",
+];
 const admin: readonly Permission[] = [
   ...operator,
   "devices:write",

@@ -31,6 +31,7 @@ import * as signIn from "./sign-in.ts";
 import * as singleSignOn from "./single-sign-on.ts";
 import * as system from "./system.ts";
 import * as telemetry from "./telemetry.ts";
+import * as tickets from "./tickets.ts";
 import * as transfers from "./transfers.ts";
 import * as windows from "./windows.ts";
 
@@ -58,6 +59,7 @@ export const routes: readonly Route[] = [
   homeAssistant,
   alarms,
   incidents,
+  tickets,
   rules,
   windows,
   externalAlarms,

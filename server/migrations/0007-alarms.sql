@@ -107,7 +107,7 @@ create table alarm_entries (
   alarm_id uuid not null references alarms (id) on delete cascade,
   at timestamptz not null default clock_timestamp(),
   what text not null check (what in ('raised', 'repeated', 'worse', 'flapping', 'muted', 'unmuted', 'acknowledged', 'unacknowledged', 'assigned',
-    'commented', 'snoozed', 'cleared', 'resolved', 'notified', 'notify_failed')),
+    'commented', 'snoozed', 'cleared', 'resolved', 'ticket', 'notified', 'notify_failed')),
   by text,
   value double precision,
   detail text

@@ -2,6 +2,7 @@ import { deviceErrors } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import { findCommandManifests, findMetricManifest } from "@roost/contract/kit";
 import type { HeartbeatMetric } from "@roost/contract/kit";
+import type { Permission } from "@roost/contract/permissions";
 import { telemetryErrors } from "@roost/contract/telemetry";
 import { kits } from "@roost/kits/kits";
 
@@ -123,9 +124,13 @@ export function factsInScope(devices: Pick<Devices, "find">) {
 }
 
 /** Who may look after which alarms: members who hold the permission, of devices in their scope; of no device those who see everything. */
-export function alarmKeepers(organisations: Pick<Organisations, "holders">, devices: Pick<Devices, "find">) {
+export function alarmKeepers(
+  organisations: Pick<Organisations, "holders">,
+  devices: Pick<Devices, "find">,
+  permission: Permission = "alarms:acknowledge",
+) {
   return async (organisationId: string): Promise<Keeper[]> =>
-    (await organisations.holders(organisationId, "alarms:acknowledge")).map(({ email, name, scope }) => ({
+    (await organisations.holders(organisationId, permission)).map(({ email, name, scope }) => ({
       email,
       name,
       maySee: (deviceId) => (deviceId === undefined ? scope === undefined : maySee({ organisationId, scope }, devices.find(deviceId))),

@@ -12,6 +12,7 @@ import { platformExpectations } from "./expect-platform.ts";
 import { registrationExpectations } from "./expect-registrations.ts";
 import { routingExpectations } from "./expect-routing.ts";
 import { signInExpectations } from "./expect-sign-in.ts";
+import { ticketExpectations } from "./expect-tickets.ts";
 import { windowExpectations } from "./expect-windows.ts";
 import type { Expectations } from "./expectation.ts";
 
@@ -24,6 +25,7 @@ export const expectations: Expectations = {
   ...commandExpectations,
   ...registrationExpectations,
   ...alarmExpectations,
+  ...ticketExpectations,
   ...windowExpectations,
   ...routingExpectations,
   ...externalAlarmExpectations,

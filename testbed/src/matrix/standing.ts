@@ -10,6 +10,7 @@ import { addCommand } from "./expect-commands.ts";
 import { addCode, addRegistration } from "./expect-registrations.ts";
 import { addRouting } from "./expect-routing.ts";
 import { addWindow } from "./expect-windows.ts";
+import { addTicket } from "./expect-tickets.ts";
 import { markers, organisationOf } from "./stage.ts";
 import type { Ids, World } from "./stage.ts";
 
@@ -66,6 +67,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     ...(await addCommand(world, place)),
     ...(await addRegistration(world, place)),
     enrolmentCodeId: (await addCode(world, place))["enrolmentCodeId"] ?? "",
+    ...(await addTicket(world, place)),
     ...(await addRouting(world, place, { personId })),
     key: "enable_idempotency",
     planId: randomUUID(),

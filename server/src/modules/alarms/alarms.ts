@@ -122,6 +122,9 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined,
       return format === "csv" ? alarmsAsCsv(db.within(whose), where) : alarmsAsLines(db.within(whose), where);
     },
 
+    /** Without its history. @throws {AppError} `alarms.not_found` */
+    find,
+
     /** @throws {AppError} `alarms.not_found` */
     async get(whose: Within, alarmId: AlarmId): Promise<Alarm & { history: AlarmEntry[] }> {
       return { ...(await find(whose, alarmId)), history: await selectEntries(db.within(whose), alarmId) };
@@ -199,6 +202,11 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined,
     /** Puts a try to tell somebody into the alarm's history, in the transaction that records the try. */
     async recordNotice(tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string): Promise<void> {
       await insertEntries(tx, [{ alarmId, what, detail }]);
+    },
+
+    /** Puts what became of the work on an alarm into its history, in the transaction that makes it true. */
+    async recordTicket(tx: Transaction, alarmId: string, by: string, detail: string): Promise<void> {
+      await insertEntries(tx, [{ alarmId, what: "ticket", by, detail }]);
     },
 
     close: sweep.close,

@@ -53,6 +53,32 @@ export const alarmShares: readonly TableShare[] = [
     },
   },
   {
+    table: "tickets",
+    about: "The work on alarms: of the device, made by the person or given to them.",
+    words: ["created_by", "assigned_to", "title", "external_reference"],
+    person: {
+      rows: (s) =>
+        sql`${here(s)} and (lower(t.created_by) = lower(${s.email ?? null}::text) or lower(t.assigned_to) = lower(${s.email ?? null}::text))`,
+      erase: "name",
+    },
+    device: {
+      rows: ({ id }) => sql`t.alarm_id in (select a.id from alarms a where a.device_id = ${id})`,
+      erase: "with",
+      why: erasedWith("alarms"),
+    },
+  },
+  {
+    table: "ticket_entries",
+    about: "What was done with tickets and said of them.",
+    words: ["by", "detail"],
+    person: { rows: (s) => sql`${here(s)} and lower(t.by) = lower(${s.email ?? null}::text)`, erase: "name" },
+    device: {
+      rows: ({ id }) => sql`t.ticket_id in (select w.id from tickets w join alarms a on a.id = w.alarm_id where a.device_id = ${id})`,
+      erase: "with",
+      why: erasedWith("tickets"),
+    },
+  },
+  {
     table: "maintenance_windows",
     about: "Times in which alarms are told to nobody: planned or ended by the person, or about the device by name.",
     words: ["created_by", "cancelled_by", "title", "note"],

@@ -148,7 +148,7 @@ describe("personal data", () => {
     }
     expect(rowsIn(files, "account/people.json")).toMatchObject([{ email: home.kim.email, name: home.kim.name }]);
     expect(rowsIn(files, "account/sessions.json")).toMatchObject([{ ip_address: "203.0.113.77" }]);
-    for (const table of ["api_tokens", "memberships", "alarms", "alarm_entries"]) {
+    for (const table of ["api_tokens", "memberships", "alarms", "alarm_entries", "tickets", "ticket_entries"]) {
       expect(rowsIn(files, `organisation-${home.farm}/${table}.json`)).toHaveLength(1);
     }
     const manifest = JSON.parse(files.get("manifest.json") ?? "") as { files: { file: string; rows: number; about: string }[] };
@@ -300,7 +300,7 @@ describe("personal data", () => {
     expect(trail).toEqual([
       { actor_id: home.lee.id, actor_name: entry?.by, remote_address: null, after: { name: "Teddy", contact: entry?.by } },
     ]);
-    expect(await tablesWith("Leandra Lee")).toEqual(["alarm_entries"]);
+    expect(await tablesWith("Leandra Lee")).toEqual(["alarm_entries", "ticket_entries"]);
     // Kim's words stand as they were.
     expect(await tablesWith(home.kim.email)).toEqual(expect.arrayContaining(["people", "alarms", "alarm_entries", "events"]));
   });

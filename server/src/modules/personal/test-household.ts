@@ -133,12 +133,30 @@ async function acknowledge(db: Db, organisationId: string, deviceId: string, per
   await db.query(sql`
     insert into events (id, organisation_id, type, noun_id, data)
     values (${newId()}, ${organisationId}, 'alarm.acknowledged', ${alarmId}, ${JSON.stringify({ deviceId, acknowledgedBy: person.email })})`);
+  await addTicket(db, organisationId, alarmId, person);
   const deliveryId = newId();
   await db.query(sql`
     insert into deliveries (id, organisation_id, target_name, kind, alarm_id, what, body, state)
     values (${deliveryId}, ${organisationId}, 'Family', 'webhook', ${alarmId}, 'alarm.raised', ${JSON.stringify({ text: `told ${person.email}`, device: { id: deviceId, name: "Teddy" } })}, 'delivered')`);
   await db.query(sql`
     insert into delivery_attempts (id, organisation_id, delivery_id, at, outcome, duration_ms) values (${newId()}, ${organisationId}, ${deliveryId}, now(), 'delivered', 3)`);
+}
+
+/** The work on an alarm, made by and given to somebody, who says so. */
+async function addTicket(
+  db: Db,
+  organisationId: string,
+  alarmId: string,
+  { name, email }: Pick<TestPerson, "name" | "email">,
+): Promise<void> {
+  const ticketId = newId();
+  await db.query(sql`
+    insert into tickets (id, organisation_id, alarm_id, title, kind, priority, status, assigned_to, created_at, created_by, changed_at, respond_by,
+      resolve_by)
+    values (${ticketId}, ${organisationId}, ${alarmId}, 'Teddy: offline', 'outage', 'low', 'open', ${email}, now(), ${email}, now(), now(), now())`);
+  await db.query(sql`
+    insert into ticket_entries (id, organisation_id, ticket_id, what, by, detail)
+    values (${newId()}, ${organisationId}, ${ticketId}, 'message', ${email}, ${`${name} drives there, ask ${email}`})`);
 }
 
 /** A device with something in every table that can hold something of it. */
@@ -198,6 +216,7 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
   await db.query(sql`
     insert into alarms (id, organisation_id, source, type, device_id, kind, severity, worst_severity, state, holds, raised_at, last_at, turned_at)
     values (${alarmId}, ${organisationId}, ${id}, 'rule', ${id}, 'above', 'info', 'info', 'cleared', false, now(), now(), now())`);
+  await addTicket(db, organisationId, alarmId, { name: "Nobody", email: "nobody@example.org" });
   await db.query(sql`
     insert into alarm_rule_versions (rule_id, organisation_id, version, by, what, fields) values (${ruleId}, ${organisationId}, 1, 'Roost', 'added', '{}')`);
   const incidentId = newId();

@@ -23,6 +23,7 @@ const entryWords: Readonly<Record<Entry["what"], string>> = {
   snoozed: "Put aside",
   cleared: "Cleared",
   resolved: "Resolved",
+  ticket: "Ticket",
   notified: "Told",
   notify_failed: "Could not tell",
 };
