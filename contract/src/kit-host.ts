@@ -219,7 +219,7 @@ export interface KitInstallation {
   readonly version: string;
   /** Readings are welcome. */
   readonly ready: boolean;
-  /** `database`, `canary` (a reading went all the way by MQTT within the last minute) and whatever else is looked at. */
+  /** `database`, `mqtt` (devices are let in), `canary` (a reading went all the way by MQTT within the last minute) and whatever else is looked at. */
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly reason?: string }[];
 }
 

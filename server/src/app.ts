@@ -81,7 +81,7 @@ import { countTickets } from "./modules/tickets/ticket-metrics.ts";
 import { mountTickets } from "./modules/tickets/ticket-routes.ts";
 import { createTickets } from "./modules/tickets/tickets.ts";
 import { openDatabase } from "./open-database.ts";
-import { openCanary } from "./own-canary.ts";
+import { openProbes } from "./own-probes.ts";
 import { createBlobs } from "./platform/blobs.ts";
 import { machineNames } from "./platform/certificate-names.ts";
 import { createCertificates } from "./platform/certificates.ts";
@@ -410,7 +410,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       http.renewTls(certificates.serverCert());
     }),
   );
-  const canary = await openCanary({ devices, telemetry, organisationId, mqttPort, certificates, clock, log });
+  const probes = await openProbes({ devices, telemetry, organisationId, mqttPort, certificates, clock, log });
   const deadMan = createDeadMan({
     db,
     audit,
@@ -419,10 +419,10 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     clock,
     log,
     raise: alarms.take,
-    isWell: () => canary.freshTrip(60) !== undefined,
+    isWell: () => probes.canary.freshTrip(60) !== undefined,
   });
   ends.push(() => deadMan.close());
-  const readiness = createReadiness({ db, canary, clock, secrets });
+  const readiness = createReadiness({ db, ...probes, clock, secrets });
   const plans = createRolloutPlans({ db, clock, log, audit, flags, reads: gateReads({ readiness, alarms, metrics }) });
   ends.push(() => plans.close());
   mountAudit(http.mount, audit);
@@ -460,8 +460,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   reach.listening({ httpPort: port, httpsPort, mqttPort });
   const httpsUrl = reach.httpsUrl();
 
-  canary.start();
-  ends.push(() => canary.stop());
+  probes.start();
+  ends.push(() => probes.stop());
   deadMan.start();
   plans.start();
   await kits.start();

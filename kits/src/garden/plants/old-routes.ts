@@ -8,11 +8,9 @@ import {
   oldAssignDevice,
   oldChangePlant,
   oldCheckHealth,
-  oldGetHealth,
   oldGetHistory,
   oldGetLatest,
   oldGetPlant,
-  oldGetReady,
   oldListDevices,
   oldListPlantDevices,
   oldListPlants,
@@ -23,6 +21,7 @@ import {
 } from "../contract/old-addresses.ts";
 import type { OldDevice } from "../contract/old-addresses.ts";
 import type { Plant } from "../contract/plants.ts";
+import { mountOldHealth } from "./old-health.ts";
 import { oldHistoryRows, readOldHistory } from "./old-history.ts";
 import { newestRow, oldDeviceOf, oldHealthOf, oldPlantOf } from "./old-shapes.ts";
 import type { Plants } from "./plants.ts";
@@ -133,37 +132,5 @@ function mountOldDevices(mount: KitMount, plants: Plants, { devices, telemetry }
   mount(oldRemoveDevice, async ({ params, caller }) => {
     await plants.nodes.remove(caller, params.deviceId, undefined);
     return { message: "Device deleted" };
-  });
-}
-
-function mountOldHealth(mount: KitMount, host: Pick<KitHost, "installation" | "clock">): void {
-  const worded = async () => {
-    const { version, ready, checks } = await host.installation();
-    const look = (name: string, well: string) => {
-      const found = checks.find((check) => check.name === name);
-      return { ok: found?.ok === true, message: found?.ok === true ? well : (found?.reason ?? "It was not looked at yet.") };
-    };
-    return {
-      version,
-      ready,
-      timestamp: new Date(host.clock.nowMs()),
-      database: look("database", "The database answers, and commits are durable."),
-      mqtt: look("canary", "A reading went by MQTT and was stored within the last minute."),
-    };
-  };
-  mount(oldGetHealth, async () => {
-    const { version, ready, timestamp, database, mqtt } = await worded();
-    const component = ({ ok, message }: typeof database) => ({ status: ok ? ("connected" as const) : ("disconnected" as const), message });
-    return {
-      status: !database.ok ? ("unhealthy" as const) : ready ? ("healthy" as const) : ("degraded" as const),
-      timestamp,
-      version,
-      components: { database: component(database), mqtt: component(mqtt) },
-    };
-  });
-  mount(oldGetReady, async ({ request }) => {
-    const { ready, timestamp, database, mqtt } = await worded();
-    if (!ready) request.setStatus(503);
-    return { ready, timestamp, checks: { database, mqtt } };
   });
 }

@@ -3,6 +3,7 @@ import { sql } from "@roost/contract/sql";
 import type { Clock } from "../../platform/clock.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Canary } from "./canary.ts";
+import type { ListenerWatch } from "./listener.ts";
 
 /** One thing that must be true before readings are welcome. */
 export interface ReadinessCheck {
@@ -30,8 +31,16 @@ const canaryFreshSeconds = 60;
 // Less than the five seconds within which readiness must turn honest when the database freezes.
 const databaseTimeoutMs = 2_000;
 
+export interface ReadinessDeps {
+  readonly db: Db;
+  readonly canary: Pick<Canary, "freshTrip" | "lastTrip" | "lastFault">;
+  readonly listener: Pick<ListenerWatch, "state">;
+  readonly clock: Clock;
+  readonly secrets?: SecretStoreHealth;
+}
+
 /** Says whether Roost is ready to take readings, by what went through it and not by what it believes of itself. */
-export function createReadiness({ db, canary, clock, secrets }: { db: Db; canary: Canary; clock: Clock; secrets?: SecretStoreHealth }) {
+export function createReadiness({ db, canary, listener, clock, secrets }: ReadinessDeps) {
   async function checkDatabase(): Promise<ReadinessCheck> {
     const answer = db
       .query<{ synchronous_commit: string }>(sql`select current_setting('synchronous_commit') as synchronous_commit`)
@@ -58,6 +67,15 @@ export function createReadiness({ db, canary, clock, secrets }: { db: Db; canary
     return { name: "canary", ok: false, reason, ...(last === undefined ? {} : { checkedAt: last.at }) };
   }
 
+  /** A minute is long for devices that are not let in: the listener itself is asked, by a connection. */
+  function checkListener(): ReadinessCheck {
+    const { isOpen, fault, checkedAt } = listener.state();
+    const at = checkedAt === undefined ? {} : { checkedAt };
+    if (isOpen === true) return { name: "mqtt", ok: true, ...at };
+    const reason = fault === undefined ? "The MQTT listener was not asked yet." : `The MQTT listener takes no connections: ${fault}.`;
+    return { name: "mqtt", ok: false, reason, ...at };
+  }
+
   /** Readings go on without secrets; claims, notices and new sign-ins do not. */
   function checkSecrets(): ReadinessCheck[] {
     if (secrets === undefined) return [];
@@ -75,7 +93,7 @@ export function createReadiness({ db, canary, clock, secrets }: { db: Db; canary
     },
     /** All checks, those that fail with their reason. */
     async judge(): Promise<Verdict> {
-      const checks = [await checkDatabase(), checkCanary(), ...checkSecrets()];
+      const checks = [await checkDatabase(), checkListener(), checkCanary(), ...checkSecrets()];
       return { ready: checks.every((check) => check.ok || check.isNeeded === false), timestamp: new Date(clock.nowMs()), checks };
     },
   };
