@@ -23,6 +23,8 @@ export const breaker = z.object({
 });
 export type Breaker = z.output<typeof breaker>;
 
+const targetHears = z.enum(["alarms", "tickets"]);
+
 export const notificationTarget = z.object({
   id: notificationTargetId,
   kind: targetKind,
@@ -30,6 +32,8 @@ export const notificationTarget = z.object({
   /** The address with its secret part masked. */
   address: personal("text", z.string()),
   minSeverity: severity,
+  /** What it is told of: alarms, as the routes say, or every step of every ticket, for another ticket system. */
+  hears: targetHears,
   enabled: z.boolean(),
   /** Whose own it is; absent: the organisation's. */
   personId: personId.optional(),
@@ -71,6 +75,13 @@ export const noticeKinds = [
   "alarm.late",
   "device.offline",
   "device.online",
+  "ticket.created",
+  "ticket.moved",
+  "ticket.assigned",
+  "ticket.messaged",
+  "ticket.changed",
+  "ticket.fell_late",
+  "ticket.alarm_turned",
   "digest",
   "confirmation",
   "test",
@@ -143,8 +154,7 @@ const changes = z.strictObject({
   titleTemplate: template(300).nullable().optional(),
   bodyTemplate: template(4_000).nullable().optional(),
 });
-const newTarget = z.discriminatedUnion("kind", [
-  channels.webhook.extend(named),
+const otherTargets = [
   channels.discord.extend(named),
   channels.email.extend(named),
   channels.slack.extend(named),
@@ -154,7 +164,13 @@ const newTarget = z.discriminatedUnion("kind", [
   channels.pushover.extend(named),
   channels.gotify.extend(named),
   channels.apprise.extend(named),
+] as const;
+const newTarget = z.discriminatedUnion("kind", [
+  channels.webhook.extend({ ...named, hears: targetHears.default("alarms") }),
+  ...otherTargets,
 ]);
+/** People's own targets hear of alarms alone. */
+const newOwnTarget = z.discriminatedUnion("kind", [channels.webhook.extend(named), ...otherTargets]);
 const addedTarget = notificationTarget.extend({
   /** Webhooks only, shown once: the key of `X-Roost-Signature`. */
   signingSecret: z.string().optional(),
@@ -242,7 +258,7 @@ export const addMyTarget = defineRoute({
   path: "/api/v1/my/notification-targets",
   access: "notifications:read",
   summary: "Adds a target of your own; others neither see nor change it.",
-  body: newTarget,
+  body: newOwnTarget,
   reply: addedTarget,
   status: 201,
   errors: [...addingErrors, notificationErrors.not_your_address],

@@ -61,3 +61,9 @@ create index ticket_entries_ticket_id_idx on ticket_entries (ticket_id, at, posi
 select protect_rows('ticket_entries', 'ticket_id', 'tickets');
 -- What was done and said stays as it was.
 revoke update, delete on ticket_entries from roost_tenant;
+
+-- Other ticket systems hear of tickets by webhooks of their own: signed, tried again and on record like all others. Such a target hears of
+-- tickets and of nothing else.
+alter table notification_targets add column hears text not null default 'alarms' check (hears in ('alarms', 'tickets'));
+alter table notification_targets add check (hears = 'alarms' or (kind = 'webhook' and person_id is null));
+create index notification_targets_hears_tickets_idx on notification_targets (organisation_id) where hears = 'tickets';

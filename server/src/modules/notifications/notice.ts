@@ -1,5 +1,6 @@
 import { alarmKind, alarmState, severity } from "@roost/contract/alarms";
 import { noticeKind } from "@roost/contract/notifications";
+import { ticketKind, ticketPriority, ticketStatus } from "@roost/contract/tickets";
 import { z } from "zod";
 
 /** What is told, in the shape that webhooks get; made once, so that every try says the same. */
@@ -28,6 +29,26 @@ export const notice = z.object({
       value: z.number().optional(),
       raisedAt: z.string(),
       clearedAt: z.string().optional(),
+    })
+    .optional(),
+  ticket: z
+    .object({
+      id: z.string(),
+      title: z.string(),
+      kind: ticketKind,
+      priority: ticketPriority,
+      status: ticketStatus,
+      assignedTo: z.string().optional(),
+      externalReference: z.string().optional(),
+      createdBy: z.string(),
+      createdAt: z.string(),
+      respondBy: z.string(),
+      resolveBy: z.string(),
+      responseLate: z.boolean(),
+      resolutionLate: z.boolean(),
+      /** Who took this step, and what they said. */
+      by: z.string().optional(),
+      said: z.string().optional(),
     })
     .optional(),
   /** Of a notice about several alarms: the worst of what is not over, how many there are, and the first of them. */

@@ -22,6 +22,7 @@ import { createRouting } from "./routing.ts";
 import { createSender } from "./sender.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTargets } from "./targets.ts";
+import { createTicketNotices } from "./ticket-notices.ts";
 
 export interface NotificationDeps {
   readonly db: Db;
@@ -67,10 +68,11 @@ export function createNotifications(deps: NotificationDeps) {
 
   const planner = createPlanner({ db, clock, log, onCall: deps.onCall, whereIs: deps.whereIs, publicUrl, wake: () => deliverer.wake() });
   planner.start();
+  const ticketNotices = createTicketNotices({ db, publicUrl, wake: () => deliverer.wake() });
 
   return {
     /** Handlers of facts, for the dispatcher. */
-    handlers: [{ name: "notifications.alarms", types: plannedFacts, handle: planner.handle }] satisfies FactHandler[],
+    handlers: [{ name: "notifications.alarms", types: plannedFacts, handle: planner.handle }, ticketNotices] satisfies FactHandler[],
     routing: createRouting({
       db,
       audit,

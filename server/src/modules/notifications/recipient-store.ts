@@ -48,7 +48,7 @@ export async function selectDirectory(db: Queryable, organisationId: string): Pr
   const targets = await db.query<TargetRow>(sql`
     select t.id, t.name, t.min_severity, t.person_id, s.min_severity as subscription_severity, s.kinds
     from notification_targets t left join mail_subscriptions s on s.id = t.subscription_id
-    where t.organisation_id = ${organisationId} and t.enabled and (t.subscription_id is null or s.confirmed_at is not null) order by t.id`);
+    where t.organisation_id = ${organisationId} and t.enabled and t.hears = 'alarms' and (t.subscription_id is null or s.confirmed_at is not null) order by t.id`);
   const people = await db.query<MembershipRow & Partial<PreferenceRow> & { person: string; person_name: string; chosen: boolean }>(sql`
     select ${membershipColumns}, p.id::text as person, p.name as person_name, n.person_id is not null as chosen, n.hears, n.min_severity, n.kinds,
       n.time_zone, n.quiet_from, n.quiet_to, n.digest_at, n.next_digest_at, n.digested_until

@@ -13,6 +13,7 @@ interface TargetRow {
   name: string;
   address_masked: string;
   min_severity: Severity;
+  hears: NotificationTarget["hears"];
   enabled: boolean;
   title_template: string | null;
   body_template: string | null;
@@ -25,7 +26,7 @@ interface TargetRow {
   now: Date;
 }
 
-const targetColumns = sql`t.id, t.person_id, t.kind, t.name, t.address_masked, t.min_severity, t.enabled, t.title_template, t.body_template,
+const targetColumns = sql`t.id, t.person_id, t.kind, t.name, t.address_masked, t.min_severity, t.hears, t.enabled, t.title_template, t.body_template,
   t.failures, t.opened_at, t.probe_at, t.failing_since, t.worked_at, t.created_at, now() as now`;
 
 function toTarget(row: TargetRow): NotificationTarget {
@@ -36,6 +37,7 @@ function toTarget(row: TargetRow): NotificationTarget {
     name: row.name,
     address: row.address_masked,
     minSeverity: row.min_severity,
+    hears: row.hears,
     enabled: row.enabled,
     ...(row.person_id === null ? {} : { personId: row.person_id as PersonId }),
     ...(row.title_template === null ? {} : { titleTemplate: row.title_template }),
@@ -93,10 +95,10 @@ export async function insertTarget(
 ): Promise<void> {
   await tx.query(sql`
     insert into notification_targets (id, organisation_id, person_id, kind, name, settings_sealed, secret_sealed, address_masked, address_hash,
-      min_severity, enabled, title_template, body_template, created_at)
+      min_severity, hears, enabled, title_template, body_template, created_at)
     values (${target.id}, ${organisationId}, ${target.personId ?? null}, ${target.kind}, ${target.name}, ${sealed.settings}, ${sealed.secret ?? null},
-      ${target.address}, ${sealed.addressHash ?? null}, ${target.minSeverity}, ${target.enabled}, ${target.titleTemplate ?? null},
-      ${target.bodyTemplate ?? null}, ${target.createdAt})`);
+      ${target.address}, ${sealed.addressHash ?? null}, ${target.minSeverity}, ${target.hears}, ${target.enabled},
+      ${target.titleTemplate ?? null}, ${target.bodyTemplate ?? null}, ${target.createdAt})`);
 }
 
 export async function updateTarget(tx: Transaction, target: NotificationTarget): Promise<void> {

@@ -33,7 +33,13 @@ interface Words {
 }
 
 /** A target to add: where it is, and what it wants to hear of. */
-export type TargetInput = Channel & Words & { readonly name: string; readonly minSeverity: Severity };
+export type TargetInput = Channel &
+  Words & {
+    readonly name: string;
+    readonly minSeverity: Severity;
+    /** Absent: of alarms. */
+    readonly hears?: NotificationTarget["hears"] | undefined;
+  };
 
 /** What of a target may be changed; absent stays as it is. */
 export interface TargetChange {
@@ -115,7 +121,7 @@ export function createTargets({
      * `notifications.not_your_address`, `mail.off`
      */
     async add(whose: Whose, personId: string | undefined, input: TargetInput): Promise<NotificationTarget & { signingSecret?: string }> {
-      const { name, minSeverity, titleTemplate, bodyTemplate, ...channel } = input;
+      const { name, minSeverity, hears = "alarms", titleTemplate, bodyTemplate, ...channel } = input;
       const { kind } = channel;
       checkWords(input);
       if (channel.kind !== "email") await checkAddress(channel.url);
@@ -130,6 +136,7 @@ export function createTargets({
         name,
         address: maskedAddress(channel),
         minSeverity,
+        hears,
         enabled: true,
         ...(personId === undefined ? {} : { personId: personId as PersonId }),
         ...(titleTemplate === undefined ? {} : { titleTemplate }),

@@ -40,7 +40,7 @@ const headings: Partial<Readonly<Record<Notice["type"], string>>> = {
 export function headingOf(told: Notice): string {
   if (told.title !== undefined) return told.title;
   const tone = toneOf(told);
-  const heading = headings[told.type];
+  const heading = told.ticket === undefined ? headings[told.type] : "Ticket";
   if (heading !== undefined) return told.alarm === undefined || tone === "over" ? heading : `${heading}, ${tone}`;
   return tone === "over" ? "Cleared" : `Alarm, ${tone}`;
 }
