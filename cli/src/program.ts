@@ -29,6 +29,7 @@ import { addSignInProviderCommands } from "./commands/sign-in-providers.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addTelemetryCommands } from "./commands/telemetry.ts";
+import { addTicketCommands } from "./commands/tickets.ts";
 import { addTransferCommands } from "./commands/transfers.ts";
 import { addWindowCommands } from "./commands/windows.ts";
 import { asJson, printable } from "./print.ts";
@@ -72,6 +73,7 @@ function createProgram(terminal: Terminal): Command {
   addTelemetryCommands(program, terminal);
   addRetentionCommands(program, terminal);
   addAlarmCommands(program, terminal);
+  addTicketCommands(program, terminal);
   addRuleCommands(program, terminal);
   addRouteCommands(program, terminal);
   addOnCallCommands(program, terminal);
