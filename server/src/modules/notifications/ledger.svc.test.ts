@@ -49,6 +49,8 @@ describe("the delivery ledger", () => {
   afterAll(async () => house.close());
 
   it("R12: a provider that is down, in haste, slow, broken and drops its answers costs no alarm, and each goes out with one key", async () => {
+    const impatient = { egress: { timeoutMs: 2_000 } };
+    await house.start(impatient);
     const { port } = catcher;
     const { id } = await house.addWebhook(`${catcher.url}/hook`);
     await catcher.close();
@@ -58,11 +60,11 @@ describe("the delivery ledger", () => {
     await expect.poll(async () => (await house.target(id))?.breaker.state, patience).not.toBe("closed");
     // Down for as long as several probes take, and over a restart.
     await expect.poll(async () => (await house.target(id))?.breaker.failures, patience).toBeGreaterThan(failuresToOpen + 1);
-    await house.start();
+    await house.start(impatient);
     catcher = await startCatcher({ port });
     catcher.plan(
       { status: 429, headers: { "retry-after": "0.1" } },
-      { status: 200, body: "x".repeat(40), dripEveryMs: 50 },
+      { status: 200, body: "x".repeat(60), dripEveryMs: 50 },
       { status: 500 },
       { drop: true },
       { status: 503 },

@@ -50,7 +50,7 @@ describe("notifications", () => {
   const seal = createSeal(new Uint8Array(32).fill(7));
 
   function notificationsOf({ backOffMs = [20, 20, 20] as readonly number[] } = {}): Notifications {
-    const egress = createEgress({ allow: ["127.0.0.1"], timeoutMs: 1_000 });
+    const egress = createEgress({ allow: ["127.0.0.1"], timeoutMs: 30_000 });
     return createNotifications({
       audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db,

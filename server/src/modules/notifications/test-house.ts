@@ -55,7 +55,7 @@ export async function createHouse({ clock = systemClock }: { clock?: Clock } = {
     values (${organisationId}, 0, 0, 0, 300, false)`);
   rights.set(personId, { email, permissions: new Set(["alarms:read", "alarms:acknowledge"]), scope: undefined });
 
-  const egressOf = (options: Partial<EgressOptions> = {}) => createEgress({ allow: ["127.0.0.1"], timeoutMs: 500, ...options });
+  const egressOf = (options: Partial<EgressOptions> = {}) => createEgress({ allow: ["127.0.0.1"], timeoutMs: 30_000, ...options });
   const house = {
     db,
     log,

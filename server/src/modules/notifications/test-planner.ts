@@ -50,7 +50,7 @@ export async function startPlanning({
   const alarms = createAlarms({ db, audit, clock, log });
   const onCall = createOnCall({ db, audit, clock });
   const catcher = await startCatcher();
-  const egress = createEgress({ allow: ["127.0.0.1"], timeoutMs: 2_000 });
+  const egress = createEgress({ allow: ["127.0.0.1"], timeoutMs: 30_000 });
   const smtpUrl = mailPort === undefined ? undefined : `smtp://127.0.0.1:${mailPort}?tls=off`;
   const mail = createMail({ smtpUrl, from: mailPort === undefined ? undefined : "roost@example.org", egress, log });
   const places = new Map<string, { siteId?: string; groupIds: Set<string>; parentId?: string }>();
