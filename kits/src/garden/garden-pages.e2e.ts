@@ -274,6 +274,12 @@ describe("the garden's pages", () => {
     await page.getByRole("button", { name: "Save pace" }).waitFor();
     expect(await page.getByLabel("Seconds between two samples").inputValue()).toBe("30");
     expect(await page.content()).not.toContain(code);
+    // The device's own page shows the same pace, and the way to where it is set; it is set nowhere else.
+    await page.goto(`${garden.server.ready.url}/devices/sage-1/settings`);
+    await page.getByText("A sample every 30 s").waitFor();
+    expect(await page.getByLabel("A sample every … seconds").count()).toBe(0);
+    await page.getByRole("link", { name: "Set it on its program's page" }).click();
+    await page.getByRole("button", { name: "Save pace" }).waitFor();
   });
 
   const pinOf = (name: string, on: Page) => on.locator("[data-room] > div").filter({ has: on.getByRole("link", { name, exact: true }) });

@@ -10,6 +10,9 @@ export const gardenWeb: KitWebFace = {
     { path: "", word: "Plants", icon: <LeafIcon />, needs: "garden:read" },
     { path: "nodes", word: "Nodes", icon: <NodeIcon />, needs: "garden:read" },
   ],
+  configurations: {
+    "garden-node": lazy(async () => ({ default: (await import("./web/node-configuration.tsx")).NodeConfiguration })),
+  },
   pages: [
     { path: "", component: lazy(async () => ({ default: (await import("./web/plants-page.tsx")).PlantsPage })) },
     { path: "plants/new", component: lazy(async () => ({ default: (await import("./web/add-plant-page.tsx")).AddPlantPage })) },

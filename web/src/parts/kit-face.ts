@@ -21,6 +21,8 @@ export interface KitWebFace {
   readonly kitId: string;
   readonly places: readonly KitPlace[];
   readonly pages: readonly KitPage[];
+  /** By kind of device: what stands in place of Roost's own configuration, where devices are set in another way. */
+  readonly configurations?: Readonly<Record<string, LazyExoticComponent<ComponentType<{ readonly deviceId: string }>>>>;
   /** Facts of the kit (`plant` of `garden.plant_changed`), and the first parts of the keys they make stale. */
   readonly staleBy?: Readonly<Record<string, readonly string[]>>;
 }

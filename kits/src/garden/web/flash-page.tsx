@@ -18,13 +18,12 @@ import {
   type FirmwareFile,
   type FirmwareKind,
   getNodeFirmware,
-  getNodeSettings,
   makeNodeFirmware,
   type NodeSettings,
 } from "../contract/firmware.ts";
 import { hostNameOf } from "../firmware/node-build.ts";
 import { flashingSteps, lampWords, troubles } from "../firmware/steps.ts";
-import { useNodes } from "./garden-api.ts";
+import { useNodes, useNodeSettings } from "./garden-api.ts";
 import { WiringDrawing } from "./wiring-drawing.tsx";
 
 import styles from "./flash-page.module.css";
@@ -32,12 +31,8 @@ import styles from "./flash-page.module.css";
 /** How a node gets its program: wired, flashed, joined to the Wi-Fi and calibrated, without writing any of it. */
 export function FlashPage() {
   const { deviceId = "" } = useKitParams();
-  const { call } = useApi();
   const [kind, setKind] = useState<FirmwareKind>("esphome");
-  const settings = useQuery({
-    queryKey: ["garden", "node-settings", deviceId],
-    queryFn: ({ signal }) => call(getNodeSettings, { params: { deviceId }, signal }),
-  });
+  const settings = useNodeSettings(deviceId);
   const node = useNodes({ q: deviceId }).data?.pages[0]?.items.find(({ id }) => id === deviceId);
   const name = node?.name ?? deviceId;
   if (settings.error !== null) {

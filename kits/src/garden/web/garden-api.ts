@@ -1,6 +1,7 @@
 import { useApi } from "@roost/web/roost.tsx";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
+import { getNodeSettings } from "../contract/firmware.ts";
 import { listNodes } from "../contract/nodes.ts";
 import { getPlant, listPlants, type PlantState } from "../contract/plants.ts";
 import { listPresets } from "../contract/presets.ts";
@@ -60,6 +61,15 @@ export function useNodes(filter: NodeFilter) {
     getNextPageParam: (last: { next?: string | undefined }) => last.next,
     refetchInterval: valuesEveryMs,
     placeholderData: keepPreviousData,
+  });
+}
+
+/** How a node's program is built. */
+export function useNodeSettings(deviceId: string) {
+  const { call } = useApi();
+  return useQuery({
+    queryKey: ["garden", "node-settings", deviceId],
+    queryFn: ({ signal }) => call(getNodeSettings, { params: { deviceId }, signal }),
   });
 }
 

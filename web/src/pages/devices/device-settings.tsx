@@ -17,7 +17,9 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { CopyBox } from "../../parts/copy.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/fault.tsx";
+import { KitConfiguration } from "../../parts/kit-configuration.tsx";
 import { Section } from "../../parts/page.tsx";
+import { Bone } from "../../parts/waiting.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { ClaimTicketView } from "./claim-ticket.tsx";
 import { ConfigurationSettings } from "./device-configuration.tsx";
@@ -41,7 +43,11 @@ export function DeviceSettings() {
   return (
     <div className={styles.parts}>
       {mayWrite && <Naming key={device.data.id} device={device.data} />}
-      {mayWrite && <ConfigurationSettings deviceId={device.data.id} />}
+      {mayWrite && (
+        <KitConfiguration device={device.data} fallback={<Bone height={220} />}>
+          <ConfigurationSettings deviceId={device.data.id} />
+        </KitConfiguration>
+      )}
       {mayWrite && <DevicePlace key={`${device.data.siteId ?? ""} ${(device.data.groupIds ?? []).join(" ")}`} device={device.data} />}
       {mayWrite && <DeviceWay key={device.data.parentId ?? ""} device={device.data} />}
       {mayWrite && <MetricSettings deviceId={device.data.id} />}
