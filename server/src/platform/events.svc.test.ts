@@ -138,6 +138,24 @@ describe("facts", () => {
     await again.close();
   });
 
+  it("are passed by whoever wants none of them, which is noted once for many and holds up nobody who clears them away", async () => {
+    const other = { ...handlerOf(), name: "other", types: ["thing.else"] };
+    const dispatch = await createDispatch({ db, handlers: [handlerOf(), other], observe: () => undefined, log });
+    await dispatch.settle();
+    await db.transaction(async (tx) => emitAll(tx, ["a", "b"].map(fact)));
+    await dispatch.settle();
+    const behind = await db.query(sql`
+      select c.handler from event_cursors c where exists (select from events e where (e.xact_id, e.id) > (c.xact_id, c.event_id))`);
+    expect([handled, behind]).toEqual([["a", "b"], []]);
+    await db.transaction(async (tx) => emit(tx, { ...fact("c"), type: "thing.else" }));
+    await dispatch.settle();
+    await dispatch.close();
+    const again = await createDispatch({ db, handlers: [handlerOf(), other], observe: () => undefined, log });
+    await again.settle();
+    expect(handled).toEqual(["a", "b", "c"]);
+    await again.close();
+  });
+
   it("are observed by those who are there, and begin for a new handler with what comes after it", async () => {
     await db.transaction(async (tx) => emit(tx, fact("before")));
     const observed: string[] = [];

@@ -20,10 +20,7 @@ export async function emit(
   tx: Transaction,
   fact: { organisationId: string; type: string; nounId: string; data?: Record<string, unknown> },
 ): Promise<void> {
-  await tx.query(sql`
-    insert into events (id, organisation_id, type, noun_id, data)
-    values (${newId()}, ${fact.organisationId}, ${fact.type}, ${fact.nounId}, ${JSON.stringify(fact.data ?? {})})`);
-  await tx.query(sql`select pg_notify('roost_facts', '')`);
+  await emitAll(tx, [fact]);
 }
 
 /**
@@ -38,11 +35,12 @@ export async function emitAll(
   // Ids made in one millisecond do not sort by themselves, and handlers read by id.
   const ids = facts.map(() => newId()).sort();
   await tx.query(sql`
+    with told as (
     insert into events (id, organisation_id, type, noun_id, data)
     select n.* from unnest(${ids}::uuid[], ${facts.map((fact) => fact.organisationId)}::uuid[],
       ${facts.map((fact) => fact.type)}::text[], ${facts.map((fact) => fact.nounId)}::text[],
-      ${facts.map((fact) => JSON.stringify(fact.data ?? {}))}::jsonb[]) as n`);
-  await tx.query(sql`select pg_notify('roost_facts', '')`);
+      ${facts.map((fact) => JSON.stringify(fact.data ?? {}))}::jsonb[]) as n)
+    select pg_notify('roost_facts', '')`);
 }
 
 /** Handles facts in order. A fact may come twice (after a crash): handle it so that twice is once. */
@@ -80,12 +78,13 @@ function factOf(row: EventRow): Fact {
 }
 
 const pollMs = 1_000;
-const batchRows = 200;
-/** Of handlers that take many at once. */
-const manyRows = 1_000;
+/** Read at once, and handed on at once to handlers that take many. */
+const pageRows = 1_000;
+/** Of handlers that take one after another: how far they are is noted after so many. */
+const partRows = 200;
 const retryMs = 1_000;
-// A fact waits for transactions older than its own; under load one is nearly always open, but never for long.
-const heldBackMs = 20;
+// A fact waits for transactions older than its own; under load one is nearly always open, but seldom for long.
+const heldBackMs = { first: 2, longest: 20 };
 
 /**
  * The transaction id below which all facts are there to be read: the oldest writing transaction of this database that is still open.
@@ -107,6 +106,114 @@ export async function readableBelow(db: Queryable): Promise<string> {
   return row.bound;
 }
 
+/** A place among the facts: all up to it were handled. */
+interface Cursor {
+  readonly xactId: string;
+  readonly eventId: string;
+}
+
+/** What was read at one moment. */
+interface Page {
+  readonly startedMs: number;
+  readonly rows: readonly EventRow[];
+  /** There are more, and a transaction older than them is still open. */
+  readonly heldBack: boolean;
+}
+
+/** Reads facts behind a cursor; handlers that are equally far and ask together are answered by one look. */
+function createReader(db: Db) {
+  const underWay = new Map<string, { readonly news: number; readonly page: Promise<Page> }>();
+  let news = 0;
+
+  async function look({ xactId, eventId }: Cursor): Promise<Page> {
+    const startedMs = performance.now();
+    const bound = await readableBelow(db);
+    const found = await db.query<EventRow>(sql`
+      select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text, e.xact_id < ${bound}::xid8 as readable
+      from events e
+      where (e.xact_id, e.id) > (${xactId}::xid8, ${eventId}::uuid)
+      order by e.xact_id, e.id limit ${pageRows}`);
+    const rows = found.filter(({ readable }) => readable);
+    return { startedMs, rows, heldBack: rows.length < found.length };
+  }
+
+  return {
+    /** There are new facts: a look that began before may have missed them. */
+    hear(): void {
+      news += 1;
+    },
+    read(after: Cursor): Promise<Page> {
+      const key = `${after.xactId} ${after.eventId}`;
+      const joined = underWay.get(key);
+      if (joined?.news === news) return joined.page;
+      const page = look(after).finally(() => {
+        if (underWay.get(key)?.page === page) underWay.delete(key);
+      });
+      underWay.set(key, { news, page });
+      return page;
+    },
+  };
+}
+
+/** Keeps how far handlers are. */
+function createCursors(db: Db, log: Log) {
+  const passed = new Map<string, Cursor>();
+
+  async function write(some: ReadonlyMap<string, Cursor>): Promise<void> {
+    const all = [...some];
+    await db.query(sql`
+      update event_cursors c set xact_id = n.xact_id::xid8, event_id = n.event_id, moved_at = now()
+      from unnest(${all.map(([name]) => name)}::text[], ${all.map(([, { xactId }]) => xactId)}::text[], ${all.map(([, { eventId }]) => eventId)}::uuid[])
+        as n (handler, xact_id, event_id)
+      where c.handler = n.handler and (c.xact_id, c.event_id) < (n.xact_id::xid8, n.event_id)`);
+  }
+
+  return {
+    async startOf(name: string, isVolatile: boolean): Promise<Cursor> {
+      const begin = { xactId: await readableBelow(db), eventId: "00000000-0000-0000-0000-000000000000" };
+      if (isVolatile) return begin;
+      await db.query(
+        sql`insert into event_cursors (handler, xact_id, event_id) values (${name}, ${begin.xactId}::xid8, ${begin.eventId}) on conflict (handler) do nothing`,
+      );
+      const [row] = await db.query<{ xact_id: string; event_id: string }>(
+        sql`select c.xact_id::text, c.event_id from event_cursors c where c.handler = ${name}`,
+      );
+      return row === undefined ? begin : { xactId: row.xact_id, eventId: row.event_id };
+    },
+    /** It handled what it wanted up to there: that is written at once. */
+    async handled(name: string, cursor: Cursor): Promise<void> {
+      passed.set(name, cursor);
+      await write(new Map([[name, cursor]]));
+      if (passed.get(name) === cursor) passed.delete(name);
+    },
+    /** Up to there was nothing that it wanted: passing it over again would cost nothing, so the note of it waits for others. */
+    pass: (name: string, cursor: Cursor): void => void passed.set(name, cursor),
+    async flush(): Promise<void> {
+      if (passed.size === 0) return;
+      const some = new Map(passed);
+      passed.clear();
+      await write(some).catch((error: unknown) => {
+        log.warn({ err: error }, "how far handlers of facts are could not be noted; it is tried again");
+        for (const [name, cursor] of some) if (!passed.has(name)) passed.set(name, cursor);
+      });
+    },
+  };
+}
+
+type AnyHandler = FactHandler & { readonly volatile?: true };
+
+/** @returns Whether there was something that it wanted. */
+async function handleRows(handler: AnyHandler, rows: readonly EventRow[], moved: (to: Cursor) => void): Promise<boolean> {
+  const isWanted = ({ type }: EventRow) => handler.volatile === true || handler.types.includes(type);
+  const wanted = rows.filter(isWanted);
+  if (handler.handleMany !== undefined && wanted.length > 0) await handler.handleMany(wanted.map(factOf));
+  for (const row of rows) {
+    if (handler.handleMany === undefined && isWanted(row)) await handler.handle(factOf(row));
+    moved({ xactId: row.xact_id, eventId: row.id });
+  }
+  return wanted.length > 0;
+}
+
 /**
  * Hands facts to handlers, each with a cursor of its own that survives restarts. New handlers begin with what comes after them.
  *
@@ -123,13 +230,13 @@ export async function createDispatch({
   observe: (fact: Fact) => void | Promise<void>;
   log: Log;
 }): Promise<Dispatch> {
-  const all: readonly (FactHandler & { readonly volatile?: true })[] = [
-    ...handlers,
-    { name: "observers", types: [], volatile: true, handle: async (fact) => observe(fact) },
-  ];
+  const all: readonly AnyHandler[] = [...handlers, { name: "observers", types: [], volatile: true, handle: async (fact) => observe(fact) }];
+  const reader = createReader(db);
+  const cursors = createCursors(db, log);
   let closed = false;
   const wakers = new Set<() => void>();
   const wakeAll = () => {
+    reader.hear();
     for (const wake of wakers) wake();
   };
   let listener: Awaited<ReturnType<Db["connect"]>> | undefined;
@@ -151,63 +258,33 @@ export async function createDispatch({
     }
   }
 
-  async function startOf(name: string, volatile: boolean): Promise<{ xactId: string; eventId: string }> {
-    const begin = { xactId: await readableBelow(db), eventId: "00000000-0000-0000-0000-000000000000" };
-    if (volatile) return begin;
-    await db.query(
-      sql`insert into event_cursors (handler, xact_id, event_id) values (${name}, ${begin.xactId}::xid8, ${begin.eventId}) on conflict (handler) do nothing`,
-    );
-    const [row] = await db.query<{ xact_id: string; event_id: string }>(
-      sql`select c.xact_id::text, c.event_id from event_cursors c where c.handler = ${name}`,
-    );
-    return row === undefined ? begin : { xactId: row.xact_id, eventId: row.event_id };
-  }
-
-  async function runHandler(
-    handler: FactHandler & { readonly volatile?: true },
-    begin: { xactId: string; eventId: string },
-    settled: { upTo: number },
-  ): Promise<void> {
+  async function runHandler(handler: AnyHandler, begin: Cursor, settled: { upTo: number }): Promise<void> {
     let cursor = begin;
-    const limit = handler.handleMany === undefined ? batchRows : manyRows;
+    const atOnce = handler.handleMany === undefined ? partRows : pageRows;
     let wake: () => void = () => undefined;
     let woken = false;
+    let waitMs = heldBackMs.first;
     const onWake = () => {
       woken = true;
       wake();
     };
     wakers.add(onWake);
     while (!closed) {
-      const startedAt = performance.now();
       woken = false;
       try {
-        const bound = await readableBelow(db);
-        const found = await db.query<EventRow>(sql`
-          select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text, e.xact_id < ${bound}::xid8 as readable
-          from events e
-          where (e.xact_id, e.id) > (${cursor.xactId}::xid8, ${cursor.eventId}::uuid)
-          order by e.xact_id, e.id limit ${limit}`);
-        const rows = found.filter(({ readable }) => readable);
-        if (handler.handleMany !== undefined) {
-          const wanted = rows.filter(({ type }) => handler.types.includes(type));
-          if (wanted.length > 0) await handler.handleMany(wanted.map(factOf));
+        const { rows, heldBack, startedMs } = await reader.read(cursor);
+        for (let from = 0; from < rows.length && !closed; from += atOnce) {
+          const wanted = await handleRows(handler, rows.slice(from, from + atOnce), (to) => (cursor = to));
+          if (handler.volatile === true) continue;
+          if (wanted) await cursors.handled(handler.name, cursor);
+          else cursors.pass(handler.name, cursor);
         }
-        for (const row of rows) {
-          if (handler.handleMany === undefined && (handler.volatile === true || handler.types.includes(row.type))) {
-            await handler.handle(factOf(row));
-          }
-          cursor = { xactId: row.xact_id, eventId: row.id };
-        }
-        if (rows.length > 0 && handler.volatile !== true) {
-          await db.query(
-            sql`update event_cursors set xact_id = ${cursor.xactId}::xid8, event_id = ${cursor.eventId}, moved_at = now() where handler = ${handler.name}`,
-          );
-        }
-        const heldBack = rows.length < found.length;
-        if (!heldBack && rows.length < limit) settled.upTo = startedAt;
-        if (heldBack || (rows.length < limit && !woken)) {
+        const isAll = rows.length < pageRows;
+        if (!heldBack && isAll) settled.upTo = startedMs;
+        waitMs = heldBack && rows.length === 0 ? Math.min(waitMs * 2, heldBackMs.longest) : heldBackMs.first;
+        if (heldBack || (isAll && !woken)) {
           await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, heldBack ? heldBackMs : pollMs);
+            const timer = heldBack ? setTimeout(resolve, waitMs) : undefined;
             wake = () => {
               clearTimeout(timer);
               resolve();
@@ -226,9 +303,14 @@ export async function createDispatch({
   await listen();
   // Where each begins is known before this returns: a fact written in the next line is heard by all.
   const progress = await Promise.all(
-    all.map(async (handler) => ({ handler, begin: await startOf(handler.name, handler.volatile === true), settled: { upTo: 0 } })),
+    all.map(async (handler) => ({ handler, begin: await cursors.startOf(handler.name, handler.volatile === true), settled: { upTo: 0 } })),
   );
   const loops = progress.map(({ handler, begin, settled }) => runHandler(handler, begin, settled));
+  // All look together where no news came: it may have been lost, or the connection that listens.
+  const polling = setInterval(() => {
+    wakeAll();
+    void cursors.flush();
+  }, pollMs);
 
   return {
     async settle() {
@@ -237,9 +319,11 @@ export async function createDispatch({
         wakeAll();
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
+      await cursors.flush();
     },
     async close() {
       closed = true;
+      clearInterval(polling);
       wakeAll();
       await listener?.end().catch(() => undefined);
       await Promise.all(loops);

@@ -32,18 +32,23 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
       all.filter(({ alarm }) => added.has(alarm.id)),
       all.filter(({ alarm }) => !added.has(alarm.id)),
     );
-    await tellTurns(tx, turns);
-    const touched = [...before, ...all].flatMap(({ alarm }) => alarm.incidentId ?? []);
-    const incidentIds = [...new Set(touched)];
-    const opened = [...joined.filter(({ isNew }) => isNew), ...(await reopenWithOpenAlarms(tx, incidentIds))];
-    const closed = await closeFinished(tx, incidentIds, new Date(clock.nowMs()));
+    await insertTurns(tx, turns);
+    const incidentsOf = (some: readonly Kept[]) => new Set(some.flatMap(({ alarm }) => alarm.incidentId ?? []));
+    const open = incidentsOf(all.filter(({ alarm }) => alarm.state !== "cleared"));
+    const fresh = joined.filter(({ isNew }) => isNew);
+    // What is new is open, and what has an open alarm now is not over: of most turns there is nothing to ask the database.
+    const reopened = [...open].filter((id) => !fresh.some((one) => one.id === id));
+    const perhapsOver = [...incidentsOf([...before, ...all])].filter((id) => !open.has(id));
+    const opened = [...fresh, ...(await reopenWithOpenAlarms(tx, reopened))];
+    const closed = await closeFinished(tx, perhapsOver, new Date(clock.nowMs()));
     await emitAll(tx, [
+      ...factsOf(turns),
       ...opened.map((one) => ({ organisationId: one.organisationId, type: "incident.opened", nounId: one.id })),
       ...closed.map((one) => ({ organisationId: one.organisationId, type: "incident.closed", nounId: one.id })),
     ]);
   }
 
-  async function tellTurns(tx: Transaction, turns: readonly Turn[]): Promise<void> {
+  async function insertTurns(tx: Transaction, turns: readonly Turn[]): Promise<void> {
     const used = new Set<string>();
     await insertEntries(
       tx,
@@ -54,18 +59,17 @@ export function createTaking({ clock, origin, coverOf }: TakingDeps) {
         return [{ id, alarmId: kept.alarm.id, what: entry, value, detail, by }];
       }),
     );
-    await emitAll(
-      tx,
-      turns
-        .filter(({ untold }) => untold !== true)
-        .map(({ what, kept: { alarm, organisationId }, value, detail }) => ({
-          organisationId,
-          type: `alarm.${what}`,
-          nounId: alarm.id,
-          data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
-        })),
-    );
   }
+
+  const factsOf = (turns: readonly Turn[]) =>
+    turns
+      .filter(({ untold }) => untold !== true)
+      .map(({ what, kept: { alarm, organisationId }, value, detail }) => ({
+        organisationId,
+        type: `alarm.${what}`,
+        nounId: alarm.id,
+        data: { ...alarm, ...(value === undefined ? {} : { currentValue: value }), ...(detail === undefined ? {} : { detail }), origin },
+      }));
 
   /** What is silent on the way to devices, or was a moment ago, and what is silent behind those that fall silent now. */
   async function loadSilence(tx: Transaction, signals: readonly Signal[], devices: Map<string, AlarmedDevice>): Promise<Kept[]> {
