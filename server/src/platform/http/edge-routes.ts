@@ -10,8 +10,12 @@ export function mountEdge(
   mount: Mount,
   { routes, version, url, metrics }: { routes: readonly Route[]; version: string; url?: string | undefined; metrics: Metrics },
 ): void {
-  const reference = JSON.stringify(openApi(routes, { version, url }));
-  mount(getOpenApi, async () => ({ body: reference, headers: { "cache-control": "no-cache" } }));
+  // Made when it is first asked for: turning all shapes into JSON Schema costs every start time and memory.
+  let reference: string | undefined;
+  mount(getOpenApi, async () => {
+    reference ??= JSON.stringify(openApi(routes, { version, url }));
+    return { body: reference, headers: { "cache-control": "no-cache" } };
+  });
   mount(getMetrics, async () => {
     const { text, type } = await metrics.expose();
     return { body: text, headers: { "content-type": type } };
