@@ -89,6 +89,12 @@ export interface HttpPlaces {
   readonly httpsPort: number | undefined;
 }
 
+const noShapes = (): never => {
+  throw new TypeError("Shapes are checked by the contract, not by the framework.");
+};
+// Routes bring no shapes for the framework; left to itself it would load its compilers all the same.
+const ownShapesOnly = { buildValidator: noShapes, buildSerializer: noShapes };
+
 /** Builds the web server: contract routes, the web app, one form of error, one set of headers on every answer. */
 export function createHttp(options: HttpOptions): Http {
   const { config, clock, log, metrics, authenticate, webRoot, onUpgrade } = options;
@@ -167,6 +173,7 @@ export function createHttp(options: HttpOptions): Http {
     return503OnClosing: false,
     exposeHeadRoutes: false,
     // How long a part may be is for its schema to say.
+    schemaController: { compilersFactory: ownShapesOnly },
     routerOptions: { maxParamLength: limits.headerBytes, caseSensitive: true, ignoreTrailingSlash: false },
     http: {
       headersTimeout: limits.headersTimeoutMs,
