@@ -2,7 +2,6 @@ import { isIP } from "node:net";
 
 import { AppError } from "@roost/contract/errors";
 import { mailErrors } from "@roost/contract/mail";
-import { createTransport } from "nodemailer";
 
 import { isLoopbackHost } from "./addresses.ts";
 import type { Egress } from "./egress.ts";
@@ -78,6 +77,8 @@ export function createMail({ smtpUrl, from, egress, log, ca }: MailOptions): Mai
       if (subject.length > 200 || /\p{Cc}/u.test(subject)) throw mailErrors.bad_subject();
       const [address] = await egress.resolveHost(server.host);
       if (address === undefined) throw mailErrors.not_sent();
+      // Most installations start without ever sending a mail.
+      const { createTransport } = await import("nodemailer");
       const transport = createTransport({
         // The address, not the name: nobody resolves a second time.
         host: address,
