@@ -276,6 +276,12 @@ const organisationRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/organisation/organisation-page.tsx"), "OrganisationPage"),
 });
 
+const dataRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/organisation/data",
+  component: lazyRouteComponent(() => import("./pages/data/data-page.tsx"), "DataPage"),
+});
+
 const homeAssistantRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/home-assistant",
@@ -415,6 +421,7 @@ const routeTree = rootRoute.addChildren([
     rolesRoute,
     sitesRoute,
     organisationRoute,
+    dataRoute,
     homeAssistantRoute,
     platformRoute.addChildren([platformOrganisationsRoute, platformSecretsRoute, platformSignInRoute]),
     auditRoute,

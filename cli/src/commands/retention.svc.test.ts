@@ -25,7 +25,7 @@ describe("roost retention against a running server", () => {
     const keeper = await setUpAdministrator(server);
     token = (await keeper.call(addApiToken, { body: { name: "keeper", permissions: ["organisation:read", "retention:write"] } })).secret;
     reader = (await keeper.call(addApiToken, { body: { name: "reader", permissions: ["organisation:read"] } })).secret;
-  }, 120_000);
+  });
   afterAll(async () => {
     await server?.terminate();
     data.remove();

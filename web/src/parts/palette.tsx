@@ -20,6 +20,7 @@ const pages = [
   { word: "Waiting devices", to: "/waiting-devices" },
   { word: "API tokens", to: "/api-tokens" },
   { word: "Kits", to: "/kits" },
+  { word: "Data: how long it is kept", to: "/organisation/data" },
   { word: "Home Assistant", to: "/home-assistant" },
   { word: "Audit trail", to: "/audit" },
   { word: "API reference", to: "/api/docs" },

@@ -23,10 +23,22 @@ export function OrganisationPage() {
     <Page title={organisation.name} tab="Organisation">
       {mayWrite && <Naming key={organisation.id} name={organisation.name} />}
       {mayTransfer && <TransfersSection />}
+      <DataLink />
       <HomeAssistantLink />
       {mayWrite && <SupportSection />}
       <Leaving />
     </Page>
+  );
+}
+
+function DataLink() {
+  return (
+    <Section
+      title="Data"
+      about="How long values, statistics and records are kept; and everything about a person or a device, to take away or to erase."
+    >
+      <Link to="/organisation/data">See what is kept, and for how long</Link>
+    </Section>
   );
 }
 
