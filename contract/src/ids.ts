@@ -55,6 +55,10 @@ export type AlarmId = z.infer<typeof alarmId>;
 export const maintenanceWindowId = uuid.brand("MaintenanceWindowId");
 export type MaintenanceWindowId = z.infer<typeof maintenanceWindowId>;
 
+/** Of something one person was told, in the app. */
+export const inboxEntryId = uuid.brand("InboxEntryId");
+export type InboxEntryId = z.infer<typeof inboxEntryId>;
+
 export const incidentId = uuid.brand("IncidentId");
 export type IncidentId = z.infer<typeof incidentId>;
 

@@ -25,6 +25,8 @@ export const preferences = z.object({
   minSeverity: severity,
   /** Absent: all kinds. */
   kinds: z.array(alarmKind).min(1).max(20).optional(),
+  /** From which severity on it lands in your inbox too; absent: whatever you hear of does. */
+  inboxMinSeverity: severity.optional(),
   timeZone: personal("none", z.string().max(64)),
   /** May cross midnight. Critical alarms pass; the rest comes as one digest at the end. */
   quietHours: z.strictObject({ from: localTime, to: localTime }).optional(),

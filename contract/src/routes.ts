@@ -9,6 +9,7 @@ import * as devices from "./devices.ts";
 import * as externalAlarms from "./external-alarms.ts";
 import * as flags from "./flags.ts";
 import * as homeAssistant from "./home-assistant.ts";
+import * as inbox from "./inbox.ts";
 import * as incidents from "./incidents.ts";
 import * as ingest from "./ingest.ts";
 import * as kits from "./kits.ts";
@@ -68,6 +69,7 @@ export const routes: readonly Route[] = [
   deadMan,
   routing,
   preferences,
+  inbox,
   onCall,
   audit,
   personalData,

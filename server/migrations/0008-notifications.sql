@@ -4,10 +4,11 @@ create table notification_targets (
   -- Whose own it is: nobody else sees or changes it, and it goes when they leave. Null: the organisation's.
   person_id uuid,
   kind text not null
-    check (kind in ('webhook', 'discord', 'email', 'slack', 'teams', 'telegram', 'ntfy', 'pushover', 'gotify', 'apprise', 'push')),
+    check (kind in ('webhook', 'discord', 'email', 'slack', 'teams', 'telegram', 'ntfy', 'pushover', 'gotify', 'apprise', 'push', 'inbox')),
   name text not null,
   -- Where to and with which key, as its kind wants it: addresses of chats carry their key in the path. Sealed at rest, masked in lists.
-  settings_sealed bytea not null,
+  -- Null: an inbox, which is here.
+  settings_sealed bytea check (settings_sealed is not null or kind = 'inbox'),
   -- What webhooks are signed with; sealed as well, shown once.
   secret_sealed bytea,
   address_masked text not null,
@@ -33,6 +34,8 @@ create table notification_targets (
 create index notification_targets_organisation_id_idx on notification_targets (organisation_id);
 create index notification_targets_person_id_idx on notification_targets (person_id);
 create unique index notification_targets_address_hash_key on notification_targets (person_id, organisation_id, address_hash);
+-- Everybody has one inbox, made when there is something to tell; it is in no list of targets.
+create unique index notification_targets_inbox_key on notification_targets (organisation_id, person_id) where kind = 'inbox';
 
 create table deliveries (
   id uuid primary key,
@@ -86,6 +89,41 @@ create table delivery_attempts (
 create index delivery_attempts_delivery_id_idx on delivery_attempts (delivery_id, at);
 create index delivery_attempts_organisation_id_at_idx on delivery_attempts (organisation_id, outcome, at);
 
+-- What people were told, in the app: one row for a notice and a person.
+create table inbox_entries (
+  -- Of the message that the planner made: it is written with the plan, and once.
+  id uuid primary key,
+  organisation_id uuid not null,
+  person_id uuid not null,
+  what text not null,
+  -- The worst of what is not over; null where nothing is.
+  severity text check (severity in ('info', 'warning', 'minor', 'major', 'critical')),
+  title text not null,
+  text text not null,
+  -- How many alarms it tells of.
+  count integer not null,
+  -- Of an entry about a single alarm.
+  alarm_id uuid references alarms (id) on delete set null,
+  incident_id uuid references incidents (id) on delete set null,
+  device_name text,
+  site_name text,
+  -- Every device it tells of: it is shown while all of them may be seen.
+  device_ids text[] not null,
+  -- It tells of an alarm about no device too: that is for those who see the whole organisation.
+  is_about_all boolean not null,
+  at timestamptz not null,
+  read_at timestamptz,
+  archived_at timestamptz,
+  foreign key (organisation_id, person_id) references memberships (organisation_id, person_id) on delete cascade
+);
+create index inbox_entries_person_id_at_idx on inbox_entries (person_id, organisation_id, at desc, id desc);
+create index inbox_entries_unread_idx on inbox_entries (person_id, organisation_id) where read_at is null and archived_at is null;
+create index inbox_entries_at_idx on inbox_entries (at);
+create index inbox_entries_archived_at_idx on inbox_entries (archived_at) where archived_at is not null;
+create index inbox_entries_alarm_id_idx on inbox_entries (alarm_id);
+create index inbox_entries_incident_id_idx on inbox_entries (incident_id);
+create index inbox_entries_device_ids_idx on inbox_entries using gin (device_ids);
+
 -- Tokens in browser notifications that were used: each works once.
 create table notification_actions (
   delivery_id uuid primary key references deliveries (id) on delete cascade,
@@ -124,6 +162,11 @@ create table delivery_silences (
 );
 
 select protect_rows('notification_targets');
+select protect_rows('inbox_entries');
+-- Beside the organisation: what somebody lost access to since is there no more, for as long as that lasts.
+create policy seen on inbox_entries as restrictive to roost_tenant using (
+  (not is_about_all or (select roost_scope()) is null)
+  and not exists (select from unnest(device_ids) as told (id) where not exists (select from devices d where d.id = told.id)));
 select protect_rows('deliveries', 'alarm_id', 'alarms');
 select protect_rows('delivery_attempts', 'delivery_id', 'deliveries');
 select protect_rows('notification_actions', 'delivery_id', 'deliveries');

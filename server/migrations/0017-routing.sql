@@ -45,6 +45,8 @@ create table notification_preferences (
   hears text not null check (hears in ('all', 'routed')),
   min_severity text not null check (min_severity in ('info', 'warning', 'minor', 'major', 'critical')),
   kinds text[],
+  -- From which severity on it is in their inbox; null: from the first.
+  inbox_min_severity text check (inbox_min_severity in ('info', 'warning', 'minor', 'major', 'critical')),
   time_zone text not null,
   quiet_from text,
   quiet_to text,

@@ -326,11 +326,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   ends.push(() => kits.stop());
 
-  const jobs = createJobs({
-    db,
-    log,
-    jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), ...secrets.jobs, personal.job, ...blobs.jobs, ...tickets.jobs, ...kits.jobs],
-  });
+  const byTheClock = [secrets, notifications, blobs, tickets, kits].flatMap((one) => one.jobs);
+  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), personal.job, ...byTheClock] });
   await jobs.start();
   ends.push(() => jobs.stop());
 

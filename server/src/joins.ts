@@ -18,7 +18,7 @@ import type { Clock } from "./platform/clock.ts";
 import type { Fact } from "./platform/events.ts";
 import type { CredentialRequest } from "./platform/http/access.ts";
 import type { DeviceCaller } from "./platform/http/mount.ts";
-import type { Within } from "./platform/tenancy.ts";
+import type { Whose, Within } from "./platform/tenancy.ts";
 
 /** What the fleet page shows of nouns of higher rank than devices. */
 export function fleetReads(telemetry: Telemetry, alarms: Alarms): FleetReads {
@@ -116,7 +116,9 @@ export function deviceLookup(devices: Devices) {
  * the whole organisation.
  */
 export function factsInScope(devices: Pick<Devices, "find">) {
-  return (within: Within, { type, nounId, data }: Pick<Fact, "type" | "nounId" | "data">): boolean => {
+  return (within: Whose, { type, nounId, data }: Pick<Fact, "type" | "nounId" | "data">): boolean => {
+    // Somebody's own: nobody else hears that they were told.
+    if (type === "inbox.changed") return within.by?.kind === "person" && within.by.id === nounId;
     if (within.scope === undefined) return true;
     const named = type.startsWith("device.") ? nounId : data["deviceId"];
     return typeof named === "string" && maySee(within, devices.find(named));

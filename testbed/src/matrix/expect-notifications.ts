@@ -4,7 +4,7 @@ import { setDeadManSwitch } from "@roost/contract/dead-man";
 import { addMyTarget } from "@roost/contract/notifications";
 
 import type { Place } from "./callers.ts";
-import { peopleOnly, wholeOrganisation } from "./expectation.ts";
+import { noToken, peopleOnly, wholeOrganisation } from "./expectation.ts";
 import type { Expectation, Expectations, Refusal } from "./expectation.ts";
 import type { Caller, World } from "./stage.ts";
 
@@ -24,6 +24,25 @@ const removeMade: Expectation["undo"] = async (world, _place, answer) => {
 const removeOwn: Expectation["undo"] = async (world) => {
   await world.sql.query("delete from notification_targets where person_id is not null");
 };
+
+const noEntry: Refusal = [404, "inbox.entry_not_found"];
+const ofPerson = { object: "self" as const, except: [noToken([403, "inbox.person_needed"])] };
+
+/** Something the caller was told. */
+async function ownEntry(world: World, place: Place, { personId = "" }: Caller) {
+  return { inboxEntryId: await addInboxEntry(world, world.places[place]["organisationId"] ?? "", personId, "An alarm.") };
+}
+
+/** Puts something into somebody's inbox. */
+export async function addInboxEntry({ sql }: Pick<World, "sql">, organisationId: string, personId: string, text: string): Promise<string> {
+  const id = randomUUID();
+  await sql.query(
+    `insert into inbox_entries (id, organisation_id, person_id, what, title, text, count, device_ids, is_about_all, at)
+     values ($1, $2, $3, 'alarm.raised', 'Alarm, major', $4, 1, '{}', false, now())`,
+    [id, organisationId, personId, text],
+  );
+  return id;
+}
 
 /** A delivery that failed for good. */
 async function failedDelivery(world: World, place: Place) {
@@ -50,7 +69,7 @@ const removeSwitches: Expectation["undo"] = async (world) => {
   await world.sql.query("delete from dead_man_switches");
 };
 
-/** People's own targets, browsers, what is sent again, and who outside misses us. */
+/** People's own targets, inboxes, browsers, what is sent again, and who outside misses us. */
 export const notificationExpectations: Expectations = {
   listMyTargets: { object: "none", ...peopleOnly },
   addMyTarget: {
@@ -69,6 +88,11 @@ export const notificationExpectations: Expectations = {
   },
   removeMyTarget: { object: "self", absent: noTarget, fresh: ownTarget, ...peopleOnly },
   testMyTarget: { object: "self", absent: noTarget, fresh: ownTarget, inTurn: true, undo: removeOwn, ...peopleOnly },
+  listInbox: ofPerson,
+  countInbox: ofPerson,
+  readInbox: { ...ofPerson, body: () => ({}) },
+  readInboxEntry: { ...ofPerson, absent: noEntry, fresh: ownEntry },
+  archiveInboxEntry: { ...ofPerson, absent: noEntry, fresh: ownEntry },
   replayDelivery: {
     except: [wholeOrganisation],
     object: "organisation",

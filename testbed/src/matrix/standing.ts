@@ -7,10 +7,11 @@ import { offerDevice } from "@roost/contract/transfers";
 
 import type { Place } from "./callers.ts";
 import { addCommand } from "./expect-commands.ts";
+import { addInboxEntry } from "./expect-notifications.ts";
 import { addCode, addRegistration } from "./expect-registrations.ts";
 import { addRouting } from "./expect-routing.ts";
-import { addWindow } from "./expect-windows.ts";
 import { addTicket } from "./expect-tickets.ts";
+import { addWindow } from "./expect-windows.ts";
 import { markers, organisationOf } from "./stage.ts";
 import type { Ids, World } from "./stage.ts";
 
@@ -44,6 +45,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     "insert into alarm_views (id, organisation_id, person_id, name, search) values ($1, $2, $3, 'Critical ones', 'severity=critical')",
     [viewId, organisationId, personId],
   );
+  const inboxEntryId = await addInboxEntry(world, organisationId, personId, `${markers[organisation]} told`);
   const erasureId = randomUUID();
   await sql.query(
     `insert into erasures (id, organisation_id, subject, subject_id, state, requested_by, finished_at)
@@ -53,6 +55,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
   return {
     personId,
     personEmail: email,
+    inboxEntryId,
     invitationId: invitation.id,
     transferId: offer.transfer.id,
     supportGrantId,
@@ -64,10 +67,10 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     archiveId,
     erasureId,
     ...(await addWindow(world, place)),
+    ...(await addTicket(world, place)),
     ...(await addCommand(world, place)),
     ...(await addRegistration(world, place)),
     enrolmentCodeId: (await addCode(world, place))["enrolmentCodeId"] ?? "",
-    ...(await addTicket(world, place)),
     ...(await addRouting(world, place, { personId })),
     key: "enable_idempotency",
     planId: randomUUID(),

@@ -105,7 +105,7 @@ export async function turnSilences(
   const begun = await tx.query<{ organisation_id: string; since: Date }>(sql`
     insert into delivery_silences (organisation_id, since)
     select o.organisation_id, f.since
-    from (select distinct t.organisation_id from notification_targets t) o
+    from (select distinct t.organisation_id from notification_targets t where t.kind <> 'inbox') o
     left join lateral (select max(a.at) as at from delivery_attempts a where a.organisation_id = o.organisation_id and a.outcome = 'delivered') w on true
     join lateral (select min(a.at) as since from delivery_attempts a join deliveries d on d.id = a.delivery_id
       where a.organisation_id = o.organisation_id and a.outcome = 'failed' and d.what <> 'test'
@@ -114,7 +114,7 @@ export async function turnSilences(
   const ended = await tx.query<{ organisation_id: string }>(sql`
     delete from delivery_silences q
     where exists (select 1 from delivery_attempts a where a.organisation_id = q.organisation_id and a.outcome = 'delivered' and a.at > q.since)
-      or not exists (select 1 from notification_targets t where t.organisation_id = q.organisation_id)
+      or not exists (select 1 from notification_targets t where t.organisation_id = q.organisation_id and t.kind <> 'inbox')
     returning q.organisation_id`);
   return {
     begun: begun.map((row) => ({ organisationId: row.organisation_id, since: row.since })),

@@ -19,10 +19,11 @@ import { addPushSubscription, getPushKey, removePushSubscription, useNotificatio
 
 import type { Mount, PersonCaller } from "../../platform/http/mount.ts";
 import type { DeadMan } from "./dead-man.ts";
+import { mountInbox } from "./inbox-routes.ts";
 import type { Notifications } from "./notifications.ts";
 
-/** Ties the routes of `contract/src/notifications.ts` and `push.ts` to the face. */
-export function mountNotifications(mount: Mount, { targets, ledger, pushKey, actions }: Notifications): void {
+/** Ties the routes of `contract/src/notifications.ts`, `inbox.ts` and `push.ts` to the face. */
+export function mountNotifications(mount: Mount, { targets, ledger, pushKey, actions, inbox }: Notifications): void {
   const all = undefined;
   mount(listNotificationTargets, async ({ query, caller }) => targets.list(caller, all, query));
   mount(addNotificationTarget, async ({ body, caller }) => targets.add(caller, all, body));
@@ -37,6 +38,7 @@ export function mountNotifications(mount: Mount, { targets, ledger, pushKey, act
   mount(listDeliveries, async ({ query, caller }) => ledger.list(caller, query));
   mount(replayDelivery, async ({ params, caller }) => ledger.replay(caller, params.deliveryId));
   mount(replayDeliveries, async ({ body, caller }) => ledger.replayAll(caller, body));
+  mountInbox(mount, inbox);
 
   mount(getPushKey, async () => ({ publicKey: await pushKey() }));
   mount(addPushSubscription, async ({ body, caller }) => {

@@ -13,6 +13,7 @@ import { probeWaitsMs as defaultProbeWaitsMs } from "./breaker.ts";
 import { createDeliverer } from "./deliverer.ts";
 import { backOffMs as defaultBackOffMs } from "./delivery.ts";
 import { createHealth } from "./health.ts";
+import { createInbox } from "./inbox.ts";
 import { createLedger } from "./ledger.ts";
 import { createPlanner, plannedFacts } from "./planner.ts";
 import type { PlannerDeps } from "./planner.ts";
@@ -69,6 +70,7 @@ export function createNotifications(deps: NotificationDeps) {
   const planner = createPlanner({ db, clock, log, onCall: deps.onCall, whereIs: deps.whereIs, publicUrl, wake: () => deliverer.wake() });
   planner.start();
   const ticketNotices = createTicketNotices({ db, publicUrl, wake: () => deliverer.wake() });
+  const inbox = createInbox({ db, clock });
 
   return {
     /** Handlers of facts, for the dispatcher. */
@@ -87,6 +89,10 @@ export function createNotifications(deps: NotificationDeps) {
     /** Does what is due by now, without waiting for the next second. */
     tick: planner.tick,
     targets,
+    /** What people were told, in the app. */
+    inbox,
+    /** Work by the clock. */
+    jobs: [inbox.job],
     ledger: createLedger({ db, audit, targets, deliverer, clock }),
     /** Looks into the queue at once: something was put there. */
     wake: deliverer.wake,

@@ -13,6 +13,9 @@ import { dailyDigest } from "./digest.ts";
 import * as escalationStore from "./escalation-store.ts";
 import type { Escalation } from "./escalation-store.ts";
 import { firstPosition, nextPosition, resumed } from "./escalation.ts";
+import { selectDirectoryWithInboxes } from "./inbox-store.ts";
+import { tellInboxes } from "./inbox.ts";
+import type { Told } from "./inbox.ts";
 import { onDue } from "./plan-due.ts";
 import { noticeOfMessage } from "./plan-notice.ts";
 import * as store from "./plan-store.ts";
@@ -21,8 +24,7 @@ import * as plan from "./plan.ts";
 import type { Moment, Plan, Recipient, Telling } from "./plan.ts";
 import { findPreferences, savePreferences, selectDueDigests } from "./preference-store.ts";
 import { nextAt } from "./quiet-hours.ts";
-import { selectDirectory } from "./recipient-store.ts";
-import { loadRouting, mayHear, recipientIn, resolve, resolveAll } from "./recipients.ts";
+import { loadRouting, mayHear, recipientIn, resolve, resolveAll, rings } from "./recipients.ts";
 import type { Announced, Hearer, Routing } from "./recipients.ts";
 import { selectChains, selectRoutes, findSettings } from "./route-store.ts";
 import { rankOf } from "./route.ts";
@@ -79,7 +81,7 @@ const keepMs = 30 * 24 * hourMs;
 
 /** Decides who is told of what, and when: facts come in, deliveries come out. All it remembers is in rows. */
 export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake }: PlannerDeps) {
-  const read = { directory: selectDirectory, routes: selectRoutes, chains: selectChains, settings: findSettings, onCall };
+  const read = { directory: selectDirectoryWithInboxes, routes: selectRoutes, chains: selectChains, settings: findSettings, onCall };
   const fresh = (organisationId: string): Promise<Routing> => loadRouting(db, organisationId, read);
   const kept = new Map<string, { routing: Routing; untilMs: number }>();
 
@@ -128,15 +130,19 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
     nowMs: number,
   ): Promise<void> {
     await store.saveTellings(tx, organisationId, made.tellings);
-    for (const message of made.messages) {
+    const told = made.messages.flatMap((message): (Told & { alarmId: string | undefined })[] => {
+      const { id, targetId, what, items } = message;
       const notice = noticeOfMessage(message, alarms, { publicUrl, nowMs });
       if (notice === undefined) {
-        log.error({ messageId: message.id, what: message.what }, "a message could not be put into words; nobody is told by it");
-        continue;
+        log.error({ messageId: id, what }, "a message could not be put into words; nobody is told by it");
+        return [];
       }
-      const [only] = message.items;
-      const alarmId = message.items.length === 1 ? only?.alarmId : undefined;
-      await insertDelivery(tx, { id: message.id, organisationId, target: { id: message.targetId }, alarmId, notice });
+      const [only] = items;
+      const about = items.flatMap(({ alarmId }) => alarms.get(alarmId) ?? []);
+      return [{ id, targetId, notice, about, alarmId: items.length === 1 ? only?.alarmId : undefined }];
+    });
+    for (const { id, targetId, alarmId, notice } of await tellInboxes(tx, organisationId, told, nowMs)) {
+      await insertDelivery(tx, { id, organisationId, target: { id: targetId }, alarmId, notice });
     }
   }
 
@@ -317,7 +323,7 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       await escalationStore.saveEscalation(tx, next === undefined ? { ...now, state: "done" } : { ...now, ...next });
       const given = { at: new Date(nowMs), because: `Chain ${chain.name}, step ${now.step + 1}`, remindMs: undefined };
       const { hearers, silences } = await resolveAll(routing, step.to, announcedOf(alarm), given);
-      if (hearers.length === 0)
+      if (!hearers.some(rings))
         log.warn(
           { alarmId: alarm.id, chainId: chain.id, step: now.step, why: silences.map(({ why }) => why) },
           "a step of an escalation reaches nobody",
@@ -362,7 +368,7 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
       const from = preferences.digestedUntil ?? new Date(to.getTime() - 24 * hourMs);
       const nextDigestAt = new Date(nextAt(preferences.dailyDigestAt, preferences.timeZone, now.getTime()));
       await savePreferences(tx, organisationId, personId, { ...preferences, nextDigestAt, digestedUntil: to });
-      const { people, targets } = await selectDirectory(tx, organisationId);
+      const { people, targets } = await selectDirectoryWithInboxes(tx, organisationId);
       const person = people.get(personId);
       if (person === undefined) return;
       const wanted = (await store.selectSeen(tx, organisationId, from, to)).filter(
@@ -372,8 +378,10 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
           (preferences.kinds === undefined || preferences.kinds.includes(alarm.kind)),
       );
       const notice = dailyDigest(wanted.map(dayAlarmOf), { from, to, publicUrl });
-      for (const target of targets.filter((one) => one.personId === personId)) {
-        await insertDelivery(tx, { id: newId(), organisationId, target: { id: target.id }, notice });
+      const own = targets.filter((one) => one.personId === personId);
+      const told = own.map((target) => ({ id: newId(), targetId: target.id, notice, about: wanted }));
+      for (const { id, targetId } of await tellInboxes(tx, organisationId, told, now.getTime())) {
+        await insertDelivery(tx, { id, organisationId, target: { id: targetId }, notice });
       }
     });
   }

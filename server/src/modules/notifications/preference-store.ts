@@ -15,6 +15,7 @@ export interface PreferenceRow {
   hears: Preferences["hears"];
   min_severity: Severity;
   kinds: AlarmKind[] | null;
+  inbox_min_severity: Severity | null;
   time_zone: string;
   quiet_from: string | null;
   quiet_to: string | null;
@@ -23,13 +24,15 @@ export interface PreferenceRow {
   digested_until: Date | null;
 }
 
-const columns = sql`n.hears, n.min_severity, n.kinds, n.time_zone, n.quiet_from, n.quiet_to, n.digest_at, n.next_digest_at, n.digested_until`;
+const columns = sql`n.hears, n.min_severity, n.kinds, n.inbox_min_severity, n.time_zone, n.quiet_from, n.quiet_to, n.digest_at, n.next_digest_at,
+  n.digested_until`;
 
 export function toPreferences(row: PreferenceRow): StoredPreferences {
   return {
     hears: row.hears,
     minSeverity: row.min_severity,
     ...(row.kinds === null ? {} : { kinds: row.kinds }),
+    ...(row.inbox_min_severity === null ? {} : { inboxMinSeverity: row.inbox_min_severity }),
     timeZone: row.time_zone,
     ...(row.quiet_from === null || row.quiet_to === null ? {} : { quietHours: { from: row.quiet_from, to: row.quiet_to } }),
     ...(row.digest_at === null ? {} : { dailyDigestAt: row.digest_at }),
@@ -46,14 +49,16 @@ export async function findPreferences(db: Queryable, organisationId: string, per
 
 export async function savePreferences(tx: Transaction, organisationId: string, personId: string, given: StoredPreferences): Promise<void> {
   await tx.query(sql`
-    insert into notification_preferences (organisation_id, person_id, hears, min_severity, kinds, time_zone, quiet_from, quiet_to, digest_at,
-      next_digest_at, digested_until)
-    values (${organisationId}, ${personId}::uuid, ${given.hears}, ${given.minSeverity}, ${given.kinds ?? null}::text[], ${given.timeZone},
+    insert into notification_preferences (organisation_id, person_id, hears, min_severity, kinds, inbox_min_severity, time_zone, quiet_from,
+      quiet_to, digest_at, next_digest_at, digested_until)
+    values (${organisationId}, ${personId}::uuid, ${given.hears}, ${given.minSeverity}, ${given.kinds ?? null}::text[],
+      ${given.inboxMinSeverity ?? null}, ${given.timeZone},
       ${given.quietHours?.from ?? null}, ${given.quietHours?.to ?? null}, ${given.dailyDigestAt ?? null}, ${given.nextDigestAt ?? null},
       ${given.digestedUntil ?? null})
     on conflict (organisation_id, person_id) do update set hears = excluded.hears, min_severity = excluded.min_severity, kinds = excluded.kinds,
-      time_zone = excluded.time_zone, quiet_from = excluded.quiet_from, quiet_to = excluded.quiet_to, digest_at = excluded.digest_at,
-      next_digest_at = excluded.next_digest_at, digested_until = excluded.digested_until`);
+      inbox_min_severity = excluded.inbox_min_severity, time_zone = excluded.time_zone, quiet_from = excluded.quiet_from,
+      quiet_to = excluded.quiet_to, digest_at = excluded.digest_at, next_digest_at = excluded.next_digest_at,
+      digested_until = excluded.digested_until`);
 }
 
 /** Whose daily digest is due. */

@@ -34,12 +34,14 @@ export function createPreferences({
     return by.id;
   }
 
-  function shown({ nextDigestAt, hears, minSeverity, kinds, timeZone, quietHours, dailyDigestAt }: StoredPreferences): Shown {
+  function shown(stored: StoredPreferences): Shown {
+    const { nextDigestAt, hears, minSeverity, kinds, inboxMinSeverity, timeZone, quietHours, dailyDigestAt } = stored;
     const quietUntil = quietHours === undefined ? undefined : endOf({ ...quietHours, timeZone }, clock.nowMs());
     return {
       hears,
       minSeverity,
       ...(kinds === undefined ? {} : { kinds }),
+      ...(inboxMinSeverity === undefined ? {} : { inboxMinSeverity }),
       timeZone,
       ...(quietHours === undefined ? {} : { quietHours }),
       ...(dailyDigestAt === undefined ? {} : { dailyDigestAt }),

@@ -59,6 +59,14 @@ export function quietOf(person: ReachablePerson | undefined): DailyWindow | unde
   return preferences?.quietHours === undefined ? undefined : { ...preferences.quietHours, timeZone: preferences.timeZone };
 }
 
+/** Quiet hours hold what rings: an inbox is looked into by those who want to know. */
+function quietAt(target: ReachableTarget, person: ReachablePerson): DailyWindow | undefined {
+  return target.isInbox ? undefined : quietOf(person);
+}
+
+/** Says whether a hearer is called: by something that rings, or in a room where others are. */
+export const rings = ({ target }: Hearer): boolean => !target.isInbox;
+
 /** Says whether somebody may know of an alarm at all: what is not in their scope does not exist for them. */
 export function mayHear(person: ReachablePerson, { place }: Pick<Announced, "place">): boolean {
   if (!person.permissions.has("alarms:read")) return false;
@@ -71,7 +79,19 @@ export function recipientIn(directory: Directory, targetId: string, announced: P
   if (target === undefined) return undefined;
   if (target.personId === undefined) return { targetId };
   const person = directory.people.get(target.personId);
-  return person === undefined || !mayHear(person, announced) ? undefined : { targetId, quiet: quietOf(person) };
+  return person === undefined || !mayHear(person, announced) ? undefined : { targetId, quiet: quietAt(target, person) };
+}
+
+/** Somebody by one of their own ways. What is in the inbox reminds by being unread. */
+function hearerOf(target: ReachableTarget, person: ReachablePerson, given: { remindMs: number | undefined; why: string }): Hearer {
+  return {
+    ...given,
+    targetId: target.id,
+    target,
+    person,
+    quiet: quietAt(target, person),
+    ...(target.isInbox ? { remindMs: undefined } : {}),
+  };
 }
 
 /** Whom one destination tells. A chain tells by its steps and nobody here. */
@@ -89,11 +109,11 @@ export async function resolveDestination(
     if (person === undefined) return nobody("not in the organisation any more");
     if (!mayHear(person, announced)) return nobody("may not see this alarm");
     const own = directory.targets.filter((one) => one.personId === personId);
-    if (own.length === 0) return nobody("has no channel of their own");
     const fitting = own.filter((one) => rankOf(one.minSeverity) <= rankOf(announced.severity));
-    if (fitting.length === 0) return nobody("has no channel for this severity");
-    const quiet = quietOf(person);
-    return { hearers: fitting.map((target) => ({ targetId: target.id, target, person, quiet, remindMs, why })), silences: [] };
+    const hearers = fitting.map((target) => hearerOf(target, person, { remindMs, why }));
+    if (hearers.some(rings)) return { hearers, silences: [] };
+    const has = own.some((one) => !one.isInbox);
+    return { ...nobody(has ? "has no channel for this severity" : "has no channel of their own"), hearers };
   };
   switch (destination.kind) {
     case "target": {
@@ -154,7 +174,7 @@ export async function resolve(routing: Routing, announced: Announced, at: Date):
     }
   }
   // What nobody thought of still reaches somebody; and what is critical does, whatever the routes say.
-  const isNobody = hearers.size === 0 && chains.length === 0;
+  const isNobody = ![...hearers.values()].some(rings) && chains.length === 0;
   const isDefault = routes.length === 0 || (isNobody && announced.severity === "critical");
   if (isDefault) {
     const open = directory.targets.filter((one) => one.personId === undefined && one.subscription === undefined);
@@ -182,7 +202,7 @@ function volunteers(directory: Directory, announced: Announced, remindMs: number
     if (person === undefined || !mayHear(person, announced)) return [];
     const terms = person.preferences ?? { hears: "all", minSeverity: "info" as const };
     if (terms.hears !== "all" || !wants(terms) || rankOf(target.minSeverity) > rankOf(severity)) return [];
-    return [{ targetId: target.id, target, person, quiet: quietOf(person), remindMs, why: "Wants to hear of everything" }];
+    return [hearerOf(target, person, { remindMs, why: "Wants to hear of everything" })];
   });
 }
 

@@ -14,7 +14,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { PlannerDeps } from "./planner.ts";
 import { endOf } from "./quiet-hours.ts";
 import { selectDirectory } from "./recipient-store.ts";
-import { resolve, resolveAll } from "./recipients.ts";
+import { resolve, resolveAll, rings } from "./recipients.ts";
 import type { Announced, Hearer, Routing, Silence } from "./recipients.ts";
 import { findAlarmOf } from "./route-alarm-store.ts";
 import * as store from "./route-store.ts";
@@ -129,10 +129,10 @@ export function createRouting({ db, audit, clock, onCall, whereIs, routingOf, on
     return { severity, kind, type, deviceId, hasMetric, place: stands ?? bySite };
   }
 
-  /** Who hears of it at once, who later by chains, and who does not and why. */
+  /** Who is called at once, who later by chains, and who is not and why: what is in somebody's inbox besides calls nobody. */
   async function lookAhead(routing: Routing, announced: Announced, at: Date) {
     const found = await resolve(routing, announced, at);
-    const hearings: Hearing[] = found.hearers.map((one) => toHearing(one, 0, at, announced));
+    const hearings: Hearing[] = found.hearers.filter(rings).map((one) => toHearing(one, 0, at, announced));
     const silent = [...found.silences];
     for (const { chain } of found.chains) {
       let afterMinutes = 0;
@@ -144,7 +144,7 @@ export function createRouting({ db, audit, clock, onCall, whereIs, routingOf, on
           const due = new Date(at.getTime() + afterMinutes * 60_000);
           const because = `Chain ${chain.name}, step ${index + 1}${round === 0 ? "" : `, round ${round + 1}`}`;
           const step_ = await resolveAll(routing, step.to, announced, { at: due, because, remindMs: undefined });
-          hearings.push(...step_.hearers.map((one) => toHearing(one, afterMinutes * 60, due, announced)));
+          hearings.push(...step_.hearers.filter(rings).map((one) => toHearing(one, afterMinutes * 60, due, announced)));
           if (round === 0) silent.push(...step_.silences);
         }
       }

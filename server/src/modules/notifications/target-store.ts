@@ -55,6 +55,9 @@ export interface TargetOwner {
   readonly personId: string | undefined;
 }
 
+// What subscribed by mail is under subscriptions, and an inbox is nobody's to change.
+const isListed = sql`t.subscription_id is null and t.kind <> 'inbox'`;
+
 /** Targets of an owner in the order they were added, behind `afterId`. */
 export async function selectTargets(
   db: Queryable,
@@ -64,7 +67,7 @@ export async function selectTargets(
 ): Promise<NotificationTarget[]> {
   const rows = await db.query<TargetRow>(sql`
     select ${targetColumns} from notification_targets t
-    where t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid and t.subscription_id is null
+    where t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid and ${isListed}
       and ${afterId === undefined ? sql`true` : sql`t.id > ${afterId}::uuid`}
     order by t.id limit ${limit}`);
   return rows.map(toTarget);
@@ -73,7 +76,7 @@ export async function selectTargets(
 export async function lockTarget(tx: Transaction, owner: TargetOwner, targetId: string): Promise<NotificationTarget | undefined> {
   const [row] = await tx.query<TargetRow>(sql`
     select ${targetColumns} from notification_targets t
-    where t.id = ${targetId} and t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid and t.subscription_id is null
+    where t.id = ${targetId} and t.organisation_id = ${owner.organisationId} and t.person_id is not distinct from ${owner.personId ?? null}::uuid and ${isListed}
     for update`);
   return row === undefined ? undefined : toTarget(row);
 }
@@ -83,7 +86,7 @@ export async function countTargets(tx: Transaction, { organisationId, personId }
   await tx.query(sql`select 1 from organisations o where o.id = ${organisationId} for no key update`);
   const [row] = await tx.query<{ n: number }>(sql`
     select count(*)::int as n from notification_targets t
-    where t.organisation_id = ${organisationId} and t.person_id is not distinct from ${personId ?? null}::uuid and t.subscription_id is null`);
+    where t.organisation_id = ${organisationId} and t.person_id is not distinct from ${personId ?? null}::uuid and ${isListed}`);
   return row?.n ?? 0;
 }
 

@@ -153,6 +153,13 @@ export const alarmShares: readonly TableShare[] = [
     device: { rows: (s) => sql`${here(s)} and t.body -> 'device' ->> 'id' = ${s.id}`, erase: "delete" },
   },
   {
+    table: "inbox_entries",
+    about: "What the person was told of alarms, in the app; what was told of the device's, among others too.",
+    person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
+    device: { rows: (s) => sql`${here(s)} and ${s.id} = any(t.device_ids)`, erase: "delete" },
+    words: ["title", "text"],
+  },
+  {
     table: "notification_actions",
     about: "That an alarm of the device was acknowledged from a notification.",
     device: {

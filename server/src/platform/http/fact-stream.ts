@@ -6,7 +6,7 @@ import type { FactNotice } from "@roost/contract/system";
 import type { Db } from "../db.ts";
 import { readableBelow } from "../events.ts";
 import type { Fact } from "../events.ts";
-import type { Within } from "../tenancy.ts";
+import type { Whose } from "../tenancy.ts";
 import { httpLimits } from "./limits.ts";
 import type { Mount } from "./mount.ts";
 import { sseEvent, sseKeepAlive } from "./streaming.ts";
@@ -15,7 +15,7 @@ const keepAliveMs = 15_000;
 const maxCaughtUp = 1_000;
 
 /** Says whether a fact may be told to somebody whose scope is part of the organisation. Without a scope everything of it may. */
-export type TellsOf = (within: Within, fact: Pick<Fact, "type" | "nounId" | "data">) => boolean;
+export type TellsOf = (whose: Whose, fact: Pick<Fact, "type" | "nounId" | "data">) => boolean;
 
 /** Hands facts to the streams that are open, each organisation's to its own people only, and to each what is in their scope. */
 export interface FactHub {
@@ -23,7 +23,7 @@ export interface FactHub {
   observe(fact: Fact): void;
   /** Open streams now. */
   readonly streams: number;
-  open(caller: Within & { readonly id: string }): FactSubscription;
+  open(caller: Whose & { readonly id: string }): FactSubscription;
 }
 
 interface FactSubscription {
@@ -34,7 +34,7 @@ interface FactSubscription {
 
 interface Listener {
   readonly callerId: string;
-  readonly within: Within;
+  readonly within: Whose;
   queue: FactNotice[];
   overflown: boolean;
   wake: () => void;
@@ -145,7 +145,7 @@ export function mountFactStream(mount: Mount, { db, hub, tellsOf }: { db: Db; hu
 }
 
 /** Facts after the one with this id, in the order in which handlers see them; "too_many" also where the id is not known. */
-async function listSince(db: Db, within: Within, id: string, tellsOf: TellsOf): Promise<readonly FactNotice[] | "too_many"> {
+async function listSince(db: Db, within: Whose, id: string, tellsOf: TellsOf): Promise<readonly FactNotice[] | "too_many"> {
   const { organisationId } = within;
   if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return "too_many";
   // The same bound as the dispatcher's: what it has handed to open streams is caught up with here.
