@@ -57,7 +57,11 @@ export async function addGuess(db: Queryable, { key, atUs, sinceUs, untilUs, mos
 
 /** It was no guess after all. */
 export async function removeGuess(db: Queryable, key: string, atUs: number): Promise<void> {
-  await db.query(sql`update rate_guesses g set taken_us = array_remove(g.taken_us, ${atUs}::bigint) where g.key = ${key}`);
+  // One of them: others may have been made in the same moment.
+  const at = sql`array_position(g.taken_us, ${atUs}::bigint)`;
+  await db.query(sql`
+    update rate_guesses g set taken_us = g.taken_us[:${at} - 1] || g.taken_us[${at} + 1:]
+    where g.key = ${key} and ${at} is not null`);
 }
 
 /** Forgets what no window reaches any more; what lies far ahead was written by a clock that was wrong. */
