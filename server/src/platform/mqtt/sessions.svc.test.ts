@@ -2,6 +2,7 @@ import { RawMqtt } from "@roost/testbed/raw-mqtt";
 import type { IConnectPacket, IPublishPacket } from "mqtt-packet";
 import { afterEach, describe, expect, it } from "vitest";
 
+import { systemClock } from "../clock.ts";
 import { openTestDoor } from "./test-door.ts";
 import type { TestDoor } from "./test-door.ts";
 
@@ -167,7 +168,9 @@ describe.each([4, 5] as const)("sessions at level %i", (protocolVersion) => {
   });
 
   it("M6: what waits for a client that never returns is bounded, drops are counted, and it ends", async () => {
-    at = await openTestDoor({ withTls: false, limits: { queueMessages: 3, sessionExpirySeconds: 1 } });
+    let aheadMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    at = await openTestDoor({ withTls: false, clock, limits: { queueMessages: 3, sessionExpirySeconds: 30 } });
     at.addDevice("coop-1");
     const { client } = await connect(lasting);
     await subscribed(client, commands);
@@ -176,6 +179,7 @@ describe.each([4, 5] as const)("sessions at level %i", (protocolVersion) => {
     for (let index = 0; index < 5; index += 1) at.door.publish(command(`c${index}`));
     expect(at.door.stats().exceeded.queueMessages).toBe(2);
     expect(at.door.stats().queuedBytes).toBeGreaterThan(0);
+    aheadMs = 31_000;
     await expect.poll(() => at.door.stats()).toMatchObject({ sessions: 0, queuedBytes: 0, sessionsExpired: 1 });
   });
 });

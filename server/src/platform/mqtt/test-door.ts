@@ -60,7 +60,10 @@ export async function makeCertificate(): Promise<{ cert: string; key: string }> 
 
 /** Opens a door. Devices sign in with their id as user name and `secret` as password; tokens as `token` with `<organisation>` as password. */
 export async function openTestDoor(
-  options: Partial<Pick<DoorDeps, "limits" | "retained" | "onRefused" | "onListening">> & { autoCommit?: boolean; withTls?: boolean } = {},
+  options: Partial<Pick<DoorDeps, "limits" | "retained" | "onRefused" | "onListening" | "clock">> & {
+    autoCommit?: boolean;
+    withTls?: boolean;
+  } = {},
 ) {
   const taken: Taken[] = [];
   const rejects: RefusedPublish[] = [];
@@ -148,7 +151,7 @@ export async function openTestDoor(
     tls: certificate,
     ports: { plain: { host: "127.0.0.1", port: 0 }, tls: certificate === undefined ? undefined : { host: "127.0.0.1", port: 0 } },
     limits: options.limits,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log: createLog({ level: "error", pretty: false }),
     onListening: options.onListening,
     onRefused: options.onRefused ?? ((reject) => void rejects.push(reject)),

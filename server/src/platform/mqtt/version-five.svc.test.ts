@@ -3,6 +3,7 @@ import { connectAsync } from "mqtt";
 import type { IConnectPacket, ISubscribePacket } from "mqtt-packet";
 import { afterEach, describe, expect, it } from "vitest";
 
+import { systemClock } from "../clock.ts";
 import { openTestDoor } from "./test-door.ts";
 import type { TestDoor } from "./test-door.ts";
 
@@ -166,7 +167,8 @@ describe("MQTT 5", () => {
   });
 
   it("waits with a delayed will, drops it when the client is back, publishes it at the session's end at the latest", async () => {
-    await open();
+    let aheadMs = 0;
+    await open({ clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs } });
     const will = {
       topic: "devices/coop-1/status",
       payload: Buffer.from("offline"),
@@ -174,7 +176,7 @@ describe("MQTT 5", () => {
       retain: false,
       properties: { willDelayInterval: 60 },
     };
-    const lasting = { clean: false, properties: { sessionExpiryInterval: 1 }, will };
+    const lasting = { clean: false, properties: { sessionExpiryInterval: 30 }, will };
     const first = await connect(lasting);
     first.client.socket.resetAndDestroy();
     await expect.poll(() => at.door.stats().connections).toBe(0);
@@ -182,6 +184,8 @@ describe("MQTT 5", () => {
     expect(second.connack.sessionPresent).toBe(true);
     expect(at.taken).toEqual([]);
     second.client.socket.resetAndDestroy();
+    await expect.poll(() => at.door.stats().connections).toBe(0);
+    aheadMs = 31_000;
     await expect.poll(() => at.taken.length).toBe(1);
     expect(at.door.stats().sessions).toBe(0);
   });
