@@ -1,4 +1,4 @@
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Db, Queryable, Transaction } from "./db.ts";
 import { newId } from "./id.ts";
@@ -34,13 +34,18 @@ export async function emitAll(
   if (facts.length === 0) return;
   // Ids made in one millisecond do not sort by themselves, and handlers read by id.
   const ids = facts.map(() => newId()).sort();
-  await tx.query(sql`
+  await tx.query(
+    prepared(
+      "facts_emit",
+      sql`
     with told as (
     insert into events (id, organisation_id, type, noun_id, data)
     select n.* from unnest(${ids}::uuid[], ${facts.map((fact) => fact.organisationId)}::uuid[],
       ${facts.map((fact) => fact.type)}::text[], ${facts.map((fact) => fact.nounId)}::text[],
       ${facts.map((fact) => JSON.stringify(fact.data ?? {}))}::jsonb[]) as n)
-    select pg_notify('roost_facts', '')`);
+    select pg_notify('roost_facts', '')`,
+    ),
+  );
 }
 
 /** Handles facts in order. A fact may come twice (after a crash): handle it so that twice is once. */
@@ -94,14 +99,19 @@ const heldBackMs = { first: 2, longest: 20 };
  * next statement sees. Ids from the snapshot's end on belong to transactions that began later.
  */
 export async function readableBelow(db: Queryable): Promise<string> {
-  const [row] = await db.query<{ bound: string }>(sql`
+  const [row] = await db.query<{ bound: string }>(
+    prepared(
+      "facts_readable_below",
+      sql`
     select (s.xmax - coalesce(max(o.behind) filter (where o.behind >= 1 and o.behind <= 2147483647), 0))::text as bound
     from (select pg_snapshot_xmax(pg_current_snapshot())::text::numeric as xmax) s
     left join lateral (
       select mod(mod(s.xmax, 4294967296) - a.backend_xid::text::numeric + 4294967296, 4294967296) as behind
       from pg_stat_activity a where a.datname = current_database() and a.backend_xid is not null
     ) o on true
-    group by s.xmax`);
+    group by s.xmax`,
+    ),
+  );
   if (row === undefined) throw new Error("The database did not say which transactions are open.");
   return row.bound;
 }
@@ -128,11 +138,16 @@ function createReader(db: Db) {
   async function look({ xactId, eventId }: Cursor): Promise<Page> {
     const startedMs = performance.now();
     const bound = await readableBelow(db);
-    const found = await db.query<EventRow>(sql`
+    const found = await db.query<EventRow>(
+      prepared(
+        "facts_page",
+        sql`
       select e.id, e.organisation_id, e.type, e.noun_id, e.data, e.at, e.xact_id::text, e.xact_id < ${bound}::xid8 as readable
       from events e
       where (e.xact_id, e.id) > (${xactId}::xid8, ${eventId}::uuid)
-      order by e.xact_id, e.id limit ${pageRows}`);
+      order by e.xact_id, e.id limit ${pageRows}`,
+      ),
+    );
     const rows = found.filter(({ readable }) => readable);
     return { startedMs, rows, heldBack: rows.length < found.length };
   }
@@ -161,11 +176,16 @@ function createCursors(db: Db, log: Log) {
 
   async function write(some: ReadonlyMap<string, Cursor>): Promise<void> {
     const all = [...some];
-    await db.query(sql`
+    await db.query(
+      prepared(
+        "facts_cursors",
+        sql`
       update event_cursors c set xact_id = n.xact_id::xid8, event_id = n.event_id, moved_at = now()
       from unnest(${all.map(([name]) => name)}::text[], ${all.map(([, { xactId }]) => xactId)}::text[], ${all.map(([, { eventId }]) => eventId)}::uuid[])
         as n (handler, xact_id, event_id)
-      where c.handler = n.handler and (c.xact_id, c.event_id) < (n.xact_id::xid8, n.event_id)`);
+      where c.handler = n.handler and (c.xact_id, c.event_id) < (n.xact_id::xid8, n.event_id)`,
+      ),
+    );
   }
 
   return {

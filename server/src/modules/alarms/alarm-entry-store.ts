@@ -1,5 +1,5 @@
 import type { alarmEntry } from "@roost/contract/alarms";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 import type { z } from "zod";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
@@ -20,7 +20,10 @@ export interface NewEntry {
 /** Writes what happened to alarms, in this order; an alarm that is gone takes no more entries. */
 export async function insertEntries(tx: Transaction, entries: readonly NewEntry[]): Promise<void> {
   if (entries.length === 0) return;
-  await tx.query(sql`
+  await tx.query(
+    prepared(
+      "alarm_entries_add",
+      sql`
     insert into alarm_entries (id, organisation_id, alarm_id, what, by, value, detail)
     select e.id, a.organisation_id, a.id, e.what, e.by, e.value, e.detail
     from unnest(${entries.map(({ id }) => id ?? newId())}::uuid[], ${entries.map(({ alarmId }) => alarmId)}::uuid[],
@@ -28,7 +31,9 @@ export async function insertEntries(tx: Transaction, entries: readonly NewEntry[
       ${entries.map(({ value }) => value ?? null)}::float8[], ${entries.map(({ detail }) => detail ?? null)}::text[])
       with ordinality as e (id, alarm_id, what, by, value, detail, position)
     join alarms a on a.id = e.alarm_id
-    order by e.position`);
+    order by e.position`,
+    ),
+  );
 }
 
 /** What happened to an alarm, oldest first; at most the newest thousand entries. */

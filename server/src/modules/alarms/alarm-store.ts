@@ -1,6 +1,6 @@
 import type { Alarm, AlarmKind, AlarmMute, AlarmState, Severity } from "@roost/contract/alarms";
 import type { AlarmId, AlarmRuleId, DeviceId, IncidentId, SiteId } from "@roost/contract/ids";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 import type { Sql } from "@roost/contract/sql";
 import type { Unit } from "@roost/contract/units";
 
@@ -124,13 +124,15 @@ export async function selectVisible(db: Queryable, organisationId: string, alarm
 /** One at a time decides over an organisation's alarms, so that parents and children see each other in any order of events. */
 export async function lockOrganisations(tx: Transaction, organisationIds: readonly string[]): Promise<void> {
   for (const id of [...organisationIds].sort()) {
-    await tx.query(sql`select pg_advisory_xact_lock(hashtextextended(${`alarms:${id}`}, 0))`);
+    await tx.query(prepared("alarms_lock", sql`select pg_advisory_xact_lock(hashtextextended(${`alarms:${id}`}, 0))`));
   }
 }
 
 /** Signals that turned something before, also an alarm that was kept back. */
 export async function selectTaken(tx: Transaction, ids: readonly string[]): Promise<Set<string>> {
-  const rows = await tx.query<{ id: string }>(sql`select e.id from alarm_entries e where e.id = any(${ids}::uuid[])`);
+  const rows = await tx.query<{ id: string }>(
+    prepared("alarms_taken", sql`select e.id from alarm_entries e where e.id = any(${ids}::uuid[])`),
+  );
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -178,11 +180,16 @@ export async function selectRaises(
   keys: readonly { readonly organisationId: string; readonly source: string; readonly type: string }[],
   since: Date,
 ): Promise<{ organisationId: string; source: string; type: string; at: Date }[]> {
-  const rows = await tx.query<{ organisation_id: string; source: string; type: string; at: Date }>(sql`
+  const rows = await tx.query<{ organisation_id: string; source: string; type: string; at: Date }>(
+    prepared(
+      "alarms_raises",
+      sql`
     select a.organisation_id, a.source, a.type, a.raised_at as at
     from unnest(${keys.map((one) => one.organisationId)}::uuid[], ${keys.map((one) => one.source)}::text[],
       ${keys.map((one) => one.type)}::text[]) as k (organisation_id, source, type)
-    join alarms a on a.organisation_id = k.organisation_id and a.source = k.source and a.type = k.type and a.raised_at >= ${since}`);
+    join alarms a on a.organisation_id = k.organisation_id and a.source = k.source and a.type = k.type and a.raised_at >= ${since}`,
+    ),
+  );
   return rows.map(({ organisation_id: organisationId, ...rest }) => ({ organisationId, ...rest }));
 }
 
@@ -223,23 +230,33 @@ export async function selectDue(
 export async function saveAlarms(tx: Transaction, added: readonly Kept[], changed: readonly Kept[]): Promise<void> {
   // What ended first: the next of its key may be among the new ones.
   if (changed.length > 0) {
-    await tx.query(sql`
+    await tx.query(
+      prepared(
+        "alarms_change",
+        sql`
       update alarms a set severity = n.severity, worst_severity = n.worst_severity, state = n.state, holds = n.holds, text = n.text,
         last_at = n.last_at, turned_at = n.turned_at, occurrences = n.occurrences, flapping = n.flapping, muted_by = n.muted_by,
         muted_by_id = n.muted_by_id, kept_back = n.kept_back, snoozed_until = n.snoozed_until, assigned_to = n.assigned_to,
         incident_id = n.incident_id, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, cleared_at = n.cleared_at,
         root_cause = n.root_cause, resolution = n.resolution
-      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(changed.map(toRow))}::jsonb) n where a.id = n.id`);
+      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(changed.map(toRow))}::jsonb) n where a.id = n.id`,
+      ),
+    );
   }
   if (added.length > 0) {
-    await tx.query(sql`
+    await tx.query(
+      prepared(
+        "alarms_add",
+        sql`
       insert into alarms (id, organisation_id, source, type, device_id, rule_id, kind, severity, worst_severity, state, holds, title, text,
         probable_cause, metric, threshold, value, raised_at, last_at, turned_at, occurrences, flapping, muted_by, muted_by_id, kept_back,
         incident_id, cleared_at)
       select n.id, n.organisation_id, n.source, n.type, n.device_id, n.rule_id, n.kind, n.severity, n.worst_severity, n.state, n.holds, n.title,
         n.text, n.probable_cause, n.metric, n.threshold, n.value, n.raised_at, n.last_at, n.turned_at, n.occurrences, n.flapping, n.muted_by,
         n.muted_by_id, n.kept_back, n.incident_id, n.cleared_at
-      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(added.map(toRow))}::jsonb) n`);
+      from jsonb_populate_recordset(null::alarms, ${JSON.stringify(added.map(toRow))}::jsonb) n`,
+      ),
+    );
   }
 }
 

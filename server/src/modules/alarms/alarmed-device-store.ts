@@ -1,4 +1,4 @@
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 import type { Unit } from "@roost/contract/units";
 
 import type { Transaction } from "../../platform/db.ts";
@@ -22,7 +22,10 @@ export async function selectAlarmedDevices(
     site_name: string | null;
     units: Record<string, Unit> | null;
     ancestors: string[];
-  }>(sql`
+  }>(
+    prepared(
+      "alarmed_devices",
+      sql`
     select d.id, d.name, d.purpose, d.last_seen_at, d.site_id, p.name as site_name,
       (select jsonb_object_agg(s.metric, s.unit) from series s where s.device_key = d.key and s.unit is not null) as units,
       case when d.parent_id is null then '{}' else (
@@ -33,7 +36,9 @@ export async function selectAlarmedDevices(
         ) select array_agg(w.id order by w.step) from way w) end as ancestors
     from unnest(${ids}::text[], ${wanted.map(({ organisationId }) => organisationId)}::uuid[]) as n (id, organisation_id)
     join devices d on d.id = n.id and d.organisation_id = n.organisation_id and not d.hidden
-    left join sites p on p.id = d.site_id`);
+    left join sites p on p.id = d.site_id`,
+    ),
+  );
   return new Map(
     rows.map((row) => [
       row.id,

@@ -1,7 +1,7 @@
 import { severities } from "@roost/contract/alarms";
 import type { AlarmId, IncidentId } from "@roost/contract/ids";
 import type { Incident, IncidentEntry } from "@roost/contract/incidents";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
@@ -13,22 +13,32 @@ export async function selectJoinable(
   organisationIds: readonly string[],
   keys: readonly string[],
 ): Promise<{ id: string; organisationId: string; key: string; lastAt: Date }[]> {
-  const rows = await tx.query<{ id: string; organisation_id: string; key: string; last_at: Date }>(sql`
+  const rows = await tx.query<{ id: string; organisation_id: string; key: string; last_at: Date }>(
+    prepared(
+      "incidents_joinable",
+      sql`
     select distinct on (i.organisation_id, i.key) i.id, i.organisation_id, i.key, i.last_at from incidents i
     where i.organisation_id = any(${organisationIds}::uuid[]) and i.key = any(${keys}) and i.closed_at is null
-    order by i.organisation_id, i.key, i.last_at desc`);
+    order by i.organisation_id, i.key, i.last_at desc`,
+    ),
+  );
   return rows.map((row) => ({ id: row.id, organisationId: row.organisation_id, key: row.key, lastAt: row.last_at }));
 }
 
 /** Opens incidents, and notes that alarms joined others. */
 export async function saveJoined(tx: Transaction, joined: readonly Joined[]): Promise<void> {
   if (joined.length === 0) return;
-  await tx.query(sql`
+  await tx.query(
+    prepared(
+      "incidents_join",
+      sql`
     insert into incidents (id, organisation_id, key, title, opened_at, last_at, root_alarm_id)
     select n.* from unnest(${joined.map((one) => one.id)}::uuid[], ${joined.map((one) => one.organisationId)}::uuid[],
       ${joined.map((one) => one.key)}::text[], ${joined.map((one) => one.title)}::text[], ${joined.map((one) => one.at)}::timestamptz[],
       ${joined.map((one) => one.lastAt)}::timestamptz[], ${joined.map((one) => one.rootAlarmId ?? null)}::uuid[]) as n
-    on conflict (id) do update set last_at = greatest(incidents.last_at, excluded.last_at)`);
+    on conflict (id) do update set last_at = greatest(incidents.last_at, excluded.last_at)`,
+    ),
+  );
 }
 
 /** Notes what the alarms of incidents hang on. */
@@ -48,11 +58,16 @@ export async function closeFinished(
   at: Date,
 ): Promise<{ id: string; organisationId: string }[]> {
   if (incidentIds.length === 0) return [];
-  const rows = await tx.query<{ id: string; organisation_id: string }>(sql`
+  const rows = await tx.query<{ id: string; organisation_id: string }>(
+    prepared(
+      "incidents_close",
+      sql`
     update incidents i set closed_at = ${at}
     where i.id = any(${incidentIds}::uuid[]) and i.closed_at is null
       and not exists (select from alarms a where a.incident_id = i.id and a.state <> 'cleared')
-    returning i.id, i.organisation_id`);
+    returning i.id, i.organisation_id`,
+    ),
+  );
   return rows.map((row) => ({ id: row.id, organisationId: row.organisation_id }));
 }
 
@@ -62,11 +77,16 @@ export async function reopenWithOpenAlarms(
   incidentIds: readonly string[],
 ): Promise<{ id: string; organisationId: string; title: string }[]> {
   if (incidentIds.length === 0) return [];
-  const rows = await tx.query<{ id: string; organisation_id: string; title: string }>(sql`
+  const rows = await tx.query<{ id: string; organisation_id: string; title: string }>(
+    prepared(
+      "incidents_reopen",
+      sql`
     update incidents i set closed_at = null
     where i.id = any(${incidentIds}::uuid[]) and i.closed_at is not null
       and exists (select from alarms a where a.incident_id = i.id and a.state <> 'cleared')
-    returning i.id, i.organisation_id, i.title`);
+    returning i.id, i.organisation_id, i.title`,
+    ),
+  );
   return rows.map((row) => ({ id: row.id, organisationId: row.organisation_id, title: row.title }));
 }
 

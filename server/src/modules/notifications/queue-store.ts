@@ -1,6 +1,6 @@
 import type { TargetKind } from "@roost/contract/channels";
 import type { Delivery } from "@roost/contract/notifications";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
@@ -79,7 +79,10 @@ export async function claimDue(
   db: Queryable,
   { limit, perTarget, leaseSeconds }: { limit: number; perTarget: number; leaseSeconds: number },
 ): Promise<Due[]> {
-  const rows = await db.query<DueRow>(sql`
+  const rows = await db.query<DueRow>(
+    prepared(
+      "deliveries_claim",
+      sql`
     with recursive asked as (
       -- One step for each target something waits for, however much it is.
       (select d.target_id from deliveries d where d.state = 'waiting' and d.target_id is not null order by d.target_id limit 1)
@@ -109,7 +112,9 @@ export async function claimDue(
     leased as (
       update deliveries d set leased_until = now() + make_interval(secs => ${leaseSeconds}) from picked p where d.id = p.id
       returning d.id, d.organisation_id, d.alarm_id, d.attempts, d.body, d.target_id)
-    select l.*, ${targetColumns} from leased l left join notification_targets t on t.id = l.target_id`);
+    select l.*, ${targetColumns} from leased l left join notification_targets t on t.id = l.target_id`,
+    ),
+  );
   return rows.map(toDue);
 }
 
@@ -150,22 +155,37 @@ export async function saveAttempt(
   },
 ): Promise<void> {
   const isWaiting = attempt.state === "waiting";
-  const [row] = await tx.query<{ next_try_at: Date | null }>(sql`
+  const [row] = await tx.query<{ next_try_at: Date | null }>(
+    prepared(
+      "delivery_tried",
+      sql`
     update deliveries set state = ${attempt.state}, attempts = attempts + 1, leased_until = null,
       settled_at = case when ${isWaiting} then null else clock_timestamp() end,
       next_try_at = case when ${isWaiting} then clock_timestamp() + make_interval(secs => ${(attempt.waitMs ?? 0) / 1000}) end
-    where id = ${attempt.deliveryId} returning next_try_at`);
-  await tx.query(sql`
+    where id = ${attempt.deliveryId} returning next_try_at`,
+    ),
+  );
+  await tx.query(
+    prepared(
+      "delivery_attempt_add",
+      sql`
     insert into delivery_attempts (id, organisation_id, delivery_id, at, outcome, status, code, duration_ms, next_try_at)
     values (${newId()}, ${attempt.organisationId}, ${attempt.deliveryId}, ${attempt.at}, ${attempt.delivered ? "delivered" : "failed"},
-      ${attempt.status ?? null}, ${attempt.code ?? null}, ${attempt.durationMs}, ${row?.next_try_at ?? null})`);
+      ${attempt.status ?? null}, ${attempt.code ?? null}, ${attempt.durationMs}, ${row?.next_try_at ?? null})`,
+    ),
+  );
 }
 
 /** The target answers again: what waits for its next try need not wait longer. */
 export async function hurry(tx: Transaction, targetId: string): Promise<void> {
-  await tx.query(sql`
+  await tx.query(
+    prepared(
+      "deliveries_hurry",
+      sql`
     update deliveries set next_try_at = now()
-    where target_id = ${targetId} and state = 'waiting' and attempts > 0 and next_try_at > now() and leased_until is null`);
+    where target_id = ${targetId} and state = 'waiting' and attempts > 0 and next_try_at > now() and leased_until is null`,
+    ),
+  );
 }
 
 /** What still waits for a target that goes away will never be sent. */

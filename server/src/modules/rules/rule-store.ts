@@ -1,7 +1,7 @@
 import type { DeviceGroupId, DeviceId, SiteId, AlarmRuleId } from "@roost/contract/ids";
 import type { RuleScope } from "@roost/contract/rule-conditions";
 import type { AlarmRule, RuleFields } from "@roost/contract/rules";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
@@ -240,8 +240,13 @@ export async function deleteRule(tx: Transaction, ruleId: string): Promise<void>
 /** Of these rules those that are in force, held for share: whoever removes one waits, and is waited for. */
 export async function holdRules(tx: Transaction, ids: readonly string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set();
-  const rows = await tx.query<{ id: string }>(sql`
-    select r.id from alarm_rules r where r.id = any(${ids}::uuid[]) and r.enabled order by r.id for key share`);
+  const rows = await tx.query<{ id: string }>(
+    prepared(
+      "rules_hold",
+      sql`
+    select r.id from alarm_rules r where r.id = any(${ids}::uuid[]) and r.enabled order by r.id for key share`,
+    ),
+  );
   return new Set(rows.map(({ id }) => id));
 }
 
