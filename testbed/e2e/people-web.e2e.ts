@@ -77,6 +77,25 @@ describe("people and their rights in a browser", () => {
     await page.getByText("1 device").waitFor();
   });
 
+  it("CO-68: makes an API token for one site, and it reaches the device there and no other", async () => {
+    await page.goto("/api-tokens");
+    await page.getByRole("button", { name: "Make a token" }).click();
+    await dialog().getByLabel("Name").fill("brook gauge");
+    await dialog().getByLabel("Only at some sites or in some groups").check();
+    // With no place chosen it would reach nothing, and is not made.
+    await page.getByText("the token would reach no device").waitFor();
+    expect(await dialog().getByRole("button", { name: "Make token" }).isDisabled()).toBe(true);
+    await dialog().getByLabel("At the brook").check();
+    await dialog().getByRole("button", { name: "Make token" }).click();
+    await page.getByText("shown once").waitFor();
+    const secret = await shown("API token");
+    await dialog().getByRole("button", { name: "I have it" }).click();
+    await page.getByText("only At the brook").waitFor();
+    const answer = await fetch(`${server.ready.url}/api/v1/devices`, { headers: { authorization: `Bearer ${secret}` } });
+    const { items } = (await answer.json()) as { items: { id: string }[] };
+    expect(items.map(({ id }) => id)).toEqual(["coop-north"]);
+  });
+
   let link = "";
   it("CO-68: invites a neighbour to one site by a link that is shown once", async () => {
     await page.goto("/people");

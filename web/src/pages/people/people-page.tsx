@@ -11,6 +11,7 @@ import { PlusIcon } from "../../parts/icons.tsx";
 import { List } from "../../parts/list.tsx";
 import { Section } from "../../parts/page.tsx";
 import { Row, Rows } from "../../parts/rows.tsx";
+import { reachWords } from "../../parts/where.tsx";
 import { useApi, useMay } from "../../roost.tsx";
 import { ChangePerson, RemovePerson, ResetLink } from "./change-person.tsx";
 import { Invite } from "./invite.tsx";
@@ -131,13 +132,8 @@ function MemberRow({ member }: { readonly member: Member }) {
 function Reach({ member }: { readonly member: Member }) {
   const { call } = useApi();
   const isPart = member.siteIds !== undefined || member.groupIds !== undefined;
-  const names = new Map(
-    [
-      ...(useQuery({ ...sites(call), enabled: isPart }).data?.items ?? []),
-      ...(useQuery({ ...deviceGroups(call), enabled: isPart }).data?.items ?? []),
-    ].map(({ id, name }) => [id as string, name]),
-  );
-  if (!isPart) return null;
-  const parts = [...(member.siteIds ?? []), ...(member.groupIds ?? [])].map((id) => names.get(id) ?? "a part you do not see");
-  return <> · {parts.length === 0 ? "no device" : `only ${parts.join(", ")}`}</>;
+  const siteItems = useQuery({ ...sites(call), enabled: isPart }).data?.items ?? [];
+  const groupItems = useQuery({ ...deviceGroups(call), enabled: isPart }).data?.items ?? [];
+  const words = reachWords(member, { sites: siteItems, groups: groupItems });
+  return words === undefined ? null : <> · {words}</>;
 }

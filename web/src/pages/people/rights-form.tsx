@@ -1,8 +1,9 @@
-import { Checkbox, Radio, Select, TextInput } from "@mantine/core";
+import { Checkbox, Select, TextInput } from "@mantine/core";
 import type { OrganisationRole } from "@roost/contract/people";
 import { permissionWords } from "@roost/contract/permission-words";
 import { useQuery } from "@tanstack/react-query";
 
+import { type Places, Ticks, WhereChoice } from "../../parts/where.tsx";
 import { useApi, useSession } from "../../roost.tsx";
 import { deviceGroups, roles, sites } from "./questions.ts";
 import type { Rights } from "./rights.ts";
@@ -12,6 +13,7 @@ import styles from "./people.module.css";
 /** What somebody may, where, and until when. Offers nothing that the person who fills it in does not hold. */
 export function RightsForm({ rights, onChange }: { readonly rights: Rights; readonly onChange: (rights: Rights) => void }) {
   const { call } = useApi();
+  const places = usePlaces();
   const held = new Set(useSession().permissions);
   const known = useQuery(roles(call)).data?.items ?? [];
   const offered = known.filter((role) => role.permissions.every((permission) => held.has(permission)));
@@ -33,7 +35,7 @@ export function RightsForm({ rights, onChange }: { readonly rights: Rights; read
         <p className="quiet">An owner owns everything, for good.</p>
       ) : (
         <>
-          <Where rights={rights} onChange={set} />
+          <WhereChoice reach={rights} places={places} nothingChosen="Nothing is chosen: they would see no device." onChange={set} />
           {chosen !== undefined && (
             <details className={styles.more}>
               <summary>Take something out</summary>
@@ -46,7 +48,18 @@ export function RightsForm({ rights, onChange }: { readonly rights: Rights; read
                   <Checkbox key={permission} value={permission} label={permissionWords[permission]} className={styles.choice} />
                 ))}
               </Checkbox.Group>
-              <NotThere rights={rights} onChange={set} />
+              <Ticks
+                label="Never at these sites"
+                items={places.sites}
+                chosen={rights.deniedSiteIds}
+                onChange={(deniedSiteIds) => set({ deniedSiteIds })}
+              />
+              <Ticks
+                label="Never in these groups"
+                items={places.groups}
+                chosen={rights.deniedGroupIds}
+                onChange={(deniedGroupIds) => set({ deniedGroupIds })}
+              />
             </details>
           )}
           <TextInput
@@ -62,86 +75,10 @@ export function RightsForm({ rights, onChange }: { readonly rights: Rights; read
   );
 }
 
-interface PartProps {
-  readonly rights: Rights;
-  readonly onChange: (change: Partial<Rights>) => void;
-}
-
-function Where({ rights, onChange }: PartProps) {
+/** What of the organisation there is to choose from. */
+function usePlaces(): Places {
   const { call } = useApi();
-  const siteItems = useQuery(sites(call)).data?.items ?? [];
-  const groupItems = useQuery(deviceGroups(call)).data?.items ?? [];
-  if (siteItems.length === 0 && groupItems.length === 0) {
-    return <p className="quiet">Everywhere in the organisation. With sites or device groups it can be less.</p>;
-  }
-  return (
-    <>
-      <Radio.Group label="Where" value={rights.where} onChange={(where) => onChange({ where: where === "parts" ? "parts" : "everywhere" })}>
-        <Radio value="everywhere" label="Everywhere in the organisation" className={styles.choice} />
-        <Radio value="parts" label="Only at some sites or in some groups" className={styles.choice} />
-      </Radio.Group>
-      {rights.where === "parts" && (
-        <div className={styles.parts}>
-          <Ticks
-            label="Sites"
-            items={siteItems}
-            chosen={rights.siteIds}
-            onChange={(ids) => onChange({ siteIds: siteItems.flatMap(({ id }) => (ids.includes(id) ? [id] : [])) })}
-          />
-          <Ticks
-            label="Device groups"
-            items={groupItems}
-            chosen={rights.groupIds}
-            onChange={(ids) => onChange({ groupIds: groupItems.flatMap(({ id }) => (ids.includes(id) ? [id] : [])) })}
-          />
-          {rights.siteIds.length + rights.groupIds.length === 0 && <p role="alert">Nothing is chosen: they would see no device.</p>}
-        </div>
-      )}
-    </>
-  );
-}
-
-function NotThere({ rights, onChange }: PartProps) {
-  const { call } = useApi();
-  const siteItems = useQuery(sites(call)).data?.items ?? [];
-  const groupItems = useQuery(deviceGroups(call)).data?.items ?? [];
-  return (
-    <>
-      <Ticks
-        label="Never at these sites"
-        items={siteItems}
-        chosen={rights.deniedSiteIds}
-        onChange={(ids) => onChange({ deniedSiteIds: siteItems.flatMap(({ id }) => (ids.includes(id) ? [id] : [])) })}
-      />
-      <Ticks
-        label="Never in these groups"
-        items={groupItems}
-        chosen={rights.deniedGroupIds}
-        onChange={(ids) => onChange({ deniedGroupIds: groupItems.flatMap(({ id }) => (ids.includes(id) ? [id] : [])) })}
-      />
-    </>
-  );
-}
-
-function Ticks({
-  label,
-  items,
-  chosen,
-  onChange,
-}: {
-  readonly label: string;
-  readonly items: readonly { readonly id: string; readonly name: string }[];
-  readonly chosen: readonly string[];
-  readonly onChange: (ids: readonly string[]) => void;
-}) {
-  if (items.length === 0) return null;
-  return (
-    <Checkbox.Group label={label} value={[...chosen]} onChange={onChange}>
-      {items.map(({ id, name }) => (
-        <Checkbox key={id} value={id} label={name} className={styles.choice} />
-      ))}
-    </Checkbox.Group>
-  );
+  return { sites: useQuery(sites(call)).data?.items ?? [], groups: useQuery(deviceGroups(call)).data?.items ?? [] };
 }
 
 /** A role in plain words: what those who hold it may. */

@@ -13,7 +13,9 @@ import { Fault } from "../../parts/fault.tsx";
 import { PlusIcon } from "../../parts/icons.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { RowsWaiting } from "../../parts/waiting.tsx";
+import { type Places, type Reach, reachWords, WhereChoice } from "../../parts/where.tsx";
 import { useApi, useMay, useNow, useSession } from "../../roost.tsx";
+import { deviceGroups, sites } from "../people/questions.ts";
 
 import styles from "./tokens-page.module.css";
 
@@ -87,6 +89,16 @@ function Tokens() {
   );
 }
 
+/** What of the organisation the person sees and may read the list of. */
+function usePlaces(enabled: boolean): Places {
+  const { call } = useApi();
+  const may = useMay("devices:read") && enabled;
+  return {
+    sites: useQuery({ ...sites(call), enabled: may }).data?.items ?? [],
+    groups: useQuery({ ...deviceGroups(call), enabled: may }).data?.items ?? [],
+  };
+}
+
 function TokenRow({ token }: { readonly token: ApiToken }) {
   const { call } = useApi();
   const queryClient = useQueryClient();
@@ -96,12 +108,14 @@ function TokenRow({ token }: { readonly token: ApiToken }) {
     mutationFn: () => call(removeApiToken, { params: { tokenId: token.id } }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: ["api-tokens"] }),
   });
+  const where = reachWords(token, usePlaces(token.siteIds !== undefined || token.groupIds !== undefined));
   const ended = token.expiresAt !== undefined && token.expiresAt.getTime() < now;
   return (
     <li className={styles.token}>
       <div className={styles.what}>
         <strong>{token.name}</strong>
         <span className={styles.permissions}>{token.permissions.join(", ")}</span>
+        {where !== undefined && <span>{where}</span>}
         <span className="quiet">
           made <Age at={token.createdAt} /> ·{" "}
           {token.lastUsedAt === undefined ? (
@@ -161,8 +175,20 @@ function AddToken({
   const [name, setName] = useState("");
   const [days, setDays] = useState("365");
   const [chosen, setChosen] = useState<readonly Permission[]>(held.filter((permission) => permission.endsWith(":read")));
+  const [reach, setReach] = useState<Reach>({ where: "everywhere", siteIds: [], groupIds: [] });
+  const places = usePlaces(true);
+  const isNowhere = reach.where === "parts" && reach.siteIds.length + reach.groupIds.length === 0;
+  const isReady = name.trim() !== "" && chosen.length > 0 && !isNowhere;
   const make = useMutation({
-    mutationFn: () => call(addApiToken, { body: { name: name.trim(), permissions: [...chosen], expiresInDays: Number(days) } }),
+    mutationFn: () =>
+      call(addApiToken, {
+        body: {
+          name: name.trim(),
+          permissions: [...chosen],
+          expiresInDays: Number(days),
+          ...(reach.where === "parts" ? { siteIds: [...reach.siteIds], groupIds: [...reach.groupIds] } : {}),
+        },
+      }),
     onSuccess: async (answer) => {
       await queryClient.invalidateQueries({ queryKey: ["api-tokens"] });
       onMade(answer);
@@ -170,7 +196,7 @@ function AddToken({
   });
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
-    if (name.trim() !== "" && chosen.length > 0) make.mutate();
+    if (isReady) make.mutate();
   };
   return (
     <Dialog title="Make a token" onClose={onClose}>
@@ -203,12 +229,19 @@ function AddToken({
           </div>
         </Checkbox.Group>
         {chosen.length === 0 && <p role="alert">Choose at least one permission.</p>}
+        <WhereChoice
+          reach={reach}
+          places={places}
+          everywhere="As far as you reach yourself"
+          nothingChosen="Nothing is chosen: the token would reach no device."
+          onChange={(change) => setReach({ ...reach, ...change })}
+        />
         {make.isError && <Fault error={make.error} />}
         <FormEnd>
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button type="submit" loading={make.isPending} disabled={name.trim() === "" || chosen.length === 0}>
+          <Button type="submit" loading={make.isPending} disabled={!isReady}>
             Make token
           </Button>
         </FormEnd>
