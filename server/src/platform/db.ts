@@ -148,7 +148,9 @@ export function createDb({ connection, rotating, log, maxConnections = 10, state
         rotating?.worked(client);
         return client;
       };
-      return await (rotating === undefined ? signIn() : rotating.patiently(signIn)).catch(rethrow);
+      return await (rotating === undefined ? signIn() : rotating.patiently(signIn)).catch((error: unknown) => {
+        throw httpErrors.unavailable({}, { cause: error });
+      });
     },
     async close() {
       closing = true;
@@ -184,8 +186,13 @@ export function beginWithin({ organisationId, scope }: Within): string {
 }
 
 /** SQLSTATE classes and network codes that mean: the database is away or overloaded, not: the statement is wrong. */
-const awayStates = /^(?:08|57P|53|580|25006|57014|40001|40P01|55P03)/;
-const awayCodes = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EACCES"]);
+const awayStates = /^(?:08|57P|53|580|25006|25P03|25P04|57014|40001|40P01|55P03)/;
+const awayCodes = new Set(
+  ["ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EACCES"].concat(
+    // A way that is gone in the middle of a statement: a cable, a route, an address.
+    ["EHOSTUNREACH", "EHOSTDOWN", "ENETUNREACH", "ENETDOWN", "ENETRESET", "EADDRNOTAVAIL"],
+  ),
+);
 
 /** Says whether a failure means that the database is away for now, so that trying again later is right. */
 export function isDatabaseAway(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { isAppError } from "@roost/contract/errors";
+import { httpErrors, isAppError } from "@roost/contract/errors";
 
 import type { Clock } from "../../platform/clock.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
@@ -77,7 +77,8 @@ export function createDeliverer({ db, send, health, recordNotice, clock, log, ba
     const startedMs = clock.monotonicMs();
     // A try without others after it is one that a person waits for.
     const result = await send(due, retry ? undefined : AbortSignal.timeout(whileWaitedForMs)).catch((error: unknown): AttemptResult => {
-      // Not the target's fault: while secrets are out of reach a notice waits, and no try of it is used up.
+      // Not the target's fault: while secrets or the database are out of reach a notice waits, and no try of it is used up.
+      if (isAppError(error, httpErrors.unavailable.code)) throw error;
       if (isAppError(error) && error.status === 503 && error.code.startsWith("secrets.")) throw error;
       if (isAppError(error)) return { code: error.code };
       log.error({ err: error, deliveryId: due.id }, "a notice could not be made");

@@ -67,8 +67,11 @@ export function createSettlement({ db, pending, turned, alarms, unitOf, log }: S
         // One that cannot be written must not hold up the others for ever.
         const [first] = batch;
         if (batch.length > 1) {
-          for (const one of batch) await write([one]).catch((cause: unknown) => giveUp(one, cause));
-          pending.splice(0, batch.length);
+          for (const one of batch) {
+            await write([one]).catch((cause: unknown) => giveUp(one, cause));
+            // Each by itself: were the database away by the next, what is written would be written again.
+            pending.splice(0, 1);
+          }
         } else if (first !== undefined) {
           giveUp(first, error);
           pending.splice(0, 1);
