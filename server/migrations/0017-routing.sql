@@ -133,7 +133,7 @@ create table tellings (
 create index tellings_due_at_idx on tellings (due_at) where due_at is not null;
 create index tellings_waiting_idx on tellings (target_id) where state in ('held', 'ending');
 create index tellings_target_id_last_at_idx on tellings (target_id, last_at);
-create index tellings_target_id_told_with_idx on tellings (target_id, told_with, last_at);
+create index tellings_told_with_idx on tellings (told_with, target_id, last_at);
 create index tellings_message_id_idx on tellings (message_id);
 select close_rows('tellings');
 

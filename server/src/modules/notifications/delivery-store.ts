@@ -124,6 +124,36 @@ export async function insertDelivery(
   return rows.length > 0;
 }
 
+/** A notice for a target; `alarmId` where it is about one alarm. */
+interface NewDelivery {
+  readonly id: string;
+  readonly targetId: string;
+  readonly alarmId?: string | undefined;
+  readonly notice: Notice;
+}
+
+// What a storm makes for many targets is more than a statement may take at once.
+const mostAtOnce = 500;
+
+/** Puts notices into the queue in their order; a target is not told that it fails itself. */
+export async function insertDeliveries(tx: Transaction, organisationId: string, all: readonly NewDelivery[]): Promise<void> {
+  for (let from = 0; from < all.length; from += mostAtOnce) {
+    const part = all.slice(from, from + mostAtOnce);
+    await tx.query(sql`
+      insert into deliveries (id, organisation_id, target_id, target_name, kind, person_id, alarm_id, what, body, state, next_try_at, created_at)
+      select r.id, t.organisation_id, t.id, t.name, t.kind, t.person_id, a.id, r.body ->> 'type', r.body, 'waiting', now(),
+        date_trunc('milliseconds', clock_timestamp())
+      from unnest(${part.map((one) => one.id)}::uuid[], ${part.map((one) => one.targetId)}::uuid[],
+          ${part.map((one) => one.alarmId ?? null)}::uuid[], ${part.map((one) => JSON.stringify(one.notice))}::jsonb[])
+          with ordinality as r (id, target_id, alarm_id, body, place)
+        join notification_targets t on t.id = r.target_id and t.organisation_id = ${organisationId}::uuid
+        left join alarms a on a.id = r.alarm_id
+      where a.source is distinct from 'channel:' || t.id
+      order by r.place
+      on conflict do nothing`);
+  }
+}
+
 /** A delivery, locked: what it is now, and whether its target is still there. */
 export async function lockDelivery(
   tx: Transaction,

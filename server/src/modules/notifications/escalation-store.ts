@@ -31,8 +31,10 @@ const toEscalation = (row: Row): Escalation => ({
   dueMs: row.due_at.getTime(),
 });
 
-export async function selectEscalations(tx: Queryable, alarmId: string): Promise<Escalation[]> {
-  return (await tx.query<Row>(sql`select e.* from escalations e where e.alarm_id = ${alarmId}`)).map(toEscalation);
+/** Where some alarms stand in their chains. */
+export async function selectEscalationsOf(tx: Queryable, alarmIds: readonly string[]): Promise<Escalation[]> {
+  if (alarmIds.length === 0) return [];
+  return (await tx.query<Row>(sql`select e.* from escalations e where e.alarm_id = any(${[...alarmIds]}::uuid[])`)).map(toEscalation);
 }
 
 /** Those whose next step is due, the longest overdue first. */
@@ -43,20 +45,20 @@ export async function selectDueEscalations(db: Queryable, now: Date, limit: numb
   return rows.map(toEscalation);
 }
 
-export async function saveEscalation(tx: Transaction, one: Escalation): Promise<void> {
+export async function saveEscalations(tx: Transaction, all: readonly Escalation[]): Promise<void> {
+  if (all.length === 0) return;
+  const rows = all.map((one) => ({ ...one, dueAt: new Date(one.dueMs) }));
   await tx.query(sql`
     insert into escalations (alarm_id, chain_id, organisation_id, state, step, round, due_at)
-    select ${one.alarmId}::uuid, c.id, ${one.organisationId}::uuid, ${one.state}, ${one.step}, ${one.round}, ${new Date(one.dueMs)}
-    from escalation_chains c where c.id = ${one.chainId}::uuid
+    select r."alarmId", c.id, r."organisationId", r.state, r.step, r.round, r."dueAt"
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r ("alarmId" uuid, "chainId" uuid, "organisationId" uuid, state text, step integer,
+      round integer, "dueAt" timestamptz)
+    join planned_alarms p on p.alarm_id = r."alarmId" join escalation_chains c on c.id = r."chainId"
     on conflict (alarm_id, chain_id) do update set state = excluded.state, step = excluded.step, round = excluded.round, due_at = excluded.due_at`);
 }
 
-/** Nothing of this alarm goes on for now. */
-export async function stopEscalations(tx: Transaction, alarmId: string): Promise<void> {
-  await tx.query(sql`update escalations set state = 'stopped' where alarm_id = ${alarmId} and state = 'running'`);
-}
-
-/** It is over for good. */
-export async function endEscalations(tx: Transaction, alarmId: string): Promise<void> {
-  await tx.query(sql`delete from escalations where alarm_id = ${alarmId}`);
+/** Nothing of these alarms goes on. */
+export async function endEscalations(tx: Transaction, alarmIds: readonly string[]): Promise<void> {
+  if (alarmIds.length === 0) return;
+  await tx.query(sql`delete from escalations where alarm_id = any(${[...alarmIds]}::uuid[])`);
 }

@@ -74,7 +74,10 @@ export function createNotifications(deps: NotificationDeps) {
 
   return {
     /** Handlers of facts, for the dispatcher. */
-    handlers: [{ name: "notifications.alarms", types: plannedFacts, handle: planner.handle }, ticketNotices] satisfies FactHandler[],
+    handlers: [
+      { name: "notifications.alarms", types: plannedFacts, handle: planner.handle, handleMany: planner.handleMany },
+      ticketNotices,
+    ] satisfies FactHandler[],
     routing: createRouting({
       db,
       audit,

@@ -2,8 +2,9 @@ import type { AlarmKind, Severity } from "@roost/contract/alarms";
 import { sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
+import { HeardBook } from "./plan-heard.ts";
 import { stormWindowMs } from "./plan.ts";
-import type { Heard, PlannedAlarm, Telling, Why } from "./plan.ts";
+import type { PlannedAlarm, Telling, Why } from "./plan.ts";
 
 /** An alarm as the planner keeps it. */
 export interface KeptAlarm extends PlannedAlarm {
@@ -60,26 +61,66 @@ export async function lockPlanning(tx: Transaction, organisationId: string): Pro
   await tx.query(sql`select pg_advisory_xact_lock(hashtextextended(${`plan:${organisationId}`}, 0))`);
 }
 
-export async function findPlanned(tx: Queryable, alarmId: string): Promise<(KeptAlarm & { handled: readonly string[] }) | undefined> {
-  const [row] = await tx.query<AlarmRow>(sql`select p.* from planned_alarms p where p.alarm_id = ${alarmId}`);
-  return row === undefined ? undefined : { ...toAlarm(row), handled: row.handled };
+/** An alarm with the facts of it that were handled, the last ones last. */
+export interface PlannedRow {
+  readonly alarm: KeptAlarm;
+  readonly handled: readonly string[];
 }
 
-/** Keeps an alarm with the fact that told of it. @returns Whether it is there: an alarm that was removed meanwhile is nobody's concern. */
-export async function savePlanned(tx: Transaction, alarm: KeptAlarm, factId: string): Promise<boolean> {
-  const { id, organisationId, deviceId, key, groupKey, severity, kind, hasParent, isLate, isOver, isAcknowledged, isMuted, fact } = alarm;
-  // A handful of facts are an alarm's life; one that flaps for weeks has many, of which the last can come again.
-  const rows = await tx.query(sql`
-    insert into planned_alarms (alarm_id, organisation_id, device_id, same_as, told_with, severity, kind, has_parent, is_late, is_over,
-      is_acknowledged, is_muted, fact, handled, raised_at, seen_at)
-    select a.id, ${organisationId}::uuid, a.device_id, ${key}, ${groupKey}, ${severity}, ${kind}, ${hasParent}, ${isLate}, ${isOver},
-      ${isAcknowledged}, ${isMuted}, ${JSON.stringify(fact)}::jsonb, array[${factId}::uuid], ${alarm.raisedAt}::timestamptz, ${alarm.seenAt}::timestamptz
-    from alarms a where a.id = ${id}::uuid and a.device_id is not distinct from ${deviceId ?? null}::text
-    on conflict (alarm_id) do update set severity = excluded.severity, is_over = excluded.is_over, is_acknowledged = excluded.is_acknowledged,
-      is_muted = excluded.is_muted, fact = excluded.fact,
-      handled = (planned_alarms.handled || excluded.handled)[greatest(1, cardinality(planned_alarms.handled) - 400):]
-    returning alarm_id`);
-  return rows.length > 0;
+/** A handful of facts are an alarm's life; of one that flaps for weeks the last can come again, and no more than come at once. */
+export const mostHandled = 1_500;
+// Beyond that a statement takes long, and is more than a statement may take when the machine is busy.
+const mostRows = 1_000;
+
+function* partsOf<Row>(rows: readonly Row[]): Generator<readonly Row[]> {
+  for (let from = 0; from < rows.length; from += mostRows) yield rows.slice(from, from + mostRows);
+}
+
+/** Which of some alarms are there, by the device they are about, and what is planned of them. */
+export async function selectWithAlarms(
+  tx: Queryable,
+  ids: readonly string[],
+): Promise<{ there: ReadonlyMap<string, string | undefined>; planned: PlannedRow[] }> {
+  const rows = await tx.query<{ id: string; about: string | null } & (AlarmRow | { alarm_id: null })>(sql`
+    select a.id, a.device_id as about, p.* from alarms a left join planned_alarms p on p.alarm_id = a.id where a.id = any(${[...ids]}::uuid[])`);
+  return {
+    there: new Map(rows.map((row) => [row.id, row.about ?? undefined])),
+    planned: rows.flatMap((row) => (row.alarm_id === null ? [] : [{ alarm: toAlarm(row), handled: row.handled }])),
+  };
+}
+
+/** Keeps alarms with the facts that told of them; those that were removed meanwhile are nobody's concern. */
+export async function savePlanned(tx: Transaction, organisationId: string, planned: readonly PlannedRow[]): Promise<void> {
+  const rows = planned.map(({ alarm, handled }) => ({
+    alarm_id: alarm.id,
+    device_id: alarm.deviceId ?? null,
+    same_as: alarm.key,
+    told_with: alarm.groupKey,
+    severity: alarm.severity,
+    kind: alarm.kind,
+    has_parent: alarm.hasParent,
+    is_late: alarm.isLate,
+    is_over: alarm.isOver,
+    is_acknowledged: alarm.isAcknowledged,
+    is_muted: alarm.isMuted,
+    fact: alarm.fact,
+    handled,
+    raised_at: alarm.raisedAt,
+    seen_at: alarm.seenAt,
+  }));
+  for (const part of partsOf(rows)) {
+    await tx.query(sql`
+      insert into planned_alarms (alarm_id, organisation_id, device_id, same_as, told_with, severity, kind, has_parent, is_late, is_over,
+        is_acknowledged, is_muted, fact, handled, raised_at, seen_at)
+      select a.id, ${organisationId}::uuid, a.device_id, r.same_as, r.told_with, r.severity, r.kind, r.has_parent, r.is_late, r.is_over,
+        r.is_acknowledged, r.is_muted, r.fact, r.handled, r.raised_at, r.seen_at
+      from jsonb_to_recordset(${JSON.stringify(part)}::jsonb) as r (alarm_id uuid, device_id text, same_as text, told_with text, severity text, kind text,
+        has_parent boolean, is_late boolean, is_over boolean, is_acknowledged boolean, is_muted boolean, fact jsonb, handled uuid[],
+        raised_at timestamptz, seen_at timestamptz)
+      join alarms a on a.id = r.alarm_id and a.device_id is not distinct from r.device_id
+      on conflict (alarm_id) do update set severity = excluded.severity, is_over = excluded.is_over, is_acknowledged = excluded.is_acknowledged,
+        is_muted = excluded.is_muted, fact = excluded.fact, handled = excluded.handled`);
+  }
 }
 
 interface TellingRow {
@@ -110,18 +151,30 @@ const toTelling = (row: TellingRow): Telling => ({
   remindMs: row.remind_ms ?? undefined,
 });
 
-/** Tellings of one alarm. */
-export async function selectTellings(tx: Queryable, alarmId: string): Promise<Telling[]> {
-  return (await tx.query<TellingRow>(sql`select t.* from tellings t where t.alarm_id = ${alarmId}`)).map(toTelling);
+/** Tellings of some alarms. */
+export async function selectTellingsOf(tx: Queryable, alarmIds: readonly string[]): Promise<Telling[]> {
+  if (alarmIds.length === 0) return [];
+  return (await tx.query<TellingRow>(sql`select t.* from tellings t where t.alarm_id = any(${[...alarmIds]}::uuid[])`)).map(toTelling);
 }
 
-/** Tellings about the same thing that wait, and all of this alarm. */
-export async function selectSame(tx: Queryable, alarm: KeptAlarm): Promise<Telling[]> {
-  const rows = await tx.query<TellingRow>(sql`
-    select t.* from tellings t join planned_alarms p on p.alarm_id = t.alarm_id
-    where p.organisation_id = ${alarm.organisationId} and p.same_as = ${alarm.key}
-      and (t.alarm_id = ${alarm.id} or (p.is_over and t.state in ('held', 'ending')))`);
-  return rows.map(toTelling);
+/** What waits of alarms about the same things that are over, with these. */
+export async function selectWaitingSame(
+  tx: Queryable,
+  organisationId: string,
+  keys: readonly string[],
+): Promise<{ planned: PlannedRow[]; tellings: Telling[] }> {
+  if (keys.length === 0) return { planned: [], tellings: [] };
+  const planned = await tx.query<AlarmRow>(sql`
+    select p.* from planned_alarms p
+    where p.organisation_id = ${organisationId} and p.same_as = any(${[...new Set(keys)]}::text[]) and p.is_over
+      and exists (select 1 from tellings t where t.alarm_id = p.alarm_id and t.state in ('held', 'ending'))`);
+  return {
+    planned: planned.map((row) => ({ alarm: toAlarm(row), handled: row.handled })),
+    tellings: await selectTellingsOf(
+      tx,
+      planned.map((row) => row.alarm_id),
+    ),
+  };
 }
 
 /** Tellings that a message told of. */
@@ -149,7 +202,7 @@ export async function selectWaiting(
   const rows = await tx.query<TellingRow>(sql`
     select t.* from tellings t where t.target_id = ${targetId}
       and (t.state in ('held', 'ending') or (t.state = 'told' and t.due_at <= ${now}))
-    order by t.due_at limit ${mostAtOnce}`);
+    order by t.due_at, t.alarm_id limit ${mostAtOnce}`);
   return { tellings: rows.map(toTelling), alarms: await selectPlanned(tx, [...new Set(rows.map((row) => row.alarm_id))]) };
 }
 
@@ -159,9 +212,8 @@ export async function selectPlanned(tx: Queryable, ids: readonly string[]): Prom
   return new Map(rows.map((row) => [row.alarm_id, toAlarm(row)]));
 }
 
-/** Writes what a step made of tellings, all in one statement. */
+/** Writes what steps made of tellings. */
 export async function saveTellings(tx: Transaction, organisationId: string, tellings: readonly Telling[]): Promise<void> {
-  if (tellings.length === 0) return;
   const at = (ms: number | undefined) => (ms === undefined ? null : new Date(ms));
   const rows = tellings.map((one) => ({
     alarm_id: one.alarmId,
@@ -176,52 +228,55 @@ export async function saveTellings(tx: Transaction, organisationId: string, tell
     is_unheard: one.isUnheard,
     remind_ms: one.remindMs ?? null,
   }));
-  await tx.query(sql`
-    insert into tellings (alarm_id, target_id, organisation_id, told_with, state, why, due_at, severity, last_at, message_id, in_summary, is_unheard,
-      remind_ms)
-    select r.alarm_id, r.target_id, ${organisationId}::uuid, p.told_with, r.state, r.why, r.due_at, r.severity, r.last_at, r.message_id, r.in_summary,
-      r.is_unheard, r.remind_ms
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (alarm_id uuid, target_id uuid, state text, why text, due_at timestamptz, severity text,
-      last_at timestamptz, message_id uuid, in_summary boolean, is_unheard boolean, remind_ms bigint)
-    join planned_alarms p on p.alarm_id = r.alarm_id join notification_targets t on t.id = r.target_id
-    on conflict (alarm_id, target_id) do update set state = excluded.state, why = excluded.why, due_at = excluded.due_at,
-      severity = excluded.severity, last_at = excluded.last_at, message_id = excluded.message_id, in_summary = excluded.in_summary,
-      is_unheard = excluded.is_unheard, remind_ms = excluded.remind_ms`);
+  for (const part of partsOf(rows)) {
+    await tx.query(sql`
+      insert into tellings (alarm_id, target_id, organisation_id, told_with, state, why, due_at, severity, last_at, message_id, in_summary, is_unheard,
+        remind_ms)
+      select r.alarm_id, r.target_id, ${organisationId}::uuid, p.told_with, r.state, r.why, r.due_at, r.severity, r.last_at, r.message_id, r.in_summary,
+        r.is_unheard, r.remind_ms
+      from jsonb_to_recordset(${JSON.stringify(part)}::jsonb) as r (alarm_id uuid, target_id uuid, state text, why text, due_at timestamptz, severity text,
+        last_at timestamptz, message_id uuid, in_summary boolean, is_unheard boolean, remind_ms bigint)
+      join planned_alarms p on p.alarm_id = r.alarm_id join notification_targets t on t.id = r.target_id
+      on conflict (alarm_id, target_id) do update set state = excluded.state, why = excluded.why, due_at = excluded.due_at,
+        severity = excluded.severity, last_at = excluded.last_at, message_id = excluded.message_id, in_summary = excluded.in_summary,
+        is_unheard = excluded.is_unheard, remind_ms = excluded.remind_ms`);
+  }
 }
 
-/** What targets heard lately: of a group, and altogether. */
+/** What targets of an organisation, or one of them, heard lately: of some groups, and altogether. */
 export async function selectHeard(
   tx: Queryable,
-  pairs: readonly { readonly targetId: string; readonly groupKey: string }[],
+  where: { readonly organisationId: string; readonly targetId?: string; readonly groupKeys: readonly string[] },
   { nowMs, debounceMs }: { nowMs: number; debounceMs: number },
-): Promise<(targetId: string, groupKey: string) => Heard> {
-  if (pairs.length === 0) return () => ({ messages: 0 });
-  // Once for each target: after a storm there are thousands of rows to count.
-  const counts = await tx.query<{ target_id: string; messages: number }>(sql`
-    select w.target_id, (select count(distinct t.message_id)::int from tellings t where t.target_id = w.target_id
-      and t.last_at > ${new Date(nowMs - stormWindowMs)}) as messages
-    from unnest(${[...new Set(pairs.map((one) => one.targetId))]}::uuid[]) as w (target_id)`);
-  const messages = new Map(counts.map((row) => [row.target_id, row.messages]));
-  const groups = await tx.query<{ target_id: string; told_with: string; last_at: Date; severities: Severity[] | null }>(sql`
-    select t.target_id, t.told_with, max(t.last_at) as last_at,
-      array_agg(distinct t.severity) filter (where t.last_at > ${new Date(nowMs - debounceMs)}) as severities
-    from unnest(${pairs.map((one) => one.targetId)}::uuid[], ${pairs.map((one) => one.groupKey)}::text[]) as w (target_id, told_with)
-      join tellings t on t.target_id = w.target_id and t.told_with = w.told_with and t.last_at is not null
-    group by t.target_id, t.told_with`);
-  const found = new Map(groups.map((row) => [`${row.target_id} ${row.told_with}`, row]));
-  return (targetId, groupKey) => {
-    const row = found.get(`${targetId} ${groupKey}`);
-    const worst = [...(row?.severities ?? [])].sort(bySeverity).at(-1);
-    return {
-      messages: messages.get(targetId) ?? 0,
-      ...(row === undefined ? {} : { lastMs: row.last_at.getTime() }),
-      ...(worst === undefined ? {} : { worst }),
-    };
-  };
+): Promise<HeardBook> {
+  const { organisationId, targetId = null } = where;
+  const messages = await tx.query<{ target_id: string; message_id: string; tellings: number }>(sql`
+    select t.target_id, t.message_id, count(*)::int as tellings
+    from notification_targets n join tellings t on t.target_id = n.id
+    where n.organisation_id = ${organisationId} and n.id = coalesce(${targetId}::uuid, n.id) and t.last_at > ${new Date(nowMs - stormWindowMs)}
+      and t.message_id is not null
+    group by t.target_id, t.message_id`);
+  const groups = await tx.query<{ target_id: string; told_with: string; severity: Severity; last_at: Date; recent: number }>(sql`
+    select t.target_id, t.told_with, t.severity, max(t.last_at) as last_at,
+      (count(*) filter (where t.last_at > ${new Date(nowMs - debounceMs)}))::int as recent
+    from tellings t
+    where t.told_with = any(${[...new Set(where.groupKeys)]}::text[]) and t.organisation_id = ${organisationId}
+      and t.target_id = coalesce(${targetId}::uuid, t.target_id) and t.last_at is not null
+    group by t.target_id, t.told_with, t.severity`);
+  return new HeardBook(
+    { nowMs, debounceMs },
+    {
+      messages: messages.map((row) => ({ targetId: row.target_id, messageId: row.message_id, tellings: row.tellings })),
+      groups: groups.map((row) => ({
+        targetId: row.target_id,
+        groupKey: row.told_with,
+        severity: row.severity,
+        lastMs: row.last_at.getTime(),
+        recent: row.recent,
+      })),
+    },
+  );
 }
-
-const order: readonly Severity[] = ["info", "warning", "minor", "major", "critical"];
-const bySeverity = (one: Severity, other: Severity) => order.indexOf(one) - order.indexOf(other);
 
 /** Alarms of a stretch of time, for a daily digest. */
 export async function selectSeen(tx: Queryable, organisationId: string, from: Date, to: Date): Promise<KeptAlarm[]> {

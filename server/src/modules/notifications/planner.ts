@@ -1,8 +1,5 @@
-import { alarmKind, severity } from "@roost/contract/alarms";
-import { z } from "zod";
-
 import type { Clock } from "../../platform/clock.ts";
-import type { Db, Queryable, Transaction } from "../../platform/db.ts";
+import type { Db } from "../../platform/db.ts";
 import type { Fact } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import type { Log } from "../../platform/log.ts";
@@ -12,20 +9,21 @@ import { insertDelivery } from "./delivery-store.ts";
 import { dailyDigest } from "./digest.ts";
 import * as escalationStore from "./escalation-store.ts";
 import type { Escalation } from "./escalation-store.ts";
-import { firstPosition, nextPosition, resumed } from "./escalation.ts";
+import { nextPosition } from "./escalation.ts";
+import { createFactPieces } from "./fact-pieces.ts";
 import { selectDirectoryWithInboxes } from "./inbox-store.ts";
 import { tellInboxes } from "./inbox.ts";
-import type { Told } from "./inbox.ts";
 import { onDue } from "./plan-due.ts";
-import { noticeOfMessage } from "./plan-notice.ts";
+import { createAlarmFacts } from "./plan-facts.ts";
 import * as store from "./plan-store.ts";
 import type { KeptAlarm } from "./plan-store.ts";
+import { handOver, worded } from "./plan-words.ts";
 import * as plan from "./plan.ts";
-import type { Moment, Plan, Recipient, Telling } from "./plan.ts";
+import type { Moment, Recipient } from "./plan.ts";
 import { findPreferences, savePreferences, selectDueDigests } from "./preference-store.ts";
 import { nextAt } from "./quiet-hours.ts";
-import { loadRouting, mayHear, recipientIn, resolve, resolveAll, rings } from "./recipients.ts";
-import type { Announced, Hearer, Routing } from "./recipients.ts";
+import { loadRouting, mayHear, planSettingsOf, recipientIn, resolveAll, rings } from "./recipients.ts";
+import type { Announced, Routing } from "./recipients.ts";
 import { selectChains, selectRoutes, findSettings } from "./route-store.ts";
 import { rankOf } from "./route.ts";
 
@@ -40,24 +38,6 @@ export interface PlannerDeps {
   /** There is something to send. */
   readonly wake: () => void;
 }
-
-// What alarms put into their facts; read again here because a fact may be older than this program.
-const alarmFact = z.object({
-  id: z.string(),
-  source: z.string(),
-  type: z.string(),
-  deviceId: z.string().optional(),
-  deviceName: z.string().optional(),
-  kind: alarmKind,
-  severity,
-  state: z.string(),
-  metric: z.string().optional(),
-  unit: z.string().optional(),
-  value: z.number().optional(),
-  raisedAt: z.string(),
-  mutedBy: z.string().optional(),
-  incidentId: z.string().optional(),
-});
 
 /** Types of facts the planner wants to hear. */
 export const plannedFacts = [
@@ -109,184 +89,45 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
     };
   };
 
-  async function momentFor(
-    tx: Queryable,
-    routing: Routing,
-    pairs: readonly { targetId: string; groupKey: string }[],
-    nowMs: number,
-  ): Promise<Moment> {
-    const { debounceSeconds, parentWaitSeconds, ringForPast } = routing.settings;
-    const settings = { debounceMs: debounceSeconds * 1_000, parentWaitMs: parentWaitSeconds * 1_000, ringForPast };
-    const heard = await store.selectHeard(tx, pairs, { nowMs, debounceMs: settings.debounceMs });
-    return { nowMs, settings, heard, newId: () => newId() };
-  }
+  /** What a step of time or of a delivery looks at. */
+  const momentOf = (routing: Routing, nowMs: number, heard: Moment["heard"]): Moment => ({
+    nowMs,
+    settings: planSettingsOf(routing),
+    heard,
+    newId: () => newId(),
+  });
+  const unheard: Moment["heard"] = () => ({ messages: 0 });
+  const takeAlarms = createAlarmFacts({
+    db,
+    clock,
+    log,
+    routingOf,
+    announcedOf,
+    hasParent: (deviceId) => whereIs(deviceId)?.parentId !== undefined,
+    publicUrl,
+  });
+  const isFailure = (fact: Fact) => fact.type === "delivery.settled";
+  const takePieces = createFactPieces({
+    async take(organisationId, facts) {
+      const failed = facts.filter(isFailure);
+      if (failed.length === 0) await takeAlarms(organisationId, facts);
+      else for (const fact of failed) await takeFailure(fact);
+    },
+    isApart: isFailure,
+    log,
+  });
 
-  /** Writes what a step made: tellings, and a delivery for each message. */
-  async function carryOut(
-    tx: Transaction,
-    organisationId: string,
-    made: Plan,
-    alarms: ReadonlyMap<string, KeptAlarm>,
-    nowMs: number,
-  ): Promise<void> {
-    await store.saveTellings(tx, organisationId, made.tellings);
-    const told = made.messages.flatMap((message): (Told & { alarmId: string | undefined })[] => {
-      const { id, targetId, what, items } = message;
-      const notice = noticeOfMessage(message, alarms, { publicUrl, nowMs });
-      if (notice === undefined) {
-        log.error({ messageId: id, what }, "a message could not be put into words; nobody is told by it");
-        return [];
-      }
-      const [only] = items;
-      const about = items.flatMap(({ alarmId }) => alarms.get(alarmId) ?? []);
-      return [{ id, targetId, notice, about, alarmId: items.length === 1 ? only?.alarmId : undefined }];
-    });
-    for (const { id, targetId, alarmId, notice } of await tellInboxes(tx, organisationId, told, nowMs)) {
-      await insertDelivery(tx, { id, organisationId, target: { id: targetId }, alarmId, notice });
+  /** Takes facts in their order: see {@link plannedFacts}. */
+  async function handleMany(facts: readonly Fact[]): Promise<void> {
+    try {
+      await takePieces(facts.filter((fact) => !isFailure(fact) || fact.data["state"] === "failed"));
+    } finally {
+      wake();
     }
-  }
-
-  const byTarget = (tellings: readonly Telling[]) => new Map(tellings.map((one) => [one.targetId, one]));
-  const pairsOf = (targets: readonly { targetId: string }[], { groupKey }: KeptAlarm) =>
-    targets.map(({ targetId }) => ({ targetId, groupKey }));
-
-  /** The alarm is to be told: to those of its routes, and by the chains that begin now or go on. */
-  async function announce(tx: Transaction, alarm: KeptAlarm, isNew: boolean): Promise<void> {
-    const { organisationId } = alarm;
-    const nowMs = clock.nowMs();
-    const at = new Date(nowMs);
-    const routing = await routingOf(organisationId);
-    const announced = announcedOf(alarm);
-    const resolved = await resolve(routing, announced, at);
-    const hearers: Hearer[] = [...resolved.hearers];
-    const running = alarm.isAcknowledged ? [] : resolved.chains;
-    const escalations = isNew || running.length === 0 ? [] : await escalationStore.selectEscalations(tx, alarm.id);
-    const known = new Map(escalations.map((one) => [one.chainId, one]));
-    for (const { chain, route } of running) {
-      const before = known.get(chain.id);
-      let position: Escalation | undefined;
-      if (before === undefined) {
-        const first = firstPosition(chain, nowMs);
-        position = { ...first, alarmId: alarm.id, chainId: chain.id, organisationId, state: "running" };
-        if (first.dueMs <= nowMs && !alarm.isLate) {
-          // Whoever stands first hears of it like everybody else who is told at once.
-          const because = `Chain ${chain.name}, step 1`;
-          const remindMs = route.remindMinutes === undefined ? undefined : route.remindMinutes * 60_000;
-          const found = await resolveAll(routing, chain.steps[0]?.to ?? [], announced, { at, because, remindMs });
-          hearers.push(...found.hearers.filter((one) => !hearers.some((other) => other.targetId === one.targetId)));
-          const next = nextPosition(chain, first, nowMs);
-          position = next === undefined ? { ...position, state: "done" } : { ...position, ...next };
-        }
-      } else if (before.state === "stopped") position = { ...before, ...resumed(chain, before, nowMs), state: "running" };
-      if (position !== undefined) await escalationStore.saveEscalation(tx, position);
-    }
-    const moment = await momentFor(tx, routing, pairsOf(hearers, alarm), nowMs);
-    const tellings = byTarget(isNew ? [] : await store.selectTellings(tx, alarm.id));
-    await carryOut(tx, organisationId, plan.onRaised(moment, alarm, hearers, tellings), new Map([[alarm.id, alarm]]), nowMs);
-  }
-
-  const turns: Readonly<Record<string, (tx: Transaction, alarm: KeptAlarm, isNew: boolean) => Promise<void>>> = {
-    "alarm.raised": announce,
-    "alarm.unmuted": announce,
-    "alarm.worse": announce,
-    async "alarm.flapping"(tx, alarm) {
-      const nowMs = clock.nowMs();
-      const routing = await routingOf(alarm.organisationId);
-      const same = await store.selectSame(tx, alarm);
-      const moment = await momentFor(tx, routing, pairsOf(same, alarm), nowMs);
-      const made = plan.onFlapping(moment, alarm, same, (id) => recipientIn(routing.directory, id, announcedOf(alarm)));
-      await carryOut(tx, alarm.organisationId, made, new Map([[alarm.id, alarm]]), nowMs);
-    },
-    async "alarm.muted"(tx, alarm) {
-      await escalationStore.stopEscalations(tx, alarm.id);
-      await carryOut(tx, alarm.organisationId, plan.onMuted(await store.selectTellings(tx, alarm.id)), new Map(), clock.nowMs());
-    },
-    async "alarm.cleared"(tx, alarm) {
-      const nowMs = clock.nowMs();
-      await escalationStore.endEscalations(tx, alarm.id);
-      const tellings = await store.selectTellings(tx, alarm.id);
-      if (tellings.length === 0) return;
-      const routing = await routingOf(alarm.organisationId);
-      const moment = await momentFor(tx, routing, pairsOf(tellings, alarm), nowMs);
-      const made = plan.onCleared(moment, alarm, tellings, (id) => recipientIn(routing.directory, id, announcedOf(alarm)));
-      await carryOut(tx, alarm.organisationId, made, new Map([[alarm.id, alarm]]), nowMs);
-    },
-    async "alarm.acknowledged"(tx, alarm) {
-      await escalationStore.stopEscalations(tx, alarm.id);
-      await carryOut(tx, alarm.organisationId, plan.onAcknowledged(await store.selectTellings(tx, alarm.id)), new Map(), clock.nowMs());
-    },
-    async "alarm.unacknowledged"(tx, alarm) {
-      const nowMs = clock.nowMs();
-      const routing = await routingOf(alarm.organisationId);
-      for (const one of await escalationStore.selectEscalations(tx, alarm.id)) {
-        const chain = routing.chains.find(({ id }) => id === one.chainId);
-        if (one.state === "stopped" && chain !== undefined) {
-          await escalationStore.saveEscalation(tx, { ...one, ...resumed(chain, one, nowMs), state: "running" });
-        }
-      }
-      const moment = await momentFor(tx, routing, [], nowMs);
-      await carryOut(tx, alarm.organisationId, plan.onUnacknowledged(moment, await store.selectTellings(tx, alarm.id)), new Map(), nowMs);
-    },
-  };
-
-  /** Takes a fact of an alarm; the same one twice counts once. */
-  async function takeAlarm(fact: Fact): Promise<void> {
-    const read = alarmFact.safeParse(fact.data);
-    const turn = turns[fact.type];
-    if (!read.success || turn === undefined) {
-      log.error({ factId: fact.id, type: fact.type }, "a fact of an alarm could not be read; nobody is told of it");
-      return;
-    }
-    const { data } = read;
-    const isMuted = data.mutedBy !== undefined && data.state !== "cleared";
-    // Ten thousand children of one that failed leave nothing behind here: nobody is told of them, nor of their end.
-    if (isMuted && (await store.findPlanned(db, data.id)) === undefined) return;
-    await db.transaction(async (tx) => {
-      await store.lockPlanning(tx, fact.organisationId);
-      const before = await store.findPlanned(tx, data.id);
-      if (before?.handled.includes(fact.id) === true) return;
-      // Nobody was told of its beginning.
-      if (before === undefined && (fact.type === "alarm.cleared" || fact.type === "alarm.acknowledged")) return;
-      const { lateAfterSeconds } = (await routingOf(fact.organisationId)).settings;
-      const alarm = keptOf(fact, data, { before, isMuted, lateAfterMs: lateAfterSeconds * 1_000 });
-      if (!(await store.savePlanned(tx, alarm, fact.id))) return;
-      const isTold = fact.type !== "alarm.raised" && fact.type !== "alarm.worse" && fact.type !== "alarm.flapping";
-      if (isTold || !isMuted) await turn(tx, alarm, before === undefined);
-    });
-    wake();
-  }
-
-  function keptOf(
-    fact: Fact,
-    data: z.infer<typeof alarmFact>,
-    { before, isMuted, lateAfterMs }: { before: KeptAlarm | undefined; isMuted: boolean; lateAfterMs: number },
-  ): KeptAlarm {
-    const raisedAt = new Date(data.raisedAt);
-    const place = data.deviceId === undefined ? undefined : whereIs(data.deviceId);
-    return {
-      id: data.id,
-      organisationId: fact.organisationId,
-      deviceId: data.deviceId,
-      key: `${data.source} ${data.type}`,
-      groupKey:
-        before?.groupKey ??
-        (data.incidentId === undefined ? `${data.deviceId ?? data.source} ${data.kind}` : `incident ${data.incidentId}`),
-      severity: data.severity,
-      kind: data.kind,
-      hasParent: place?.parentId !== undefined,
-      isLate: before?.isLate ?? (fact.type === "alarm.raised" && clock.nowMs() - raisedAt.getTime() > lateAfterMs),
-      isOver: data.state === "cleared",
-      isAcknowledged: data.state === "acknowledged",
-      isMuted,
-      fact: fact.data,
-      raisedAt,
-      seenAt: before?.seenAt ?? new Date(clock.nowMs()),
-    };
   }
 
   /** A delivery that could not be made told nobody. */
   async function takeFailure(fact: Fact): Promise<void> {
-    if (fact.data["state"] !== "failed") return;
     await db.transaction(async (tx) => {
       await store.lockPlanning(tx, fact.organisationId);
       const tellings = await store.selectToldBy(tx, fact.nounId);
@@ -300,8 +141,8 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
         const alarm = alarms.get(id);
         return alarm !== undefined && !alarm.isOver && !alarm.isMuted && !alarm.isAcknowledged;
       };
-      const made = plan.onFailed(await momentFor(tx, routing, [], clock.nowMs()), tellings, isOpen);
-      await carryOut(tx, fact.organisationId, made, new Map(), clock.nowMs());
+      const made = plan.onFailed(momentOf(routing, clock.nowMs(), unheard), tellings, isOpen);
+      await store.saveTellings(tx, fact.organisationId, made.tellings);
     });
   }
 
@@ -309,18 +150,18 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
     const nowMs = clock.nowMs();
     await db.transaction(async (tx) => {
       await store.lockPlanning(tx, due.organisationId);
-      const now = (await escalationStore.selectEscalations(tx, due.alarmId)).find((one) => one.chainId === due.chainId);
+      const now = (await escalationStore.selectEscalationsOf(tx, [due.alarmId])).find((one) => one.chainId === due.chainId);
       if (now === undefined || now.state !== "running" || now.dueMs > nowMs) return;
       const routing = await routingOf(due.organisationId);
       const chain = routing.chains.find((one) => one.id === due.chainId);
-      const alarm = await store.findPlanned(tx, due.alarmId);
+      const alarm = (await store.selectPlanned(tx, [due.alarmId])).get(due.alarmId);
       const step = chain?.steps[now.step];
       if (chain === undefined || alarm === undefined || step === undefined) {
-        await escalationStore.saveEscalation(tx, { ...now, state: "done" });
+        await escalationStore.saveEscalations(tx, [{ ...now, state: "done" }]);
         return;
       }
       const next = nextPosition(chain, now, nowMs);
-      await escalationStore.saveEscalation(tx, next === undefined ? { ...now, state: "done" } : { ...now, ...next });
+      await escalationStore.saveEscalations(tx, [next === undefined ? { ...now, state: "done" } : { ...now, ...next }]);
       const given = { at: new Date(nowMs), because: `Chain ${chain.name}, step ${now.step + 1}`, remindMs: undefined };
       const { hearers, silences } = await resolveAll(routing, step.to, announcedOf(alarm), given);
       if (!hearers.some(rings))
@@ -328,9 +169,9 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
           { alarmId: alarm.id, chainId: chain.id, step: now.step, why: silences.map(({ why }) => why) },
           "a step of an escalation reaches nobody",
         );
-      const moment = await momentFor(tx, routing, pairsOf(hearers, alarm), nowMs);
-      const tellings = byTarget(await store.selectTellings(tx, alarm.id));
-      await carryOut(tx, due.organisationId, plan.onEscalated(moment, alarm, hearers, tellings), new Map([[alarm.id, alarm]]), nowMs);
+      const tellings = new Map((await store.selectTellingsOf(tx, [alarm.id])).map((one) => [one.targetId, one]));
+      const made = plan.onEscalated(momentOf(routing, nowMs, unheard), alarm, hearers, tellings);
+      await store.saveTellings(tx, due.organisationId, made.tellings);
     });
   }
 
@@ -350,10 +191,13 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
         target === undefined || anyone === undefined
           ? { targetId }
           : (recipientIn(routing.directory, targetId, announcedOf(anyone)) ?? { targetId });
-      const groups = [...new Set([...alarms.values()].map((one) => one.groupKey))].map((groupKey) => ({ targetId, groupKey }));
-      const moment = await momentFor(tx, routing, groups.length === 0 ? [{ targetId, groupKey: "" }] : groups, nowMs);
+      const groupKeys = [...alarms.values()].map((one) => one.groupKey);
+      const { debounceMs } = planSettingsOf(routing);
+      const book = await store.selectHeard(tx, { organisationId, targetId, groupKeys }, { nowMs, debounceMs });
+      const moment = momentOf(routing, nowMs, (target, groupKey) => book.heard(target, groupKey));
       const made = onDue(moment, recipient, tellings, (id) => visible.get(id));
-      await carryOut(tx, organisationId, made, alarms, nowMs);
+      await store.saveTellings(tx, organisationId, made.tellings);
+      await handOver(tx, organisationId, worded({ log, publicUrl }, made.messages, alarms, nowMs), nowMs);
     });
   }
 
@@ -422,8 +266,8 @@ export function createPlanner({ db, clock, log, onCall, whereIs, publicUrl, wake
   }
 
   return {
-    /** Takes a fact: see {@link plannedFacts}. */
-    handle: (fact: Fact): Promise<void> => (fact.type === "delivery.settled" ? takeFailure(fact) : takeAlarm(fact)),
+    handle: (fact: Fact): Promise<void> => handleMany([fact]),
+    handleMany,
     tick,
     /** All that decides who is told, read at this moment. */
     routingOf: fresh,

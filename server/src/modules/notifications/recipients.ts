@@ -4,7 +4,7 @@ import type { Destination, EscalationChain, NotificationRoute, NotificationSetti
 import type { Queryable } from "../../platform/db.ts";
 import { isInScope } from "../../platform/tenancy.ts";
 import type { Placed } from "../../platform/tenancy.ts";
-import type { Recipient } from "./plan.ts";
+import type { PlanSettings, Recipient } from "./plan.ts";
 import type { DailyWindow } from "./quiet-hours.ts";
 import type { Directory, ReachablePerson, ReachableTarget } from "./recipient-store.ts";
 import { rankOf, routesFor } from "./route.ts";
@@ -42,6 +42,11 @@ export interface Routing {
   /** Of an on-call schedule. */
   whoIsOnCall(scheduleId: string, at: Date): Promise<string | undefined>;
   readonly scheduleNames: ReadonlyMap<string, string>;
+}
+
+/** What an organisation has set about when its people are told. */
+export function planSettingsOf({ settings: { debounceSeconds, parentWaitSeconds, ringForPast } }: Pick<Routing, "settings">): PlanSettings {
+  return { debounceMs: debounceSeconds * 1_000, parentWaitMs: parentWaitSeconds * 1_000, ringForPast };
 }
 
 /** Who is told at once, and which chains begin. */
