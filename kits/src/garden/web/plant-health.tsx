@@ -7,16 +7,10 @@ import { useApi } from "@roost/web/roost.tsx";
 import { useQuery } from "@tanstack/react-query";
 
 import { type Advice, checkHealth, type HealthCheck, type Trend } from "../contract/health.ts";
-import { metricUnits, metricWords } from "./plant-words.ts";
+import { healthWords, metricUnits, metricWords } from "./plant-words.ts";
 
 import styles from "./plant-health.module.css";
 
-const statusWords: Readonly<Record<HealthCheck["status"], string>> = {
-  optimal: "Doing well",
-  warning: "Needs a look",
-  critical: "Needs help",
-  unknown: "Cannot be judged",
-};
 const priorityWords: Readonly<Record<Advice["priority"], string>> = { urgent: "Today", soon: "Soon", note: "Good to know" };
 const arrows: Readonly<Record<Trend["direction"], string>> = { rising: "↗", falling: "↘", stable: "→", unknown: "?" };
 
@@ -38,10 +32,11 @@ export function PlantHealth({ plantId }: { readonly plantId: string }) {
 }
 
 function Findings({ health }: { readonly health: HealthCheck }) {
+  const { state, word } = healthWords(health);
   return (
     <div className={styles.findings}>
-      <p className={styles.status} data-status={health.status}>
-        <strong>{statusWords[health.status]}.</strong> {health.text}
+      <p className={styles.status} data-state={state}>
+        <strong>{word}.</strong> {health.text}
       </p>
       {health.issues.length > 0 && (
         <ul className={styles.list} aria-label="What is wrong">

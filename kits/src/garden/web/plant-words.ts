@@ -1,5 +1,6 @@
 import type { Unit } from "@roost/contract/units";
 
+import type { HealthCheck } from "../contract/health.ts";
 import { type Band, type LimitedMetric, limitedMetrics } from "../contract/limits.ts";
 import type { Plant, PlantState, PlantValue } from "../contract/plants.ts";
 
@@ -33,6 +34,24 @@ export const stateWords: Readonly<Record<PlantState, string>> = {
   stale: "Silent",
   unknown: "Not known",
 };
+
+/**
+ * What the health check found, in the words of the plant's mark and one more: the check tells a breach from a grave one, and the mark does not.
+ * Its state is the mark's, so that one breach has one colour.
+ */
+export function healthWords({ status, issues, unjudged }: Pick<HealthCheck, "status" | "issues" | "unjudged">): {
+  state: PlantState;
+  word: string;
+} {
+  if (status === "optimal") return { state: "healthy", word: stateWords.healthy };
+  if (status === "unknown") {
+    const state = unjudged.some(({ because }) => because === "stale") ? "stale" : "unknown";
+    return { state, word: stateWords[state] };
+  }
+  if (status === "critical") return { state: "critical", word: "Far outside its limits" };
+  const state = issues.some(({ isBeyond }) => isBeyond) ? "critical" : "warning";
+  return { state, word: stateWords[state] };
+}
 
 export const unknownWords: Readonly<Record<NonNullable<Plant["why"]>, string>> = {
   no_node: "No node stands here yet.",
