@@ -88,7 +88,7 @@ export type TicketEntry = z.output<typeof ticketEntry>;
 
 export const ticketErrors = defineErrors("tickets", {
   not_found: [404, "There is no such ticket."],
-  already_there: [409, "This alarm has a ticket already: its id is in the details. Work on that one."],
+  already_there: [409, "This alarm has a ticket already. Work on that one."],
   illegal_step: [409, "A ticket cannot go from its status to this one. Where it may go is in the details."],
   over: [409, "This ticket is resolved or closed. Take it up again first."],
   not_assignable: [422, "This person is no member of the organisation who may see and work on this ticket."],

@@ -207,7 +207,8 @@ export interface TelemetryQuestion {
 /** Nouns of facts, and the first part of the keys they make stale. */
 const staleBy: Readonly<Record<string, readonly string[]>> = {
   device: ["devices", "status"],
-  alarm: ["alarms", "devices", "status"],
+  alarm: ["alarms", "tickets", "devices", "status"],
+  ticket: ["tickets", "alarms"],
   incident: ["alarms"],
   window: ["windows", "alarms"],
   alarm_rule: ["alarm-rules", "alarms"],

@@ -177,6 +177,49 @@ const alarmRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/alarms/alarm-page.tsx"), "AlarmPage"),
 });
 
+const ticketsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/tickets",
+  validateSearch: z.object({
+    state: z.enum(["late", "done", "all"]).optional().catch(undefined),
+    of: z.enum(["me", "nobody"]).optional().catch(undefined),
+    sort: z.enum(["newest"]).optional().catch(undefined),
+    q: text(100),
+  }),
+  component: lazyRouteComponent(() => import("./pages/tickets/ticket-list-page.tsx"), "TicketListPage"),
+});
+
+const ticketRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/tickets/$ticketId",
+  component: lazyRouteComponent(() => import("./pages/tickets/ticket-page.tsx"), "TicketPage"),
+});
+
+const rulesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/rules",
+  validateSearch: z.object({ q: text(120) }),
+  component: lazyRouteComponent(() => import("./pages/rules/rules-page.tsx"), "RulesPage"),
+});
+
+const windowsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/windows",
+  validateSearch: z.object({
+    show: z.enum(["over"]).optional().catch(undefined),
+    view: z.enum(["week"]).optional().catch(undefined),
+    day,
+  }),
+  component: lazyRouteComponent(() => import("./pages/windows/windows-page.tsx"), "WindowsPage"),
+});
+
+const rejectsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/refused",
+  validateSearch: z.object({ code: text(64), device: text(64) }),
+  component: lazyRouteComponent(() => import("./pages/rejects/rejects-page.tsx"), "RejectsPage"),
+});
+
 const rulesRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/rules",
@@ -407,6 +450,8 @@ const routeTree = rootRoute.addChildren([
     ]),
     alarmsRoute,
     alarmRoute,
+    ticketsRoute,
+    ticketRoute,
     rulesRoute,
     windowsRoute,
     rejectsRoute,

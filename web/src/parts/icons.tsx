@@ -37,6 +37,11 @@ export const AlarmIcon = (props: IconProps) => (
     <path d="M5 13.5V9a5 5 0 0 1 10 0v4.5l1.5 1.5h-13zM8.5 17.5h3" />
   </Icon>
 );
+export const TicketIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3 5.5h14V8a2 2 0 0 0 0 4v2.5H3V12a2 2 0 0 0 0-4zM12.5 5.5v2M12.5 9v2M12.5 12.5v2" />
+  </Icon>
+);
 export const RefusedIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M3 5.5h14M3 10h7M3 14.5h5M12.5 11.5l4.5 4.5M17 11.5l-4.5 4.5" />

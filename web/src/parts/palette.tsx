@@ -14,6 +14,7 @@ import styles from "./palette.module.css";
 const pages = [
   { word: "Fleet", to: "/" },
   { word: "Alarms", to: "/alarms" },
+  { word: "Tickets", to: "/tickets" },
   { word: "Refused messages", to: "/refused" },
   { word: "Notifications", to: "/notifications" },
   { word: "Add device", to: "/add-device" },

@@ -29,6 +29,7 @@ import {
   SiteIcon,
   StatusIcon,
   SwitchIcon,
+  TicketIcon,
   WindowIcon,
 } from "./icons.tsx";
 import { KitPlaceLink, type PlaceOfKit, useKitPlaces } from "./kit-places.tsx";
@@ -52,6 +53,7 @@ const mainPlaces: readonly Place[] = [
   { to: "/notifications", word: "Notifications", icon: <SendIcon /> },
 ];
 const morePlaces: readonly Place[] = [
+  { to: "/tickets", word: "Tickets", icon: <TicketIcon />, needs: "tickets:read" },
   { to: "/rules", word: "Rules", icon: <LimitIcon />, needs: "alarms:read" },
   { to: "/on-call", word: "On call", icon: <OnCallIcon />, needs: "notifications:read" },
   { to: "/routes", word: "Routes", icon: <RouteIcon />, needs: "notifications:read" },

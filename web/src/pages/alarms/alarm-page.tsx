@@ -19,6 +19,7 @@ import { SilenceButton } from "../../parts/silence.tsx";
 import { PageWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay, useSession } from "../../roost.tsx";
 import { DeliveryList } from "../notifications/delivery-list.tsx";
+import { AlarmTicket } from "../tickets/alarm-ticket.tsx";
 import { AssignDialog, ClearDialog, CommentDialog, ResolveDialog, SnoozeDialog } from "./act-dialogs.tsx";
 import { AlarmChart } from "./alarm-chart.tsx";
 import { AlarmIncident } from "./alarm-incident.tsx";
@@ -200,6 +201,7 @@ function Facts({ alarm }: { readonly alarm: FullAlarm }) {
           <dd>{alarm.assignedTo}</dd>
         </div>
       )}
+      <AlarmTicket alarm={alarm} />
       {alarm.snoozedUntil !== undefined && (
         <div>
           <dt>Put aside until</dt>

@@ -11,6 +11,7 @@ import {
   unsnoozeAlarm,
 } from "@roost/contract/alarms";
 import type { RouteReply } from "@roost/contract/route";
+import { createTickets } from "@roost/contract/tickets";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { useApi } from "../../roost.tsx";
@@ -42,23 +43,27 @@ export function useAlarmCalls(alarmId: string) {
 }
 
 export type BulkReply = RouteReply<typeof acknowledgeAlarms>;
-export type BulkWhat = "acknowledge" | "assign" | "clear";
+export type BulkWhat = "acknowledge" | "assign" | "clear" | "ticket";
 
 const atOnce = 1_000;
+const ticketsAtOnce = 200;
 
-/** The same to many, a thousand at a time. */
+/** The same to many, so many at a time as the server takes. */
 export function useBulkCall() {
   const { call } = useApi();
   return async ({ what, alarmIds }: { what: BulkWhat; alarmIds: readonly string[] }): Promise<{ what: BulkWhat; reply: BulkReply }> => {
     const items: BulkReply["items"] = [];
-    for (let from = 0; from < alarmIds.length; from += atOnce) {
-      const some = alarmIds.slice(from, from + atOnce);
+    const step = what === "ticket" ? ticketsAtOnce : atOnce;
+    for (let from = 0; from < alarmIds.length; from += step) {
+      const some = alarmIds.slice(from, from + step);
       const answer =
         what === "acknowledge"
           ? await call(acknowledgeAlarms, { body: { alarmIds: some } })
           : what === "assign"
             ? await call(assignAlarms, { body: { alarmIds: some, to: "me" } })
-            : await call(clearAlarms, { body: { alarmIds: some } });
+            : what === "clear"
+              ? await call(clearAlarms, { body: { alarmIds: some } })
+              : await call(createTickets, { body: { alarmIds: some } });
       items.push(...answer.items);
     }
     return { what, reply: { items } };

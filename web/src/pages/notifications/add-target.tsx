@@ -17,15 +17,16 @@ import { type FieldName, fieldNames, type KindField, targetKinds } from "./kinds
 const bodyShape = addNotificationTarget.body ?? z.never();
 type Body = z.input<typeof bodyShape>;
 
-type Values = { kind: TargetKind; name: string; minSeverity: Severity } & Record<FieldName, string>;
+type Values = { kind: TargetKind; name: string; minSeverity: Severity; hears: "alarms" | "tickets" } & Record<FieldName, string>;
 
 const empty = Object.fromEntries(fieldNames.map((name) => [name, ""])) as Record<FieldName, string>;
 
 /** What is sent: the fields of the chosen kind, without those that were left empty and may be. */
 function bodyOf(values: Values): Record<string, string> {
-  const { kind, name, minSeverity } = values;
+  const { kind, name, minSeverity, hears } = values;
   const asked = targetKinds[kind].fields.filter((field) => field.isOptional !== true || values[field.name].trim() !== "");
-  return { kind, name, minSeverity, ...Object.fromEntries(asked.map((field) => [field.name, values[field.name].trim()])) };
+  const about = kind === "webhook" && hears === "tickets" ? { hears } : {};
+  return { kind, name, minSeverity, ...about, ...Object.fromEntries(asked.map((field) => [field.name, values[field.name].trim()])) };
 }
 
 /** Adds an address, a chat, a phone or a mailbox that is told of alarms. */
@@ -35,7 +36,7 @@ export function AddTarget({ isOwn = false, onClose }: { readonly isOwn?: boolean
   const [signingSecret, setSigningSecret] = useState<string>();
   const check = schemaResolver(bodyShape as z.ZodType<Record<string, string>>, { sync: true });
   const form = useForm<Values>({
-    initialValues: { kind: "email", name: "", minSeverity: "info", ...empty },
+    initialValues: { kind: "email", name: "", minSeverity: "info", hears: "alarms", ...empty },
     validate: (values) => check(bodyOf(values)),
   });
   const add = useMutation({
@@ -60,7 +61,7 @@ export function AddTarget({ isOwn = false, onClose }: { readonly isOwn?: boolean
           value={form.values.kind}
           onChange={(chosen) => {
             // What was typed for one service is no business of the next.
-            form.setValues({ ...empty, kind: targetKind.parse(chosen) });
+            form.setValues({ ...empty, hears: "alarms", kind: targetKind.parse(chosen) });
             form.clearErrors();
             add.reset();
           }}
@@ -69,6 +70,19 @@ export function AddTarget({ isOwn = false, onClose }: { readonly isOwn?: boolean
         {targetKinds[form.values.kind].fields.map((field) => (
           <Field key={field.name} field={field} input={form.getInputProps(field.name)} />
         ))}
+        {form.values.kind === "webhook" && !isOwn && (
+          <Select
+            label="For"
+            description="Another ticket system hears of every step of every ticket, and not of alarms."
+            data={[
+              { value: "alarms", label: "Alarms" },
+              { value: "tickets", label: "Tickets: another ticket system" },
+            ]}
+            allowDeselect={false}
+            comboboxProps={{ withinPortal: false }}
+            {...form.getInputProps("hears")}
+          />
+        )}
         <Select
           label="Told of"
           data={severities.map((severity) => ({

@@ -46,7 +46,8 @@ export function TargetRow({ target, mayChange }: { readonly target: Notification
         <strong>{target.name}</strong>
         <span className={styles.address}>{target.address}</span>
         <span className="quiet">
-          {targetKinds[target.kind].label} · from {severityWords[target.minSeverity].toLowerCase()} on
+          {targetKinds[target.kind].label}
+          {target.hears === "tickets" && " · tickets"} · from {severityWords[target.minSeverity].toLowerCase()} on
           {target.workedAt === undefined ? (
             <>
               {" "}
