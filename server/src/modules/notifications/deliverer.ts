@@ -104,7 +104,7 @@ export function createDeliverer({ db, send, health, recordNotice, clock, log, ba
     const { status, code } = result;
     const delivered = next.state === "delivered";
     const waitMs = next.state === "waiting" ? next.waitMs : undefined;
-    if (target !== undefined) await health.lock(tx, target.id);
+    const before = target === undefined ? undefined : await health.lock(tx, target.id);
     await saveAttempt(tx, { deliveryId, organisationId, at, delivered, status, code, durationMs, state: next.state, waitMs });
     if (alarmId !== undefined) {
       const answer = status === undefined ? (code ?? "no answer") : `answered ${status}`;
@@ -117,7 +117,8 @@ export function createDeliverer({ db, send, health, recordNotice, clock, log, ba
       await deleteTarget(tx, target.id);
       await emit(tx, { organisationId, type: "notification_target.gone", nounId: target.id, data: { name: target.name } });
     } else if (target !== undefined) {
-      await health.note(tx, { ...target, organisationId }, { result, delivered, isLost: next.state === "failed", isTest });
+      if (before !== undefined)
+        await health.note(tx, { ...target, organisationId, before }, { result, delivered, isLost: next.state === "failed", isTest });
       if (delivered) await hurry(tx, target.id);
     }
     if (next.state !== "waiting") {

@@ -5,6 +5,7 @@ import type { Signal } from "../alarms/alarms.ts";
 import { pauseAfter } from "./breaker.ts";
 import type { AttemptResult } from "./delivery.ts";
 import { holdBack, lockHealth, markFailed, markWorking, resetHealth } from "./target-store.ts";
+import type { TargetHealth } from "./target-store.ts";
 
 /** A target whose tries are remembered. */
 export interface WatchedTarget {
@@ -24,10 +25,10 @@ export interface Tried {
 }
 
 export interface Health {
-  /** Locks a target before the delivery is touched, in the order in which removing it does. */
-  lock(tx: Transaction, targetId: string): Promise<void>;
-  /** Remembers how a try went: opens and closes the breaker, and tells when a target begins or ends to fail. */
-  note(tx: Transaction, target: WatchedTarget, tried: Tried): Promise<void>;
+  /** Locks a target before the delivery is touched, in the order in which removing it does; how it is until then. */
+  lock(tx: Transaction, targetId: string): Promise<TargetHealth | undefined>;
+  /** Remembers how a try went: opens and closes the breaker, and tells when a target, locked as it was before, begins or ends to fail. */
+  note(tx: Transaction, target: WatchedTarget & { readonly before: TargetHealth }, tried: Tried): Promise<void>;
   /** A target goes away or is switched off: what was said of it is over, and it begins anew. */
   forget(tx: Transaction, target: WatchedTarget): Promise<void>;
 }
@@ -69,13 +70,9 @@ export function createHealth({
   }
 
   return {
-    async lock(tx, targetId) {
-      await lockHealth(tx, targetId);
-    },
+    lock: lockHealth,
 
-    async note(tx, target, { result, delivered, isLost, isTest }) {
-      const before = await lockHealth(tx, target.id);
-      if (before === undefined) return;
+    async note(tx, { before, ...target }, { result, delivered, isLost, isTest }) {
       if (delivered) {
         await markWorking(tx, target.id);
         if (before.isFailing) await tell(tx, "clear", target);

@@ -155,23 +155,19 @@ export async function saveAttempt(
   },
 ): Promise<void> {
   const isWaiting = attempt.state === "waiting";
-  const [row] = await tx.query<{ next_try_at: Date | null }>(
+  await tx.query(
     prepared(
       "delivery_tried",
       sql`
-    update deliveries set state = ${attempt.state}, attempts = attempts + 1, leased_until = null,
-      settled_at = case when ${isWaiting} then null else clock_timestamp() end,
-      next_try_at = case when ${isWaiting} then clock_timestamp() + make_interval(secs => ${(attempt.waitMs ?? 0) / 1000}) end
-    where id = ${attempt.deliveryId} returning next_try_at`,
-    ),
-  );
-  await tx.query(
-    prepared(
-      "delivery_attempt_add",
-      sql`
+    with tried as (
+      update deliveries set state = ${attempt.state}, attempts = attempts + 1, leased_until = null,
+        settled_at = case when ${isWaiting} then null else clock_timestamp() end,
+        next_try_at = case when ${isWaiting} then clock_timestamp() + make_interval(secs => ${(attempt.waitMs ?? 0) / 1000}) end
+      where id = ${attempt.deliveryId} returning id, next_try_at)
     insert into delivery_attempts (id, organisation_id, delivery_id, at, outcome, status, code, duration_ms, next_try_at)
-    values (${newId()}, ${attempt.organisationId}, ${attempt.deliveryId}, ${attempt.at}, ${attempt.delivered ? "delivered" : "failed"},
-      ${attempt.status ?? null}, ${attempt.code ?? null}, ${attempt.durationMs}, ${row?.next_try_at ?? null})`,
+    select ${newId()}::uuid, ${attempt.organisationId}::uuid, t.id, ${attempt.at}::timestamptz, ${attempt.delivered ? "delivered" : "failed"},
+      ${attempt.status ?? null}::integer, ${attempt.code ?? null}, ${attempt.durationMs}::float8, t.next_try_at
+    from tried t`,
     ),
   );
 }
