@@ -220,31 +220,6 @@ const rejectsRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/rejects/rejects-page.tsx"), "RejectsPage"),
 });
 
-const rulesRoute = createRoute({
-  getParentRoute: () => signedInRoute,
-  path: "/rules",
-  validateSearch: z.object({ q: text(120) }),
-  component: lazyRouteComponent(() => import("./pages/rules/rules-page.tsx"), "RulesPage"),
-});
-
-const windowsRoute = createRoute({
-  getParentRoute: () => signedInRoute,
-  path: "/windows",
-  validateSearch: z.object({
-    show: z.enum(["over"]).optional().catch(undefined),
-    view: z.enum(["week"]).optional().catch(undefined),
-    day,
-  }),
-  component: lazyRouteComponent(() => import("./pages/windows/windows-page.tsx"), "WindowsPage"),
-});
-
-const rejectsRoute = createRoute({
-  getParentRoute: () => signedInRoute,
-  path: "/refused",
-  validateSearch: z.object({ code: text(64), device: text(64) }),
-  component: lazyRouteComponent(() => import("./pages/rejects/rejects-page.tsx"), "RejectsPage"),
-});
-
 const notificationsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/notifications",
