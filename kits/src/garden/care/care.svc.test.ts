@@ -135,7 +135,7 @@ describe("work on care plans", () => {
     await withKey();
     const plantId = await world.addPlant();
     const late = goodAnswer({ watering: { ...goodAnswer().watering, frequency: "Too late" } });
-    world.outside.plan({ says: JSON.stringify(late), delayMs: 1_500 });
+    world.outside.plan({ says: JSON.stringify(late), delayMs: 4_000 });
     const slow = world.second();
     await slow.analyze(world.keeper, plantId);
     await expect.poll(() => world.outside.asked.length).toBe(1);
