@@ -36,7 +36,7 @@ export const retained = z.object({
   isDefault: z.boolean(),
   /** What is older goes with the next run, within the hour. Always the beginning of a day of UTC. */
   keptFrom: instant,
-  /** The oldest there is; absent where there is nothing. */
+  /** The oldest there is; absent where there is nothing, or of values and statistics only what came within the last hour or so. */
   oldestAt: instant.optional(),
 });
 export const retention = z.object({ items: z.array(retained) });

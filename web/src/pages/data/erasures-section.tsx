@@ -67,9 +67,14 @@ function ErasureRow({ erasure: { subject, subjectId, state, requestedAt, finishe
                 <code>{place}</code> {formatPlural(count, "row")} {how === "deleted" ? "deleted" : "without a name"}
               </li>
             ))}
-            {kept.map((sentence) => (
-              <li key={sentence}>Kept: {sentence}</li>
-            ))}
+            {kept.map((one) => {
+              const [place = "", ...sentence] = one.split(": ");
+              return (
+                <li key={one}>
+                  <code>{place}</code> kept. {sentence.join(": ")}
+                </li>
+              );
+            })}
           </ul>
         </details>
       )}

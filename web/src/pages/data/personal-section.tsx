@@ -21,8 +21,8 @@ type Kind = "device" | "person" | "former" | "self";
 const kinds: readonly { readonly value: Kind; readonly label: string }[] = [
   { value: "device", label: "A device" },
   { value: "person", label: "A person" },
-  { value: "former", label: "Somebody who left" },
-  { value: "self", label: "Yourself" },
+  { value: "former", label: "Who left" },
+  { value: "self", label: "You" },
 ];
 
 /** All that is kept about one person or device: taken away as a file, or erased. */

@@ -11,7 +11,7 @@ import { RowsWaiting } from "../../parts/waiting.tsx";
 import { useApi, useMay, useNow } from "../../roost.tsx";
 import { retention } from "./questions.ts";
 import { ChangeRetention } from "./retention-form.tsx";
-import { dateWords, daysBack, kindWords, placeOf, spanWords, ticksOf } from "./retention-words.ts";
+import { dateWords, daysBack, kindWords, noneWords, placeOf, spanWords, ticksOf } from "./retention-words.ts";
 
 import styles from "./data.module.css";
 
@@ -72,7 +72,7 @@ function Kept({ items }: { readonly items: Retention["items"] }) {
             </div>
             <div className={styles.howLong}>
               <strong>{spanWords(days)}</strong>
-              <span>{oldestAt === undefined ? "nothing there yet" : `there since ${dateWords(oldestAt)}`}</span>
+              <span>{oldestAt === undefined ? noneWords(kind) : `there since ${dateWords(oldestAt)}`}</span>
             </div>
           </li>
         ))}
@@ -91,7 +91,7 @@ function Kept({ items }: { readonly items: Retention["items"] }) {
       </p>
       <p className={styles.after}>
         {isEmpty
-          ? "Nothing is stored yet: it begins with the first device that sends a value. "
+          ? "Nothing older than an hour is stored yet: it begins with the first device that sends a value. "
           : "Charts of a time of which only statistics are left are drawn from those; a time without values stays empty. "}
         <AuditWords />
       </p>

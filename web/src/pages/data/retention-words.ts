@@ -41,6 +41,11 @@ export function dateWords(at: Date): string {
   return at.toISOString().slice(0, 10);
 }
 
+/** What stands where nothing is known to be: values rest elsewhere for an hour or so before they are looked at here. */
+export function noneWords(kind: RetainedKind): string {
+  return kind === "rejects" || kind === "events" ? "nothing there yet" : "the last hour at most";
+}
+
 /** How many days back something lies, at least a part of one. */
 export function daysBack(at: Date, nowMs: number): number {
   return Math.max(0, (nowMs - at.getTime()) / dayMs);
