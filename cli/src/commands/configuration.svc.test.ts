@@ -23,6 +23,10 @@ targets:
     kind: webhook
     url: \${ROOST_TARGET_CHAT}
     minSeverity: warning
+  - name: NOC desk
+    kind: webhook
+    url: \${ROOST_TARGET_CHAT}
+    hears: tickets
 schedules:
   - name: Nights
     timeZone: Europe/Berlin
@@ -98,6 +102,7 @@ describe("roost apply and roost export against a running server", () => {
     const text = whole(keeper.email);
     expect(await planned(text)).toEqual([
       "add target Chat",
+      "add target NOC desk",
       "add on-call schedule Nights",
       "add escalation chain Wake somebody",
       "add route Critical",
@@ -108,7 +113,10 @@ describe("roost apply and roost export against a running server", () => {
       "add rule Either",
     ]);
     const done = await apply(text, "--yes");
-    expect([done.code, done.err]).toEqual([0, expect.stringMatching(/Target Chat signs with .* \(shown once\)\.\nDone: 9 of 9\.\n/)]);
+    expect([done.code, done.err]).toEqual([
+      0,
+      expect.stringMatching(/Chat signs with .*\n.*NOC desk signs with .* \(shown once\)\.\nDone: 10 of 10\.\n/),
+    ]);
     expect(await planned(text)).toEqual([]);
     expect((await apply(text, "--yes")).out).toBe("Nothing to do: all is as the file says.\n");
   });

@@ -103,8 +103,11 @@ const targets: Noun = {
   list: async (bench) =>
     (await eachPage(undefined, (page) => bench.call(listNotificationTargets, { query: page })))
       .filter(({ personId }) => personId === undefined)
-      .map((item) => ({ id: item.id, name: item.name, fields: pick(item, targetOnServer) })),
-  fixed: ["kind"],
+      .map(({ hears, ...item }) => {
+        const about = hears === "tickets" ? { hears } : {};
+        return { id: item.id, name: item.name, fields: pick({ ...item, ...about }, targetOnServer) };
+      }),
+  fixed: ["kind", "hears"],
   check: checkNewTarget,
   settle: (wanted) => pick(wanted, targetOnServer),
   add: addTarget,

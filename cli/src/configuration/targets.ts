@@ -13,6 +13,8 @@ const open = z.strictObject({
   kind: targetKind,
   minSeverity: severity.default("info"),
   enabled: z.boolean().default(true),
+  /** Absent: of alarms. */
+  hears: z.enum(["tickets"]).optional(),
   titleTemplate: z.string().max(300).optional(),
   bodyTemplate: z.string().max(4_000).optional(),
 });
