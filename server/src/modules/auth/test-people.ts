@@ -8,6 +8,7 @@ import { z } from "zod";
 
 import { loadConfig } from "../../config.ts";
 import { systemClock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createEgress } from "../../platform/egress.ts";
@@ -71,7 +72,8 @@ export async function startInstallation({
   env = {},
   connection,
   tls,
-}: { env?: Record<string, string>; connection?: pg.PoolConfig; tls?: ServerTls } = {}): Promise<Installation> {
+  clock = systemClock,
+}: { env?: Record<string, string>; connection?: pg.PoolConfig; tls?: ServerTls; clock?: Clock } = {}): Promise<Installation> {
   const database = connection === undefined ? await createTestDatabase() : { connection, drop: async () => undefined };
   const lines: string[] = [];
   const log = createLog({ level: "debug", pretty: false, destination: { write: (line: string) => void lines.push(line) } });
@@ -90,14 +92,12 @@ export async function startInstallation({
   const mail = createMail({ smtpUrl: config.ROOST_SMTP_URL?.reveal(), from: config.ROOST_MAIL_FROM, egress, log });
   const audit = createAudit({ db, clock: systemClock, log, key: randomBytes(32) });
   const seal = createSeal(randomBytes(32));
-  const auth = await createAuth({ db, config, audit, mail, egress, limits: rateLimits, clock: systemClock, log, seal }).catch(
-    async (error: unknown) => {
-      await rateLimits.close();
-      await db.close();
-      await database.drop();
-      throw error;
-    },
-  );
+  const auth = await createAuth({ db, config, audit, mail, egress, limits: rateLimits, clock, log, seal }).catch(async (error: unknown) => {
+    await rateLimits.close();
+    await db.close();
+    await database.drop();
+    throw error;
+  });
   const { organisationId, setupCode: code = "" } = await auth.ensureFirstOrganisation();
   const http = createHttp({
     config,

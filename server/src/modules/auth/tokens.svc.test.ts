@@ -3,14 +3,17 @@ import { rolePermissions } from "@roost/contract/permissions";
 import { sql } from "@roost/contract/sql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { systemClock } from "../../platform/clock.ts";
 import { codeOf, cookiesOf, password, readDevices, startInstallation, tail } from "./test-people.ts";
 import type { Installation } from "./test-people.ts";
 
 describe("API tokens", () => {
   let home: Installation;
   let cookie = "";
+  /** Where the clock stands still, if it does: what was looked at just now stays so on a slow machine too. */
+  let stoppedMs: number | undefined;
   beforeAll(async () => {
-    home = await startInstallation();
+    home = await startInstallation({ clock: { ...systemClock, monotonicMs: () => stoppedMs ?? systemClock.monotonicMs() } });
     cookie = await home.setUp();
   });
   afterAll(async () => home.close());
@@ -59,10 +62,12 @@ describe("API tokens", () => {
 
   it("S4: are not made by somebody who was taken out a moment ago: such a token would wait for their return", async () => {
     const other = cookiesOf(await home.post(signIn.path, { email: "keeper@example.org", password }));
+    stoppedMs = systemClock.monotonicMs();
     expect((await home.get(listApiTokens.path, { cookie: other })).status).toBe(200);
     await home.db.query(sql`update memberships set role = 'admin', expires_at = now() - interval '1 second'`);
     // The right that was looked at just now still answers.
     expect(await codeOf(await make({}, { cookie: other }))).toBe("http.forbidden");
+    stoppedMs = undefined;
     await home.db.query(sql`update memberships set expires_at = null, role = 'owner'`);
   });
 
