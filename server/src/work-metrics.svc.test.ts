@@ -3,7 +3,7 @@ import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { countWaiting } from "./modules/devices/registration-store.ts";
+import { createRegistrations } from "./modules/devices/registrations.ts";
 import { createDb } from "./platform/db.ts";
 import type { Db } from "./platform/db.ts";
 import { createDispatch } from "./platform/events.ts";
@@ -47,9 +47,19 @@ describe("figures of what somebody waits for", () => {
     const works = { name: "test.works", everySeconds: 86_400, run: async () => Promise.resolve() };
     const fails = { name: "test.fails", everySeconds: 86_400, retryLimit: 0, run: async () => Promise.reject(new Error("no")) };
     jobs = createJobs({ db, log, jobs: [works, fails], pollSeconds: 0.1 });
+    const registrations = createRegistrations({
+      db,
+      audit: { record: async () => Promise.resolve() },
+      devices: server.devices,
+      reach: () => {
+        throw new Error("Nobody asks to be let in here.");
+      },
+      kinds: ["garden-node"],
+      log,
+    });
     countWork(metrics, {
       commands: server.commands,
-      registrations: { waitingEverywhere: async () => countWaiting(db) },
+      registrations,
       jobs,
       kits: { health: () => [{ kit: "garden", isWell: isKitWell }] },
     });

@@ -102,8 +102,6 @@ export function createBridgeHold({
   };
 }
 
-export type BridgeHold = ReturnType<typeof createBridgeHold>;
-
 function nameOf(organisationId: string): string {
   return `home-assistant:${organisationId}`;
 }
