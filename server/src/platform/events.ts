@@ -173,19 +173,41 @@ function createReader(db: Db) {
 /** Keeps how far handlers are. */
 function createCursors(db: Db, log: Log) {
   const passed = new Map<string, Cursor>();
+  let writing: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
 
-  async function write(some: ReadonlyMap<string, Cursor>): Promise<void> {
-    const all = [...some];
-    await db.query(
-      prepared(
-        "facts_cursors",
-        sql`
-      update event_cursors c set xact_id = n.xact_id::xid8, event_id = n.event_id, moved_at = now()
-      from unnest(${all.map(([name]) => name)}::text[], ${all.map(([, { xactId }]) => xactId)}::text[], ${all.map(([, { eventId }]) => eventId)}::uuid[])
-        as n (handler, xact_id, event_id)
-      where c.handler = n.handler and (c.xact_id, c.event_id) < (n.xact_id::xid8, n.event_id)`,
-      ),
-    );
+  async function write(): Promise<void> {
+    // All servers in the same order, so that none waits for another in a circle.
+    const all = [...passed].sort(([one], [other]) => (one < other ? -1 : 1));
+    if (all.length === 0) return;
+    passed.clear();
+    try {
+      await db.query(
+        prepared(
+          "facts_cursors",
+          sql`
+        update event_cursors c set xact_id = n.xact_id::xid8, event_id = n.event_id, moved_at = now()
+        from unnest(${all.map(([name]) => name)}::text[], ${all.map(([, { xactId }]) => xactId)}::text[], ${all.map(([, { eventId }]) => eventId)}::uuid[])
+          as n (handler, xact_id, event_id)
+        where c.handler = n.handler and (c.xact_id, c.event_id) < (n.xact_id::xid8, n.event_id)`,
+        ),
+      );
+    } catch (error) {
+      for (const [name, cursor] of all) if (!passed.has(name)) passed.set(name, cursor);
+      throw error;
+    }
+  }
+
+  /** Writes all that is to be noted by now. While one commit is under way, those who come wait for the next one together. */
+  function writeAll(): Promise<void> {
+    next ??= writing
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        writing = write();
+        return writing;
+      });
+    return next;
   }
 
   return {
@@ -200,22 +222,18 @@ function createCursors(db: Db, log: Log) {
       );
       return row === undefined ? begin : { xactId: row.xact_id, eventId: row.event_id };
     },
-    /** It handled what it wanted up to there: that is written at once. */
-    async handled(name: string, cursor: Cursor): Promise<void> {
+    /** It handled what it wanted up to there: resolves when that is on record. */
+    handled(name: string, cursor: Cursor): Promise<void> {
       passed.set(name, cursor);
-      await write(new Map([[name, cursor]]));
-      if (passed.get(name) === cursor) passed.delete(name);
+      return writeAll();
     },
     /** Up to there was nothing that it wanted: passing it over again would cost nothing, so the note of it waits for others. */
     pass: (name: string, cursor: Cursor): void => void passed.set(name, cursor),
     async flush(): Promise<void> {
       if (passed.size === 0) return;
-      const some = new Map(passed);
-      passed.clear();
-      await write(some).catch((error: unknown) => {
-        log.warn({ err: error }, "how far handlers of facts are could not be noted; it is tried again");
-        for (const [name, cursor] of some) if (!passed.has(name)) passed.set(name, cursor);
-      });
+      await writeAll().catch((error: unknown) =>
+        log.warn({ err: error }, "how far handlers of facts are could not be noted; it is tried again"),
+      );
     },
   };
 }

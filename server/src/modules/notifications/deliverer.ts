@@ -8,7 +8,7 @@ import type { Log } from "../../platform/log.ts";
 import { afterAttempt } from "./delivery.ts";
 import type { AttemptResult, Next } from "./delivery.ts";
 import type { Health } from "./health.ts";
-import { claimDue, failWaiting, hurry, msUntilNext, saveAttempt } from "./queue-store.ts";
+import { claimDue, failWaiting, msUntilNext, saveAttempt } from "./queue-store.ts";
 import type { Due } from "./queue-store.ts";
 import type { Sender } from "./sender.ts";
 import { deleteTarget } from "./target-store.ts";
@@ -116,10 +116,8 @@ export function createDeliverer({ db, send, health, recordNotice, clock, log, ba
       await failWaiting(tx, target.id);
       await deleteTarget(tx, target.id);
       await emit(tx, { organisationId, type: "notification_target.gone", nounId: target.id, data: { name: target.name } });
-    } else if (target !== undefined) {
-      if (before !== undefined)
-        await health.note(tx, { ...target, organisationId, before }, { result, delivered, isLost: next.state === "failed", isTest });
-      if (delivered) await hurry(tx, target.id);
+    } else if (target !== undefined && before !== undefined) {
+      await health.note(tx, { ...target, organisationId, before }, { result, delivered, isLost: next.state === "failed", isTest });
     }
     if (next.state !== "waiting") {
       await emit(tx, { organisationId, type: "delivery.settled", nounId: deliveryId, data: { state: next.state, alarmId } });

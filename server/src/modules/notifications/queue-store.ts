@@ -172,18 +172,6 @@ export async function saveAttempt(
   );
 }
 
-/** The target answers again: what waits for its next try need not wait longer. */
-export async function hurry(tx: Transaction, targetId: string): Promise<void> {
-  await tx.query(
-    prepared(
-      "deliveries_hurry",
-      sql`
-    update deliveries set next_try_at = now()
-    where target_id = ${targetId} and state = 'waiting' and attempts > 0 and next_try_at > now() and leased_until is null`,
-    ),
-  );
-}
-
 /** What still waits for a target that goes away will never be sent. */
 export async function failWaiting(tx: Transaction, targetId: string): Promise<void> {
   await tx.query(sql`

@@ -1,7 +1,7 @@
 import type { Severity } from "@roost/contract/alarms";
 import type { NotificationTargetId, PersonId } from "@roost/contract/ids";
 import type { NotificationTarget } from "@roost/contract/notifications";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { breakerOf } from "./breaker.ts";
@@ -130,17 +130,30 @@ export interface TargetHealth {
 }
 
 export async function lockHealth(tx: Transaction, targetId: string): Promise<TargetHealth | undefined> {
-  const [row] = await tx.query<{ failures: number; is_open: boolean; is_failing: boolean }>(sql`
+  const [row] = await tx.query<{ failures: number; is_open: boolean; is_failing: boolean }>(
+    prepared(
+      "target_lock",
+      sql`
     select t.failures, t.opened_at is not null as is_open, t.failing_since is not null as is_failing
-    from notification_targets t where t.id = ${targetId} for update`);
+    from notification_targets t where t.id = ${targetId} for update`,
+    ),
+  );
   return row === undefined ? undefined : { failures: row.failures, isOpen: row.is_open, isFailing: row.is_failing };
 }
 
-/** Something arrived: the breaker closes. */
+/** Something arrived: the breaker closes, and what waits for its next try need not wait longer. */
 export async function markWorking(tx: Transaction, targetId: string): Promise<void> {
-  await tx.query(sql`
-    update notification_targets set failures = 0, opened_at = null, probe_at = null, held_until = null, failing_since = null, worked_at = clock_timestamp()
-    where id = ${targetId}`);
+  await tx.query(
+    prepared(
+      "target_works",
+      sql`
+    with works as (
+      update notification_targets set failures = 0, opened_at = null, probe_at = null, held_until = null, failing_since = null, worked_at = clock_timestamp()
+      where id = ${targetId})
+    update deliveries set next_try_at = now()
+    where target_id = ${targetId} and state = 'waiting' and attempts > 0 and next_try_at > now() and leased_until is null`,
+    ),
+  );
 }
 
 /** As if nothing had ever been tried. */
