@@ -20,6 +20,7 @@ export const inboxEntry = z.object({
   what: noticeKind,
   /** The worst of what was not over when it was told; absent where all was. */
   severity: severity.optional(),
+  /** What it is in a few words, such as `Alarm`, `Cleared`, `8 more alarms`. */
   title: personal("text", z.string()),
   text: personal("text", z.string()),
   /** How many alarms it tells of. */

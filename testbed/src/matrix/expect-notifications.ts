@@ -38,7 +38,7 @@ export async function addInboxEntry({ sql }: Pick<World, "sql">, organisationId:
   const id = randomUUID();
   await sql.query(
     `insert into inbox_entries (id, organisation_id, person_id, what, title, text, count, device_ids, is_about_all, at)
-     values ($1, $2, $3, 'alarm.raised', 'Alarm, major', $4, 1, '{}', false, now())`,
+     values ($1, $2, $3, 'alarm.raised', 'Alarm', $4, 1, '{}', false, now())`,
     [id, organisationId, personId, text],
   );
   return id;

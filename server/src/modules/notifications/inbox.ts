@@ -11,7 +11,7 @@ import * as store from "./inbox-store.ts";
 import type { NewEntry, Owner } from "./inbox-store.ts";
 import type { Notice } from "./notice.ts";
 import type { KeptAlarm } from "./plan-store.ts";
-import { headingOf } from "./wording.ts";
+import { wordOf } from "./wording.ts";
 
 /** A message of the planner in its words, with the alarms it tells of. */
 export interface Told {
@@ -63,7 +63,7 @@ function entryOf({ id, targetId, notice, about }: Told, at: Date): NewEntry {
     targetId,
     what: notice.type,
     severity,
-    title: headingOf(notice),
+    title: wordOf(notice),
     text: notice.text,
     count: about.length,
     alarmId: alarm?.id,

@@ -36,6 +36,11 @@ const headings: Partial<Readonly<Record<Notice["type"], string>>> = {
   "alarm.late": "Past alarm",
 };
 
+/** What it is in a word or two, without how bad it is. */
+export function wordOf(told: Notice): string {
+  return told.title ?? headings[told.type] ?? (toneOf(told) === "over" ? "Cleared" : "Alarm");
+}
+
 /** A few words by the platform, or the target's own title: that one may hold what devices and people wrote. */
 export function headingOf(told: Notice): string {
   if (told.title !== undefined) return told.title;
