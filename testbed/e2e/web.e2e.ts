@@ -356,6 +356,7 @@ describe("a person and Roost in a browser", () => {
       "/alarms?state=cleared",
       `/alarms/${items[0]?.id}`,
       "/refused",
+      "/inbox",
       "/notifications",
       "/api-tokens",
       "/api/docs",

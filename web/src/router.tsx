@@ -220,6 +220,13 @@ const rejectsRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/rejects/rejects-page.tsx"), "RejectsPage"),
 });
 
+const inboxRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/inbox",
+  validateSearch: z.object({ show: z.enum(["unread", "archived"]).optional().catch(undefined) }),
+  component: lazyRouteComponent(() => import("./pages/inbox/inbox-page.tsx"), "InboxPage"),
+});
+
 const notificationsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/notifications",
@@ -430,6 +437,7 @@ const routeTree = rootRoute.addChildren([
     rulesRoute,
     windowsRoute,
     rejectsRoute,
+    inboxRoute,
     notificationsRoute,
     routesRoute,
     onCallRoute,

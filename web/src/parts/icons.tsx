@@ -32,6 +32,11 @@ export const FleetIcon = (props: IconProps) => (
     <path d="M6 6h.01M6 14h.01M9 6h5M9 14h5" />
   </Icon>
 );
+export const InboxIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3 11.5 5 4.5h10l2 7v4H3zM3 11.5h4a3 3 0 0 0 6 0h4" />
+  </Icon>
+);
 export const AlarmIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M5 13.5V9a5 5 0 0 1 10 0v4.5l1.5 1.5h-13zM8.5 17.5h3" />

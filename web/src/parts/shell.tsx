@@ -32,6 +32,7 @@ import {
   TicketIcon,
   WindowIcon,
 } from "./icons.tsx";
+import { InboxMark } from "./inbox-mark.tsx";
 import { KitPlaceLink, type PlaceOfKit, useKitPlaces } from "./kit-places.tsx";
 import { Palette } from "./palette.tsx";
 
@@ -96,6 +97,7 @@ export function Shell() {
         </div>
         <div className={styles.topEnd}>
           <LiveMark />
+          <InboxMark />
           <Palette />
           <UserMenu />
         </div>

@@ -40,7 +40,7 @@ export function MyNotificationsPage() {
           items={(answer) => answer.items}
           empty={
             <Empty title="You have no channel of your own.">
-              <p>Without one nobody can reach you when you are on call, and what you choose below holds for nothing.</p>
+              <p>Without one nobody can reach you when you are on call: what you choose below holds for your inbox alone.</p>
               <Button component={Link} to="/notifications">
                 Add a channel
               </Button>
@@ -63,7 +63,7 @@ export function MyNotificationsPage() {
       </Section>
       <Section
         title="What you hear, and when"
-        about="Where a route, a chain or an on-call schedule names you, you are told whatever you choose here; quiet hours hold all but critical alarms."
+        about="Where a route, a chain or an on-call schedule names you, you are told whatever you choose here; quiet hours hold all but critical alarms, and nothing of your inbox."
       >
         {data === undefined && !query.isError && <RowsWaiting label="preferences" rows={3} />}
         {data === undefined && query.isError && <Fault error={query.error} onRetry={() => void query.refetch()} />}
@@ -94,6 +94,7 @@ function PreferenceForm({ given }: { readonly given: Preferences }) {
   const queryClient = useQueryClient();
   const [hears, setHears] = useState<Preferences["hears"]>(given.hears);
   const [minSeverity, setSeverity] = useState<Severity>(given.minSeverity);
+  const [inboxMinSeverity, setInboxSeverity] = useState<Severity | undefined>(given.inboxMinSeverity);
   const [kinds, setKinds] = useState<string[]>([...(given.kinds ?? [])]);
   const [timeZone, setZone] = useState(given.timeZone === "UTC" && given.quietHours === undefined ? ownZone() : given.timeZone);
   const [isQuiet, setQuiet] = useState(given.quietHours !== undefined);
@@ -109,6 +110,7 @@ function PreferenceForm({ given }: { readonly given: Preferences }) {
           minSeverity,
           timeZone,
           ...(kinds.length === 0 ? {} : { kinds: kinds as AlarmKind[] }),
+          ...(inboxMinSeverity === undefined ? {} : { inboxMinSeverity }),
           ...(isQuiet ? { quietHours: { from, to } } : {}),
           ...(hasDigest ? { dailyDigestAt: digestAt } : {}),
         },
@@ -143,6 +145,16 @@ function PreferenceForm({ given }: { readonly given: Preferences }) {
         data={kindChoices}
         value={kinds}
         onChange={setKinds}
+      />
+      <Select
+        label="In my inbox"
+        allowDeselect={false}
+        data={[
+          { value: "", label: "Whatever I hear of" },
+          ...severityChoices.map(({ value, label }) => ({ value, label: `${label} and worse` })),
+        ]}
+        value={inboxMinSeverity ?? ""}
+        onChange={(value) => setInboxSeverity(severityChoices.find((one) => one.value === value)?.value)}
       />
       <Select
         label="My time zone"
