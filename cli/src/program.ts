@@ -11,6 +11,7 @@ import { addDeadManCommands } from "./commands/dead-man.ts";
 import { addDeviceCommands } from "./commands/devices.ts";
 import { addFlagCommands } from "./commands/flags.ts";
 import { addHomeAssistantCommands } from "./commands/home-assistant.ts";
+import { addInboxCommands } from "./commands/inbox.ts";
 import { addCommandsOfKits, addKitCommands } from "./commands/kits.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addNotificationCommands } from "./commands/notifications.ts";
@@ -81,6 +82,7 @@ function createProgram(terminal: Terminal): Command {
   addConfigurationCommands(program, terminal);
   addNotificationCommands(program, terminal);
   addDeadManCommands(program, terminal);
+  addInboxCommands(program, terminal);
   addHomeAssistantCommands(program, terminal);
   addRejectCommands(program, terminal);
   addAuditCommands(program, terminal);

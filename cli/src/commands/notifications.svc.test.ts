@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { login } from "@roost/contract/auth";
+import type { Call } from "@roost/contract/client";
+import { postAlerts } from "@roost/contract/external-alarms";
 import { startCatcher } from "@roost/testbed/catchers";
 import type { Catcher } from "@roost/testbed/catchers";
 import { setUpAdministrator } from "@roost/testbed/people";
@@ -14,11 +16,12 @@ import { runHere } from "../test-program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "roost-cli-targets-"));
 
-describe("roost target, roost delivery and roost dead-man against a running server", () => {
+describe("roost target, roost delivery, roost inbox and roost dead-man against a running server", () => {
   const data = createDataDir();
   let server: ServerProcess;
   let catcher: Catcher;
   let env: Record<string, string>;
+  let call: Call;
 
   const roost = (...args: string[]) => runHere(args, env);
   const json = async (...args: string[]) => {
@@ -31,6 +34,7 @@ describe("roost target, roost delivery and roost dead-man against a running serv
     catcher = await startCatcher();
     server = await startServer({ dataDir: data.dataDir, env: { ROOST_EGRESS_ALLOW: "127.0.0.1" } });
     const keeper = await setUpAdministrator(server);
+    call = keeper.call;
     const { access_token } = await keeper.call(login, { body: { username: keeper.email, password: keeper.password } });
     env = { HOME: home, ROOST_URL: server.ready.url, ROOST_TOKEN: access_token };
   });
@@ -72,6 +76,24 @@ describe("roost target, roost delivery and roost dead-man against a running serv
     await expect.poll(async () => (await roost("delivery", "list", "--state", "failed")).out).toContain("No deliveries.");
     expect(await json("target", "replay", "Night")).toEqual({ replayed: 0 });
     expect((await roost("delivery", "replay")).err).toContain("--all");
+  });
+
+  it("N-F12: lists what one was told, marks it as read and puts it away", async () => {
+    await call(postAlerts, { body: [{ labels: { alertname: "Water low", severity: "critical" }, annotations: {} }] });
+    const entries = async (...args: string[]) => {
+      const { items } = (await json("inbox", "list", ...args)) as { items: { id: string; text: string; readAt?: string }[] };
+      return items.filter(({ text }) => text.includes("Water low"));
+    };
+    await expect.poll(async () => (await entries()).length, { timeout: 60_000 }).toBe(1);
+    const id = (await entries("--show", "unread"))[0]?.id ?? "";
+    expect((await roost("inbox", "list")).out).toMatch(/critical +no +.*Water low/);
+    expect(await json("inbox", "read", id)).toMatchObject({ items: [{ id, readAt: expect.any(String) as string }] });
+    expect(await entries("--show", "unread")).toEqual([]);
+    expect((await json("inbox", "read", "--all"))["read"]).toBeTypeOf("number");
+    expect(await json("inbox", "archive", id)).toMatchObject({ items: [{ archivedAt: expect.any(String) as string }] });
+    expect([await entries(), (await entries("--show", "archived")).length]).toEqual([[], 1]);
+    expect((await roost("inbox", "read")).err).toContain("--all");
+    expect((await roost("inbox", "archive", "0197a1c2-7d0e-7c3a-9a52-3f2f5d7c9b11")).err).toContain("inbox.entry_not_found");
   });
 
   it("sets a watcher, which hears from a server that is well", async () => {
