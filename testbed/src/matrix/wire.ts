@@ -51,7 +51,7 @@ export function createWire(
           }, streamMs);
         }
       });
-      asked.setTimeout(15_000, () => asked.destroy(new Error(`${method} ${path} was not answered within 15 s.`)));
+      asked.setTimeout(60_000, () => asked.destroy(new Error(`${method} ${path} was not answered within a minute.`)));
       asked.once("error", reject);
       asked.end(body);
     });
