@@ -68,7 +68,8 @@ describe("a ticket", () => {
     for (const status of ["open", "in_progress", "waiting"] as const) {
       expect(() => moved({ status }, "closed", at)).toThrow(expect.objectContaining({ code: "tickets.illegal_step" }));
     }
-    const closed = moved(moved({ status: "open" } as Standing, "resolved", at), "closed", later(5));
+    const open: Standing = { status: "open" };
+    const closed = moved(moved(open, "resolved", at), "closed", later(5));
     expect(closed).toMatchObject({ resolvedAt: at, closedAt: later(5), firstResponseAt: at });
     expect(moved(closed, "in_progress", later(9))).toMatchObject({ resolvedAt: undefined, closedAt: undefined, firstResponseAt: at });
   });

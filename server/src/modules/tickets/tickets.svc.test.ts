@@ -234,6 +234,18 @@ describe("tickets", () => {
     await tickets.message(at(south), there.id, email, { text: "Seen" });
   });
 
+  it("N-F07: goes with its device to another organisation, where nobody has it yet", async () => {
+    await db.query(sql`insert into devices (id, organisation_id, name, kind) values ('rover', ${organisationId}, 'Rover', 'generic')`);
+    const { id } = await make("rover");
+    await tickets.change(ann, id, email, { externalReference: "NOC-17" });
+    await tickets.assign(ann, id, { to: email, by: email });
+    await db.query(sql`update devices set organisation_id = ${strangers} where id = 'rover'`);
+    await db.query(sql`select roost_move_device('rover', ${strangers})`);
+    await refused("tickets.not_found", tickets.get(ann, id));
+    const moved = await tickets.get({ organisationId: strangers }, id);
+    expect([moved.assignedTo, moved.externalReference, moved.history.length]).toEqual([undefined, undefined, 3]);
+  });
+
   it("N-F07: goes to members who may see it and work on it, and to nobody else", async () => {
     const here = await make("coop-north");
     expect(await tickets.assignees(ann, here.id)).toEqual([{ email, name: "Ann" }]);
