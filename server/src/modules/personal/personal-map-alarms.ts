@@ -156,7 +156,11 @@ export const alarmShares: readonly TableShare[] = [
     table: "inbox_entries",
     about: "What the person was told of alarms, in the app; what was told of the device's, among others too.",
     person: { rows: (s) => sql`${here(s)} and ${mine()(s)}`, erase: "delete" },
-    device: { rows: (s) => sql`${here(s)} and ${s.id} = any(t.device_ids)`, erase: "delete" },
+    device: {
+      rows: (s) => sql`${here(s)} and ${s.id} = any(t.device_ids)`,
+      erase: "delete",
+      notExported: "The alarms themselves are in alarms.json; who was told of them in the app is those people's own.",
+    },
     words: ["title", "text"],
   },
   {

@@ -134,6 +134,12 @@ async function acknowledge(db: Db, organisationId: string, deviceId: string, per
     insert into events (id, organisation_id, type, noun_id, data)
     values (${newId()}, ${organisationId}, 'alarm.acknowledged', ${alarmId}, ${JSON.stringify({ deviceId, acknowledgedBy: person.email })})`);
   await addTicket(db, organisationId, alarmId, person);
+  // An inbox goes with the membership.
+  await db.query(sql`
+    insert into inbox_entries (id, organisation_id, person_id, what, title, text, count, alarm_id, device_ids, is_about_all, at)
+    select ${newId()}::uuid, m.organisation_id, m.person_id, 'alarm.raised', 'Alarm', ${`told ${person.email}`}, 1, ${alarmId}::uuid,
+      array[${deviceId}::text], false, now()
+    from memberships m where m.organisation_id = ${organisationId} and m.person_id = ${person.id}::uuid`);
   const deliveryId = newId();
   await db.query(sql`
     insert into deliveries (id, organisation_id, target_name, kind, alarm_id, what, body, state)
@@ -237,6 +243,10 @@ async function addDevice(db: Db, organisationId: string, id: string, secret: str
     values (${deliveryId}, ${organisationId}, 'Family', 'webhook', ${alarmId}, 'alarm.raised', ${JSON.stringify({ text: "told", device: { id, name: "Teddy" } })}, 'delivered')`);
   await db.query(sql`
     insert into delivery_attempts (id, organisation_id, delivery_id, at, outcome, duration_ms) values (${newId()}, ${organisationId}, ${deliveryId}, now(), 'delivered', 3)`);
+  await db.query(sql`
+    insert into inbox_entries (id, organisation_id, person_id, what, title, text, count, alarm_id, device_ids, is_about_all, at)
+    select ${newId()}::uuid, m.organisation_id, m.person_id, 'digest', '2 more alarms', 'Teddy and another', 2, null, array['another', ${id}::text], false, now()
+    from memberships m where m.organisation_id = ${organisationId} order by m.id limit 1`);
   await db.query(sql`insert into notification_actions (delivery_id, organisation_id) values (${deliveryId}, ${organisationId})`);
   await db.query(sql`
     insert into events (id, organisation_id, type, noun_id, data) values
