@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `npm start`: brings everything up, claims this machine as the first device, and takes everything down again.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
@@ -73,8 +73,8 @@ function environmentFor(program, more) {
 }
 
 /** A child in a session of its own, so that Ctrl-C reaches us alone; it ends by itself when our channel to it closes. */
-function startProgram(path, env) {
-  const child = spawn(process.execPath, [join(root, path)], {
+function startProgram(path, env, nodeOptions = []) {
+  const child = spawn(process.execPath, [...nodeOptions, join(root, path)], {
     cwd: root,
     env,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -179,6 +179,8 @@ async function main() {
       // Stripping types and compiling is half of the start's time; the second start finds it done.
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || join(dataDir, "compiled"),
     }),
+    // Left to itself Node lets the young part of the heap grow with the machine's memory, and a server that does little holds all of it.
+    JSON.parse(readFileSync(join(root, "server/node-options.json"), "utf8")),
   );
   let [agent, stopping] = [undefined, undefined];
 

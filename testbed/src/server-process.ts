@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,8 @@ import { looseRateLimits } from "./rate-limits.ts";
 import { scratchFolder } from "./scratch.ts";
 
 const program = fileURLToPath(new URL("../../server/src/main.ts", import.meta.url));
+/** As `npm start` has it. */
+const nodeOptions = JSON.parse(readFileSync(new URL("../../server/node-options.json", import.meta.url), "utf8")) as string[];
 
 /** What the server says of itself when it is ready. */
 export interface Ready {
@@ -93,7 +95,7 @@ export async function startServer({
       ...env,
     }),
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    execArgv: [...execArgv],
+    execArgv: [...nodeOptions, ...execArgv],
   });
   let output = "";
   child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
