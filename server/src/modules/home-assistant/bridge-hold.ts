@@ -10,6 +10,16 @@ const patienceMs = 4_000;
 const goodbyeMs = 500;
 /** A machine that vanished without a word is noticed by PostgreSQL after some eleven seconds; its usual two hours would keep the bridge down. */
 const noticeTheDead = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
+const channel = "roost_home_assistant";
+
+export interface BridgeHoldDeps {
+  readonly db: Pick<Db, "connect">;
+  readonly log: Log;
+  /** What was held is not any more. */
+  readonly onLost: () => void;
+  /** What a server said to all. */
+  readonly onSaid: (text: string | undefined) => void;
+}
 
 /**
  * Which bridges are ours: of several servers on one database one holds a bridge, the others wait for it. What is taken in would be stored
@@ -17,15 +27,7 @@ const noticeTheDead = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval 
  *
  * Held are session locks of PostgreSQL on a connection of its own, so they end with the process, however it ends.
  */
-export function createBridgeHold({
-  db,
-  log,
-  onLost,
-}: {
-  readonly db: Pick<Db, "connect">;
-  readonly log: Log;
-  readonly onLost: () => void;
-}) {
+export function createBridgeHold({ db, log, onLost, onSaid }: BridgeHoldDeps) {
   const held = new Set<string>();
   let current: Connection | undefined;
   let opening: Promise<Connection> | undefined;
@@ -47,7 +49,8 @@ export function createBridgeHold({
     }
     current = client;
     client.on("end", () => lost(client));
-    await client.query(noticeTheDead);
+    client.on("notification", ({ payload }) => onSaid(payload));
+    await client.query(`${noticeTheDead}; listen ${channel}`);
     return client;
   }
 
@@ -77,6 +80,8 @@ export function createBridgeHold({
     async release(organisationId: string): Promise<void> {
       if (held.delete(organisationId)) await current?.query("select pg_advisory_unlock(hashtextextended($1, 0))", [nameOf(organisationId)]);
     },
+    /** Says something to every server that has a bridge to hold or to wait for, this one too. */
+    say: async (text: string): Promise<void> => void (await current?.query("select pg_notify($1, $2)", [channel, text])),
     /** Asks whether the connection, and with it what is held, still stands; `onLost` hears where it does not. Never throws. */
     async check(): Promise<void> {
       const client = current;

@@ -413,6 +413,25 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
     }
   });
 
+  it("GA: what a device sends to a server that does not hold the bridge is published by the one that does", async () => {
+    const device = await aDevice();
+    await bridge.set(broker, { publish: true });
+    const { stat_t: state } = await announcedOf(device.id);
+    await expect.poll(() => here.last(state), patience).toBe('{"soil_moisture":41.5,"temperature":21}');
+    const elsewhere = await startIngest({ db });
+    const other = await bridge.second(elsewhere);
+    try {
+      expect((await other.homeAssistant.get(bridge.person)).state.state).toBe("elsewhere");
+      send(elsewhere.ingest, device, { soil_moisture: 33, humidity: 60 });
+      await elsewhere.ingest.drain();
+      await expect.poll(() => here.last(state), patience).toBe('{"humidity":60,"soil_moisture":33,"temperature":21}');
+      await expect.poll(() => Object.keys(parse(here.last(bridge.config(device.id))).cmps), patience).toContain("humidity");
+    } finally {
+      await other.close();
+      await elsewhere.stop();
+    }
+  });
+
   it("GA: a server that loses its hold lets go of the broker, and one of those that are left takes over", async () => {
     await bridge.set(broker, { takeIn: true });
     await connected();

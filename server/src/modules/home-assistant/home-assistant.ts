@@ -33,6 +33,7 @@ import type { KeptBridge } from "./home-assistant-store.ts";
 import { usualRetry } from "./link.ts";
 import type { Retry } from "./link.ts";
 import { usualEveryMs } from "./outlet.ts";
+import { createRelay } from "./relay.ts";
 import { heartbeatOf, planTaking } from "./taking-in.ts";
 import type { WantedMetric } from "./taking-in.ts";
 
@@ -42,7 +43,7 @@ export interface HomeAssistantDeps {
   readonly seal: Seal;
   readonly egress: Pick<Egress, "resolveHost">;
   readonly devices: Pick<Devices, "find" | "findByKey" | "get" | "list" | "presence" | "addBridged">;
-  readonly telemetry: Pick<Telemetry, "latestOf" | "ensureSeries" | "onCommitted">;
+  readonly telemetry: Pick<Telemetry, "latestOf" | "ensureSeries" | "onCommitted" | "committedElsewhere">;
   readonly ingest: Pick<Ingest, "acceptHttp">;
   readonly raise: (tx: Transaction, signals: readonly Signal[]) => Promise<unknown>;
   /** Digits that mean something, where a kit knows the metric. */
@@ -82,7 +83,8 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
   let stopListening: (() => void) | undefined;
   const turning = new Map<string, Promise<void>>();
   let closed = false;
-  const hold = createBridgeHold({ db, log, onLost: letAllGo });
+  const hold = createBridgeHold({ db, log, onLost: letAllGo, onSaid });
+  const relay = createRelay({ say: hold.say, log });
 
   function addressOf(kept: KeptBridge): BrokerAddress {
     const { organisationId, host, port, tls, caPem, username, passwordSealed } = kept;
@@ -106,11 +108,34 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     const loadTaken = (id: string) => store.selectTaken(db, id);
     const bridge = createBridge(settings, { ...deps, retry, everyMs, loadTaken, onConnected: settle });
     bridges.set(organisationId, bridge);
-    // Whoever has no bridge pays nothing: ingest tells nobody.
-    stopListening ??= telemetry.onCommitted((messages) => {
-      for (const { deviceKey } of messages) bridges.get(devices.findByKey(deviceKey)?.organisationId ?? "")?.touched(deviceKey);
-    });
     bridge.start();
+  }
+
+  /** Listens to what is committed while there is a bridge, here or elsewhere. Whoever has none pays nothing: ingest tells nobody. */
+  function listenAsNeeded(): void {
+    if (bridges.size + waiting.size === 0) {
+      stopListening?.();
+      stopListening = undefined;
+      return;
+    }
+    stopListening ??= telemetry.onCommitted((messages) => {
+      for (const { deviceKey } of messages) {
+        const organisationId = devices.findByKey(deviceKey)?.organisationId ?? "";
+        const bridge = bridges.get(organisationId);
+        if (bridge !== undefined) bridge.touched(deviceKey);
+        else if (waiting.has(organisationId)) relay.touched(deviceKey);
+      }
+    });
+  }
+
+  /** Another server committed values of devices whose bridge may be here. */
+  function onSaid(text: string | undefined): void {
+    const keys = relay.read(text).filter((key) => bridges.has(devices.findByKey(key)?.organisationId ?? ""));
+    if (keys.length === 0) return;
+    telemetry
+      .committedElsewhere(keys)
+      .then(() => keys.forEach((key) => bridges.get(devices.findByKey(key)?.organisationId ?? "")?.touched(key)))
+      .catch((error: unknown) => log.warn({ err: error }, "what another server committed could not be looked at"));
   }
 
   /** Works on the bridges of one organisation one after the other. */
@@ -128,7 +153,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     return inTurn(organisationId, async () => {
       const kept = await store.selectBridge(db, organisationId);
       const wanted = kept !== undefined && isWanted(kept) ? settingsOf(kept) : undefined;
-      if (wanted !== undefined && !(await takeHold(organisationId))) return;
+      if (wanted !== undefined && !(await takeHold(organisationId))) return listenAsNeeded();
       const running = bridges.get(organisationId);
       if (isHearsay && running !== undefined && isDeepStrictEqual(running.settings, wanted)) return;
       bridges.delete(organisationId);
@@ -140,9 +165,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
         settle(organisationId);
         await hold.release(organisationId);
       }
-      if (bridges.size > 0) return;
-      stopListening?.();
-      stopListening = undefined;
+      listenAsNeeded();
     });
   }
 
@@ -223,6 +246,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
       await Promise.all(kept.filter(isWanted).map(({ organisationId }) => turn(organisationId)));
       every(deps.lookEveryMs ?? defaultLookMs, look);
       every(deps.holdEveryMs ?? defaultHoldMs, lookAtHolds);
+      every(everyMs, relay.tell);
     },
     look,
 

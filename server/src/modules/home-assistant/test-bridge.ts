@@ -57,13 +57,13 @@ export async function createBridgeHouse(house: BridgeHouse, options: Partial<Pic
     holdEveryMs: 50,
     ...options,
   };
-  async function startServer(handlers: Devices["handlers"]) {
-    const homeAssistant = createHomeAssistant(deps);
+  async function startServer(handlers: Devices["handlers"], own: Partial<BridgeHouse> = {}) {
+    const homeAssistant = createHomeAssistant({ ...deps, ...own });
     const dispatch: Dispatch = await createDispatch({
       db,
       handlers,
       observe: async (fact) => {
-        await devices.learn(fact);
+        await (own.devices ?? devices).learn(fact);
         homeAssistant.observe(fact);
       },
       log,
@@ -100,8 +100,8 @@ export async function createBridgeHouse(house: BridgeHouse, options: Partial<Pic
         ...change,
       }),
     state: async () => (await homeAssistant.get(person)).state,
-    /** Another server of the same installation. */
-    second: async () => startServer([]),
+    /** Another server of the same installation; on the same parts unless it has its own. */
+    second: async (own: Partial<BridgeHouse> = {}) => startServer([], own),
     close,
   };
 }

@@ -129,6 +129,11 @@ export function createSeriesRegistry({ db }: { db: Db }) {
       if (latest !== undefined) note(known, latest);
       known.latestLoaded = true;
     },
+    /** Reads the series of devices again, and their newest values when they are asked for: another server committed some. */
+    async doubt(deviceKeys: readonly number[]): Promise<void> {
+      await load(deviceKeys);
+      for (const deviceKey of deviceKeys) for (const known of byDevice.get(deviceKey)?.values() ?? []) known.latestLoaded = false;
+    },
     forget: (deviceKey: number): void => void byDevice.delete(deviceKey),
   };
 }

@@ -142,6 +142,8 @@ export function createTelemetry({ db, audit, log, describe }: TelemetryDeps) {
     },
     /** Calls back after every commit, with the newest values at least. It must not throw and must not wait. @returns What ends it. */
     onCommitted: hub.listenAll,
+    /** Another server committed values of these devices: what is known of them here is read again. */
+    committedElsewhere: (deviceKeys: readonly number[]): Promise<void> => registry.doubt(deviceKeys),
     /** Devices with an open chart, and whether one of them is: all messages of those are told, of others the newest will do. */
     watchedDevices: (): number => hub.watched(),
     isWatched: (deviceKey: number): boolean => hub.isWatched(deviceKey),
