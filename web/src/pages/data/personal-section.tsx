@@ -8,7 +8,7 @@ import { DeviceChoice } from "../../parts/device-choice.tsx";
 import { Chips } from "../../parts/filters.tsx";
 import { DownloadIcon } from "../../parts/icons.tsx";
 import { Section } from "../../parts/page.tsx";
-import { useApi, useMay } from "../../roost.tsx";
+import { useApi, useMay, useSession } from "../../roost.tsx";
 import { EraseSubject, nameOf, type Subject } from "./erase.tsx";
 import { peopleNamed } from "./questions.ts";
 
@@ -18,16 +18,17 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 type Kind = "device" | "person" | "former" | "self";
 
-const kinds: readonly { readonly value: Kind; readonly label: string }[] = [
+const kinds: readonly { readonly value: Kind; readonly label: string; readonly isOfAll?: true }[] = [
   { value: "device", label: "A device" },
-  { value: "person", label: "A person" },
-  { value: "former", label: "Who left" },
+  { value: "person", label: "A person", isOfAll: true },
+  { value: "former", label: "Who left", isOfAll: true },
   { value: "self", label: "You" },
 ];
 
 /** All that is kept about one person or device: taken away as a file, or erased. */
 export function PersonalSection() {
   const mayExport = useMay("personal:export");
+  const { isScoped } = useSession();
   const [kind, setKind] = useState<Kind>("device");
   if (!mayExport) {
     return (
@@ -42,7 +43,12 @@ export function PersonalSection() {
       about="One file of all that is kept about them, or an end to it. Both go on record in the audit trail."
     >
       <div className={styles.one}>
-        <Chips label="About whom" choices={kinds} value={kind} onChange={(value) => setKind(value ?? "device")} />
+        <Chips
+          label="About whom"
+          choices={kinds.filter(({ isOfAll }) => isOfAll !== true || !isScoped)}
+          value={kind}
+          onChange={(value) => setKind(value ?? "device")}
+        />
         {kind === "device" && <OneDevice />}
         {kind === "person" && <OnePerson />}
         {kind === "former" && <FormerPerson />}

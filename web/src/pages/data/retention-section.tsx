@@ -8,7 +8,7 @@ import { Fault } from "../../parts/fault.tsx";
 import { formatPlural } from "../../parts/format.ts";
 import { Section } from "../../parts/page.tsx";
 import { RowsWaiting } from "../../parts/waiting.tsx";
-import { useApi, useMay, useNow } from "../../roost.tsx";
+import { useApi, useMay, useNow, useSession } from "../../roost.tsx";
 import { retention } from "./questions.ts";
 import { ChangeRetention } from "./retention-form.tsx";
 import { dateWords, daysBack, kindWords, noneWords, placeOf, spanWords, ticksOf } from "./retention-words.ts";
@@ -19,7 +19,9 @@ import styles from "./data.module.css";
 export function RetentionSection() {
   const { call } = useApi();
   const query = useQuery(retention(call));
-  const may = useMay("retention:write");
+  const { isScoped } = useSession();
+  // It is about the organisation as a whole.
+  const may = useMay("retention:write") && !isScoped;
   const [changing, setChanging] = useState(false);
   return (
     <Section
@@ -101,7 +103,8 @@ function Kept({ items }: { readonly items: Retention["items"] }) {
 
 /** The audit trail has its own retention, for owners. */
 function AuditWords() {
-  const may = useMay("audit:read");
+  const { isScoped } = useSession();
+  const may = useMay("audit:read") && !isScoped;
   const { data } = useQuery({ ...useApi().auditRetention(), enabled: may });
   if (!may || data === undefined) return null;
   return (
