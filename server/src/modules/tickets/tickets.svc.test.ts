@@ -289,8 +289,10 @@ describe("tickets", () => {
     expect(await tickets.activeEverywhere()).toEqual([]);
   });
 
-  it("N-F07: hears a fact of its alarm that comes twice once", async () => {
-    const { id, alarm } = await make();
+  it("N-F07: hears that its alarm grew worse and ended, and a fact that comes twice once", async () => {
+    const { id: alarmId } = await raise("coop-north", { severity: "minor" });
+    const { id, alarm } = await tickets.create(ann, alarmId, email, {});
+    await raise("coop-north", { severity: "critical" });
     await turn("clear", "coop-north");
     await dispatch.settle();
     const [row] = await db.query<{ id: string; type: string; noun_id: string; data: Fact["data"]; at: Date }>(
@@ -302,8 +304,8 @@ describe("tickets", () => {
       await handler.handle(fact);
       await handler.handleMany([fact, fact]);
     }
-    expect(await steps(id)).toEqual([`created open ${email}`, "alarm cleared"]);
-    expect((await factsOf(id)).filter((type) => type === "ticket.alarm_turned")).toHaveLength(1);
+    expect(await steps(id)).toEqual([`created open ${email}`, "alarm now critical", "alarm cleared"]);
+    expect((await factsOf(id)).filter((type) => type === "ticket.alarm_turned")).toHaveLength(2);
   });
 
   it("N-F07: lists page by page, by what is due or newest, and by what is asked for", async () => {
