@@ -16,13 +16,16 @@ export function clusterConnection(): pg.PoolConfig {
   return JSON.parse(inject("clusterConnection")) as pg.PoolConfig;
 }
 
+/** On a machine that is busy with other things a statement takes its time; that a database is away is told by tests of just that. */
+const limits = { statement_timeout: 60_000 };
+
 /** Connection to another database of the same cluster. */
 export function connectionTo(database: string): pg.PoolConfig {
   const cluster = clusterConnection();
-  if (cluster.connectionString === undefined) return { ...cluster, database };
+  if (cluster.connectionString === undefined) return { ...cluster, ...limits, database };
   const url = new URL(cluster.connectionString);
   url.pathname = `/${database}`;
-  return { connectionString: url.toString() };
+  return { ...limits, connectionString: url.toString() };
 }
 
 const migrationsFolder = fileURLToPath(new URL("../../server/migrations", import.meta.url));

@@ -24,7 +24,7 @@ export interface DbOptions {
   readonly rotating?: RotatingConnection | undefined;
   readonly log: Log;
   readonly maxConnections?: number;
-  /** How long a statement may take before the caller is told that the database is away; a frozen server answers nobody. */
+  /** How long a statement may take before the caller is told that the database is away; a frozen server answers nobody. 4 s, unless the connection brings a limit of its own. */
   readonly statementTimeoutMs?: number;
 }
 
@@ -61,10 +61,13 @@ pg.types.setTypeParser(20, (text) => {
   return value;
 });
 
+const usualTimeoutMs = 4_000;
+
 /** Opens the pool; nothing is connected until the first statement. */
-export function createDb({ connection, rotating, log, maxConnections = 10, statementTimeoutMs = 4_000 }: DbOptions): Db {
+export function createDb({ connection, rotating, log, maxConnections = 10, ...options }: DbOptions): Db {
+  const { statementTimeoutMs = connection.statement_timeout || usualTimeoutMs } = options;
   const shared: pg.PoolConfig = { ...connection, application_name: "roost" };
-  const options: pg.PoolConfig = {
+  const limited: pg.PoolConfig = {
     ...shared,
     max: maxConnections,
     connectionTimeoutMillis: statementTimeoutMs,
@@ -73,7 +76,7 @@ export function createDb({ connection, rotating, log, maxConnections = 10, state
     query_timeout: statementTimeoutMs + 500,
     idleTimeoutMillis: 30_000,
   };
-  const pool = rotating === undefined ? new pg.Pool(options) : new RotatingPool(options, rotating);
+  const pool = rotating === undefined ? new pg.Pool(limited) : new RotatingPool(limited, rotating);
   // Without a listener, a restart of the server ends the process.
   let closing = false;
   pool.on("error", (error) => {
