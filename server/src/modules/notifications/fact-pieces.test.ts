@@ -69,6 +69,16 @@ describe("facts in pieces", () => {
     expect([...taken].toSorted()).toEqual(["f0", "f1", "f2"]);
   });
 
+  it("are taken once when the rest of them comes again", async () => {
+    const { take, pieces } = taker({ f2: { times: 2, error: new Error("not now") } });
+    await expect(take(facts(4))).rejects.toThrow("not now");
+    pieces.length = 0;
+    await take(facts(4));
+    expect(pieces).toEqual([["f2"]]);
+    await take(facts(4));
+    expect(pieces.at(-1)).toEqual(["f0", "f1", "f2", "f3"]);
+  });
+
   it("come again, all of them, while the database is away, and in smaller pieces until it keeps up", async () => {
     const { take, pieces, taken } = taker({ f0: { times: 2, error: httpErrors.unavailable() } });
     for (let time = 0; time < 2; time += 1) await expect(take(facts(600))).rejects.toThrow(httpErrors.unavailable().message);

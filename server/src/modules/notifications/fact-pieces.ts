@@ -21,6 +21,8 @@ export interface FactPieceDeps {
  */
 export function createFactPieces({ take, isApart, log }: FactPieceDeps): (facts: readonly Fact[]) => Promise<void> {
   const tries = new Map<string, number>();
+  // Of facts that are to come again: what is done of them. One that changed nothing then might, after those behind it.
+  const done = new Set<string>();
   // What a busy database does not manage in time it manages in smaller pieces.
   let size = mostInPiece;
 
@@ -28,6 +30,7 @@ export function createFactPieces({ take, isApart, log }: FactPieceDeps): (facts:
     try {
       await take(organisationId, piece);
       size = Math.min(mostInPiece, size * 2);
+      for (const { id } of piece) done.add(id);
       return undefined;
     } catch (error) {
       if (!isDatabaseAway(error)) return error instanceof Error ? error : new Error("A piece of facts failed.", { cause: error });
@@ -71,10 +74,14 @@ export function createFactPieces({ take, isApart, log }: FactPieceDeps): (facts:
 
   return async (facts) => {
     const errors: Error[] = [];
-    for (const [organisationId, own] of Map.groupBy(facts, (fact) => fact.organisationId))
+    const rest = facts.filter(({ id }) => !done.has(id));
+    for (const [organisationId, own] of Map.groupBy(rest, (fact) => fact.organisationId))
       errors.push(...(await takeAll(organisationId, own)));
     const [first] = errors;
     if (first !== undefined) throw first;
-    for (const { id } of facts) tries.delete(id);
+    for (const { id } of facts) {
+      tries.delete(id);
+      done.delete(id);
+    }
   };
 }

@@ -187,8 +187,10 @@ describe("facts that are planned many at once, over a real database", () => {
     const rounds = [raised, ...Array.from({ length: 3 }, () => Array.from({ length: 30 }, () => next(alarms[roll(20)] as Told, roll)))];
     const results = [];
     for (const take of [oneByOne, atOnce]) {
+      await house.stop();
       await house.db.query(sql`truncate planned_alarms, deliveries, inbox_entries cascade`);
       house.at(noon);
+      await house.start();
       for (const facts of rounds) {
         await take(facts);
         await house.pass(45);
