@@ -81,6 +81,7 @@ describe("the audit trail over HTTP", () => {
       await db.query(sql`insert into organisations (id, name, slug) values (${id}, ${name}, ${name})`);
     }
     http = createHttp({
+      limits: { deadlineMs: 60_000 },
       config: { ROOST_HTTP_HOST: "127.0.0.1", ROOST_HTTP_PORT: 0, ROOST_PUBLIC_URL: undefined, ROOST_TRUSTED_PROXIES: [] },
       clock,
       log,

@@ -100,6 +100,8 @@ export async function startInstallation({
   });
   const { organisationId, setupCode: code = "" } = await auth.ensureFirstOrganisation();
   const http = createHttp({
+    // A machine that is busy with other things thinks long about everything; of a database of their own tests want to know it.
+    ...(connection === undefined ? { limits: { deadlineMs: 60_000 } } : {}),
     config,
     clock: systemClock,
     log,

@@ -73,6 +73,7 @@ describe("devices", () => {
     devices = make();
     await devices.start();
     http = createHttp({
+      limits: { deadlineMs: 60_000 },
       config: { ROOST_HTTP_HOST: "127.0.0.1", ROOST_HTTP_PORT: 0, ROOST_PUBLIC_URL: undefined, ROOST_TRUSTED_PROXIES: [] },
       clock: systemClock,
       log,

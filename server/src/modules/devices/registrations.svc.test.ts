@@ -66,6 +66,7 @@ describe("registrations", () => {
     await devices.start();
     registrations = createRegistrations({ db, audit, devices, reach: () => reach, kinds: ["garden-node", "pot"], log });
     http = createHttp({
+      limits: { deadlineMs: 60_000 },
       config: { ROOST_HTTP_HOST: "127.0.0.1", ROOST_HTTP_PORT: 0, ROOST_PUBLIC_URL: undefined, ROOST_TRUSTED_PROXIES: ["127.0.0.1"] },
       clock: systemClock,
       log,

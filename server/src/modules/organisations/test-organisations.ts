@@ -90,7 +90,17 @@ export async function startHouse({
   const { organisationId, setupCode: code = "" } = await auth.ensureFirstOrganisation();
   const organisations = createOrganisations({ db, audit, auth, mail, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
   const authenticate = { person: auth.authenticatePerson, device: async () => undefined };
-  const http = createHttp({ config, clock, log, metrics, authenticate, webRoot: "/nonexistent", tls: undefined, rateLimits: limits });
+  const http = createHttp({
+    limits: { deadlineMs: 60_000 },
+    config,
+    clock,
+    log,
+    metrics,
+    authenticate,
+    webRoot: "/nonexistent",
+    tls: undefined,
+    rateLimits: limits,
+  });
   mountSignIn(http.mount, auth);
   mountOrganisations(http.mount, organisations);
   also?.(http.mount, { db, audit });
