@@ -1,6 +1,6 @@
 // From publish to the PUBACK, to the alarm at a stream client and to the webhook that was told at once: at 0 and at 2,000 messages a second in turn, and what a
 // provider that hangs costs ingest. Arguments: `--seconds 10 --rounds 2 --only told|down --profile DIR`; `--memory` leaves the disk out.
-import { availableParallelism, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 
@@ -253,27 +253,15 @@ async function told(): Promise<void> {
   const id = await target("Well", `${well.url}/hook`);
   const quiet: Slice[] = [];
   const busy: Slice[] = [];
-  const spent = new Map<string, { transactions: number; syncs: number; cpuSeconds: number; seconds: number }>();
-  const during = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
-    const before = await effort();
-    const result = await work();
-    const after = await effort();
-    const sum = spent.get(name) ?? { transactions: 0, syncs: 0, cpuSeconds: 0, seconds: 0 };
-    spent.set(name, {
-      transactions: sum.transactions + after.transactions - before.transactions,
-      syncs: sum.syncs + after.syncs - before.syncs,
-      cpuSeconds: sum.cpuSeconds + after.cpuSeconds - before.cpuSeconds,
-      seconds: sum.seconds + (after.ms - before.ms) / 1_000,
-    });
-    return result;
-  };
+  const idle: Effort[] = [];
+  const alarming: Effort[] = [];
   let from = new Date();
   for (let round = 0; round < rounds; round += 1) {
-    await during("nothing", () => pause((seconds * 1_000) / 2));
-    quiet.push(await during("alarms", () => measure(0, { isComplete: true })));
+    idle.push(await effortOf(() => pause((seconds * 1_000) / 2)));
+    alarming.push(await effortOf(async () => quiet.push(await measure(0, { isComplete: true }))));
     from = new Date();
     own.reset();
-    busy.push(await during("both", () => measure(perSecond, { isComplete: true })));
+    busy.push(await measure(perSecond, { isComplete: true }));
   }
   for (const [name, some, bars] of [
     ["0 messages/s", quiet, undefined],
@@ -290,22 +278,56 @@ async function told(): Promise<void> {
   console.log(
     `  p99 under load, of that without: stream ${ratio("onStream")} x, webhook ${ratio("atWebhook")} x; load ${(loadavg()[0] ?? 0).toFixed(1)}, this program late by p99 ${(own.percentile(99) / 1e6).toFixed(1)} ms`,
   );
-  for (const [name, { transactions, syncs, cpuSeconds, seconds: took }] of spent) {
-    console.log(
-      `    a second of ${name.padEnd(8)} ${(transactions / took).toFixed(0).padStart(5)} transactions ${(syncs / took).toFixed(0).padStart(5)} WAL syncs, ${(cpuSeconds / took).toFixed(2)} of ${availableParallelism()} cores`,
-    );
-  }
+  const [nothing, some] = [sumOf(idle), sumOf(alarming)];
+  const each = (of: "transactions" | "syncs" | "cpuMs") => (some[of] - (nothing[of] / nothing.seconds) * some.seconds) / some.alarms;
+  const aSecond = (of: "transactions" | "syncs" | "cpuMs") => nothing[of] / nothing.seconds;
+  console.log(
+    `  a second of nothing takes ${aSecond("transactions").toFixed(0)} transactions, ${aSecond("syncs").toFixed(0)} WAL syncs, ${aSecond("cpuMs").toFixed(0)} ms of processors; ` +
+      `an alarm, looked at, told and over, ${each("transactions").toFixed(1)} transactions, ${each("syncs").toFixed(1)} WAL syncs, ${each("cpuMs").toFixed(0)} ms`,
+  );
   await remove(id);
 }
 
-/** What the database and the processor did so far, for this server. */
-async function effort() {
+/** What the database and the processors did in some time. */
+interface Effort {
+  readonly transactions: number;
+  readonly syncs: number;
+  readonly cpuMs: number;
+  readonly seconds: number;
+  readonly alarms: number;
+}
+
+async function effortSoFar(): Promise<Effort> {
   const { rows } = await database.query<{ transactions: string; syncs: string }>(
     "select xact_commit as transactions, (select wal_sync from pg_stat_wal) as syncs from pg_stat_database where datname = current_database()",
   );
-  const { cpuSeconds } = usageOf(processTree(server.child.pid ?? 0));
-  return { transactions: Number(rows[0]?.transactions), syncs: Number(rows[0]?.syncs), cpuSeconds, ms: performance.now() };
+  return {
+    transactions: Number(rows[0]?.transactions),
+    syncs: Number(rows[0]?.syncs),
+    cpuMs: usageOf(processTree(server.child.pid ?? 0)).cpuSeconds * 1_000,
+    seconds: performance.now() / 1_000,
+    alarms: crossings.size,
+  };
 }
+
+function combine(one: Effort, other: Effort, by: 1 | -1): Effort {
+  return {
+    transactions: one.transactions + by * other.transactions,
+    syncs: one.syncs + by * other.syncs,
+    cpuMs: one.cpuMs + by * other.cpuMs,
+    seconds: one.seconds + by * other.seconds,
+    alarms: one.alarms + by * other.alarms,
+  };
+}
+
+async function effortOf(work: () => Promise<unknown>): Promise<Effort> {
+  const before = await effortSoFar();
+  await work();
+  return combine(await effortSoFar(), before, -1);
+}
+
+const sumOf = (some: readonly Effort[]) =>
+  some.reduce((sum, one) => combine(sum, one, 1), { transactions: 0, syncs: 0, cpuMs: 0, seconds: 0, alarms: 0 });
 
 /** Where the time goes, by what the rows themselves say: of the alarms told in some stretches. */
 async function stages(from: Date, to: Date): Promise<void> {

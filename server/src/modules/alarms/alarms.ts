@@ -199,10 +199,11 @@ export function createAlarms({ db, audit, clock, log, coverOf = () => undefined,
     raisedSince: ({ severity, ...where }: RaisedWhere): Promise<number> =>
       store.countRaisedSince(db, { ...where, severities: severities.slice(severities.indexOf(severity)) }),
 
-    /** Puts a try to tell somebody into the alarm's history, in the transaction that records the try. */
-    async recordNotice(tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string): Promise<void> {
-      await insertEntries(tx, [{ alarmId, what, detail }]);
-    },
+    /** Puts tries to tell somebody into the history of their alarms, in the transaction that records the tries. */
+    recordNotices: (
+      tx: Transaction,
+      notices: readonly { readonly alarmId: string; readonly what: "notified" | "notify_failed"; readonly detail: string }[],
+    ): Promise<void> => insertEntries(tx, notices),
 
     /** Puts what became of the work on an alarm into its history, in the transaction that makes it true. */
     async recordTicket(tx: Transaction, alarmId: string, by: string, detail: string): Promise<void> {

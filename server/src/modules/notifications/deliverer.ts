@@ -1,20 +1,19 @@
 import { httpErrors, isAppError } from "@roost/contract/errors";
 
 import type { Clock } from "../../platform/clock.ts";
-import type { Db, Transaction } from "../../platform/db.ts";
+import type { Db } from "../../platform/db.ts";
 import { whileWaitedForMs } from "../../platform/egress.ts";
-import { emit } from "../../platform/events.ts";
 import type { Log } from "../../platform/log.ts";
 import { afterAttempt } from "./delivery.ts";
-import type { AttemptResult, Next } from "./delivery.ts";
-import type { Health } from "./health.ts";
-import { claimDue, failWaiting, msUntilNext, saveAttempt } from "./queue-store.ts";
+import type { AttemptResult } from "./delivery.ts";
+import { claimDue, msUntilNext } from "./queue-store.ts";
 import type { Due } from "./queue-store.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Sender } from "./sender.ts";
-import { deleteTarget } from "./target-store.ts";
 
-const atOnce = 8;
-const perTarget = 2;
+const atOnce = 16;
+/** One that answers gets more at once than one of which nothing is known, or nothing good. */
+const perTarget = { working: 6, other: 2 };
 /** Longer than any try may take: a lease that ends early sends twice. */
 export const leaseSeconds = 30;
 // As long as other tries have, once the program is to end.
@@ -23,22 +22,11 @@ const closeMailMs = 5_000;
 const idleMs = 2_000;
 const retryMs = 1_000;
 
-/** A try that was made. */
-interface Tried {
-  readonly at: Date;
-  readonly durationMs: number;
-  readonly result: AttemptResult;
-  readonly next: Next;
-  readonly isTest: boolean;
-}
-
 /** What the ledger needs of others. */
 export interface DelivererDeps {
   readonly db: Db;
   readonly send: Sender;
-  readonly health: Health;
-  /** Puts a try into the history of its alarm. */
-  readonly recordNotice: (tx: Transaction, alarmId: string, what: "notified" | "notify_failed", detail: string) => Promise<void>;
+  readonly record: Recorder;
   readonly clock: Clock;
   readonly log: Log;
   readonly backOffMs: readonly number[];
@@ -47,7 +35,7 @@ export interface DelivererDeps {
 }
 
 /** Sends what is due, as long as the program runs. Rows are the queue: what was not sent is there after a restart. */
-export function createDeliverer({ db, send, health, recordNotice, clock, log, backOffMs, giveUp }: DelivererDeps) {
+export function createDeliverer({ db, send, record, clock, log, backOffMs, giveUp }: DelivererDeps) {
   let closed = false;
   let wakeUp: () => void = () => undefined;
   let woken = false;
@@ -93,35 +81,9 @@ export function createDeliverer({ db, send, health, recordNotice, clock, log, ba
     );
     const { id: deliveryId, target } = due;
     const { status, code } = result;
-    const delivered = next.state === "delivered";
-    await db.transaction(async (tx) => record(tx, due, { at, durationMs, result, next, isTest: !retry }));
-    const level = delivered ? "debug" : "info";
+    await record(due, { at, durationMs, result, next, isTest: !retry });
+    const level = next.state === "delivered" ? "debug" : "info";
     log[level]({ deliveryId, targetId: target?.id, state: next.state, status, code, attempts: due.attempts + 1 }, "a notice was tried");
-  }
-
-  async function record(tx: Transaction, due: Due, { at, durationMs, result, next, isTest }: Tried): Promise<void> {
-    const { id: deliveryId, organisationId, alarmId, target } = due;
-    const { status, code } = result;
-    const delivered = next.state === "delivered";
-    const waitMs = next.state === "waiting" ? next.waitMs : undefined;
-    const before = target === undefined ? undefined : await health.lock(tx, target.id);
-    await saveAttempt(tx, { deliveryId, organisationId, at, delivered, status, code, durationMs, state: next.state, waitMs });
-    if (alarmId !== undefined) {
-      const answer = status === undefined ? (code ?? "no answer") : `answered ${status}`;
-      const detail = `${target?.name ?? "removed target"}: ${answer}, try ${due.attempts + 1}`;
-      await recordNotice(tx, alarmId, delivered ? "notified" : "notify_failed", detail);
-    }
-    if (target !== undefined && result.isGone === true) {
-      await health.forget(tx, { ...target, organisationId });
-      await failWaiting(tx, target.id);
-      await deleteTarget(tx, target.id);
-      await emit(tx, { organisationId, type: "notification_target.gone", nounId: target.id, data: { name: target.name } });
-    } else if (target !== undefined && before !== undefined) {
-      await health.note(tx, { ...target, organisationId, before }, { result, delivered, isLost: next.state === "failed", isTest });
-    }
-    if (next.state !== "waiting") {
-      await emit(tx, { organisationId, type: "delivery.settled", nounId: deliveryId, data: { state: next.state, alarmId } });
-    }
   }
 
   function begin(due: Due): void {

@@ -19,6 +19,7 @@ import { createPlanner, plannedFacts } from "./planner.ts";
 import type { PlannerDeps } from "./planner.ts";
 import { createPreferences } from "./preferences.ts";
 import { createPush } from "./push.ts";
+import { createRecorder } from "./recorder.ts";
 import { createRouting } from "./routing.ts";
 import { createSender } from "./sender.ts";
 import { createSubscriptions } from "./subscriptions.ts";
@@ -28,7 +29,7 @@ import { createTicketNotices } from "./ticket-notices.ts";
 export interface NotificationDeps {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
-  readonly alarms: Pick<Alarms, "take" | "recordNotice" | "acknowledge">;
+  readonly alarms: Pick<Alarms, "take" | "recordNotices" | "acknowledge">;
   readonly egress: Egress;
   readonly mail: Pick<Mail, "isOn" | "send">;
   readonly seal: Seal;
@@ -59,8 +60,7 @@ export function createNotifications(deps: NotificationDeps) {
   const deliverer = createDeliverer({
     db,
     send: createSender({ egress, mail, seal, clock, push, actionToken: actions.tokenFor, closing: closing.signal, publicUrl }),
-    health,
-    recordNotice: alarms.recordNotice,
+    record: createRecorder({ db, health, recordNotices: alarms.recordNotices, log }),
     clock,
     log,
     backOffMs,

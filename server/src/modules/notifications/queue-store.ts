@@ -77,7 +77,11 @@ function toDue(row: DueRow): Due {
  */
 export async function claimDue(
   db: Queryable,
-  { limit, perTarget, leaseSeconds }: { limit: number; perTarget: number; leaseSeconds: number },
+  {
+    limit,
+    perTarget,
+    leaseSeconds,
+  }: { limit: number; perTarget: { readonly working: number; readonly other: number }; leaseSeconds: number },
 ): Promise<Due[]> {
   const rows = await db.query<DueRow>(
     prepared(
@@ -90,7 +94,8 @@ export async function claimDue(
       select (select d.target_id from deliveries d where d.state = 'waiting' and d.target_id > a.target_id order by d.target_id limit 1)
       from asked a where a.target_id is not null),
     rooms as (
-      select t.id, case when t.opened_at is null then ${perTarget}::int else 1 end
+      select t.id, case when t.opened_at is not null then 1
+          when t.failures = 0 and t.worked_at is not null then ${perTarget.working}::int else ${perTarget.other}::int end
         - (select count(*) from deliveries l where l.target_id = t.id and l.state = 'waiting' and l.leased_until > now()) as room
       from asked a join notification_targets t on t.id = a.target_id
       where (t.opened_at is null or t.probe_at <= now()) and (t.held_until is null or t.held_until <= now())),
@@ -168,6 +173,26 @@ export async function saveAttempt(
     select ${newId()}::uuid, ${attempt.organisationId}::uuid, t.id, ${attempt.at}::timestamptz, ${attempt.delivered ? "delivered" : "failed"},
       ${attempt.status ?? null}::integer, ${attempt.code ?? null}, ${attempt.durationMs}::float8, t.next_try_at
     from tried t`,
+    ),
+  );
+}
+
+/** Records tries that arrived, and that their deliveries are done. */
+export async function saveArrived(
+  tx: Transaction,
+  some: readonly { deliveryId: string; at: Date; status?: number | undefined; durationMs: number }[],
+): Promise<void> {
+  await tx.query(
+    prepared(
+      "deliveries_arrived",
+      sql`
+    with arrived as (
+      update deliveries d set state = 'delivered', attempts = d.attempts + 1, leased_until = null, settled_at = clock_timestamp(), next_try_at = null
+      from unnest(${some.map(() => newId())}::uuid[], ${some.map((one) => one.deliveryId)}::uuid[], ${some.map((one) => one.at)}::timestamptz[],
+        ${some.map((one) => one.status ?? null)}::integer[], ${some.map((one) => one.durationMs)}::float8[]) as n (id, delivery_id, at, status, duration_ms)
+      where d.id = n.delivery_id returning n.*, d.organisation_id)
+    insert into delivery_attempts (id, organisation_id, delivery_id, at, outcome, status, duration_ms)
+    select a.id, a.organisation_id, a.delivery_id, a.at, 'delivered', a.status, a.duration_ms from arrived a`,
     ),
   );
 }
