@@ -167,13 +167,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const gate = new IntakeGate(intakeBytes);
   const reach = createReach({ config, certificates });
 
-  const blobs = createBlobs({
-    db,
-    clock,
-    log,
-    dataDir,
-    maxBytesPerOrganisation: config.ROOST_BLOBS_MAX_MB_PER_ORGANISATION * 1024 * 1024,
-  });
+  const maxBytesPerOrganisation = config.ROOST_BLOBS_MAX_MB_PER_ORGANISATION * 1024 * 1024;
+  const blobs = createBlobs({ db, clock, log, dataDir, maxBytesPerOrganisation });
   const rateLimits = createRateLimits({ clock, log, metrics, db, rates: readRateTable(config.ROOST_RATE_LIMITS) });
   ends.push(() => rateLimits.close());
   const egress = createEgress({ allow: config.ROOST_EGRESS_ALLOW });
