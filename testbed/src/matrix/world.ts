@@ -107,7 +107,7 @@ async function populate(
       const ask = () => wire.send({ method: "POST", path, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
       let answer = await ask();
       // So many passwords wait to be hashed at a time, and who comes on top is asked to come again: on a busy machine that is soon.
-      for (let tries = 0; answer.status === 429 && tries < 20; tries += 1) {
+      for (let tries = 0; [429, 503].includes(answer.status) && tries < 20; tries += 1) {
         await pause(3_000);
         answer = await ask();
       }
