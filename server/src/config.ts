@@ -164,6 +164,14 @@ export const configSchema = z.object({
     .min(0)
     .default(300)
     .describe("How long keys are held in memory while the store is away. A store that is sealed ends that at once."),
+  ROOST_ANSWER_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(20)
+    .default(4.4)
+    .describe(
+      "How long Roost may think about a request before it answers 503, and the database about a statement. More where the disk or the processor is slow; while the database is away requests wait as long.",
+    ),
   ROOST_COMPACT_AFTER_SECONDS: z.coerce
     .number()
     .positive()

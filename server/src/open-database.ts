@@ -28,7 +28,7 @@ export async function openDatabase({ config, dataDir, log, ends }: DatabaseDeps)
     databaseUrl !== undefined && databaseUrl.place?.kind !== "environment"
       ? createRotatingConnection(() => databaseUrl.revealLatest())
       : undefined;
-  const db = createDb({ connection: postgres.connection, rotating, log });
+  const db = createDb({ connection: postgres.connection, rotating, log, statementTimeoutMs: config.ROOST_ANSWER_SECONDS * 1_000 - 400 });
   ends.push(() => db.close());
   await migrate(db, await readMigrations(migrationsFolder), log);
   await checkRowSecurity(db);

@@ -40,7 +40,12 @@ import { createWebApp } from "./web-app.ts";
 
 export interface HttpOptions {
   readonly config: Pick<Config, "ROOST_HTTP_HOST" | "ROOST_HTTP_PORT" | "ROOST_PUBLIC_URL" | "ROOST_TRUSTED_PROXIES"> &
-    Partial<Pick<Config, "ROOST_HTTPS_HOST" | "ROOST_HTTPS_PORT" | "ROOST_PUBLIC_HOSTS" | "ROOST_CORS_ORIGINS" | "ROOST_RATE_LIMITS">>;
+    Partial<
+      Pick<
+        Config,
+        "ROOST_ANSWER_SECONDS" | "ROOST_HTTPS_HOST" | "ROOST_HTTPS_PORT" | "ROOST_PUBLIC_HOSTS" | "ROOST_CORS_ORIGINS" | "ROOST_RATE_LIMITS"
+      >
+    >;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -98,7 +103,8 @@ const ownShapesOnly = { buildValidator: noShapes, buildSerializer: noShapes };
 /** Builds the web server: contract routes, the web app, one form of error, one set of headers on every answer. */
 export function createHttp(options: HttpOptions): Http {
   const { config, clock, log, metrics, authenticate, webRoot, onUpgrade } = options;
-  const limits = withDefaults(options.limits);
+  const { ROOST_ANSWER_SECONDS: answerSeconds } = config;
+  const limits = withDefaults({ ...(answerSeconds === undefined ? {} : { deadlineMs: answerSeconds * 1_000 }), ...options.limits });
   const publicOrigin = config.ROOST_PUBLIC_URL === undefined ? undefined : new URL(config.ROOST_PUBLIC_URL).origin;
   const isPublicSecure = publicOrigin?.startsWith("https:") === true;
   const security = securityHeaders(isPublicSecure);

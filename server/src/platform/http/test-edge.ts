@@ -147,7 +147,7 @@ export async function startEdge(options: Partial<HttpOptions> = {}, env: Record<
     },
   };
   const http = createHttp({
-    config: loadConfig({ ROOST_HTTP_PORT: "0", ROOST_RATE_LIMITS: looseRateLimits, ...env }),
+    config: loadConfig({ ROOST_HTTP_PORT: "0", ROOST_RATE_LIMITS: looseRateLimits, ROOST_ANSWER_SECONDS: "20", ...env }),
     clock: systemClock,
     log,
     metrics,
