@@ -107,7 +107,6 @@ describe("figures of what somebody waits for", () => {
     await reach(db, third, "unanswered");
     await dispatch.settle();
     expect(await shown("roost_commands_sent_total")).toEqual({ "": 3 });
-    expect(await shown("roost_commands_delivered_total")).toEqual({ "": 3 });
     expect(await shown("roost_commands_ended_total")).toMatchObject({
       '{end="done"}': 1,
       '{end="failed"}': 1,

@@ -52,11 +52,6 @@ function countCommands(metrics: Metrics, commands: WorkParts["commands"]): void 
     read: () => commands.tally().sent,
   });
   metrics.total({
-    name: "roost_commands_delivered_total",
-    help: "Commands that devices confirmed to have, in the whole installation since this server started.",
-    read: () => commands.tally().delivered,
-  });
-  metrics.total({
     name: "roost_commands_ended_total",
     help: "Commands that ended, by how, in the whole installation since this server started.",
     labels: ["end"],

@@ -10,7 +10,6 @@ export type CommandEnd = (typeof commandEnds)[number];
 /** What became of commands since this server started, of the whole installation: facts tell it, whichever server did it. */
 export interface CommandTally {
   readonly sent: number;
-  readonly delivered: number;
   readonly ended: Readonly<Record<CommandEnd, number>>;
 }
 
@@ -24,18 +23,16 @@ export interface OpenCommands {
 /** Counts by facts, each of which is heard once. */
 export function createTally() {
   let sent = 0;
-  let delivered = 0;
   const ended: Record<CommandEnd, number> = { done: 0, failed: 0, expired: 0, cancelled: 0, unanswered: 0 };
   return {
     hear({ type, data }: Pick<Fact, "type" | "data">): void {
       if (type === "command.queued") sent += 1;
-      else if (type === "command.delivered") delivered += 1;
       else if (type === "command.settled") {
         const end = commandEnds.find((one) => one === data["state"]);
         if (end !== undefined) ended[end] += 1;
       }
     },
-    read: (): CommandTally => ({ sent, delivered, ended: { ...ended } }),
+    read: (): CommandTally => ({ sent, ended: { ...ended } }),
   };
 }
 

@@ -17,7 +17,7 @@ import { addDevice, send, startIngest, storedValues } from "../ingest/test-inges
 import type { TestIngest } from "../ingest/test-ingest.ts";
 import { createBridgeHouse, listenTo } from "./test-bridge.ts";
 
-const patience = { timeout: 8_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 const code = (name: keyof typeof homeAssistantErrors) => expect.objectContaining({ code: homeAssistantErrors[name].code });
 
 interface Announced {

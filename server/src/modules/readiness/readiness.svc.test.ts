@@ -9,7 +9,7 @@ import type { Canary } from "./canary.ts";
 import { createListenerWatch } from "./listener.ts";
 import { createReadiness } from "./readiness.ts";
 
-const patience = { timeout: 20_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 
 describe("readiness", () => {
   const ends: (() => Promise<unknown>)[] = [];
