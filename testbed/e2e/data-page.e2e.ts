@@ -91,8 +91,11 @@ describe("what an organisation keeps, in a browser", () => {
     // Back to the form with what was typed, and on again.
     await page.keyboard.press("Escape");
     await dialog().getByRole("button", { name: "See what changes" }).click();
+    await dialog().getByText("This deletes what is kept now").waitFor();
     expect(await daysOf("samples")).toBe(400);
-    await dialog().getByRole("textbox").fill("Home");
+    await dialog()
+      .getByRole("textbox", { name: /to confirm$/ })
+      .fill("Home");
     await save.click();
     await isClosed();
     await retention().getByText("30 days").first().waitFor();
@@ -123,7 +126,9 @@ describe("what an organisation keeps, in a browser", () => {
     await about.getByRole("button", { name: "Erase coop-1" }).click();
     await dialog().getByText("Stays, because the record must").waitFor();
     await picture("data-erase");
-    await dialog().getByRole("textbox").fill("coop-1");
+    await dialog()
+      .getByRole("textbox", { name: /to confirm$/ })
+      .fill("coop-1");
     await page.keyboard.press("Enter");
     await isClosed();
     const erased = page.getByRole("region", { name: "Erasures" });
