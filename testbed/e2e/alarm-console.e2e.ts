@@ -79,6 +79,8 @@ describe("the alarm console in a browser", () => {
     await page.getByRole("menuitem", { name: "Save this view …" }).click();
     await page.getByLabel("Name").fill("Burning");
     await page.getByRole("button", { name: "Save", exact: true }).click();
+    // It closes when the view is saved: a page that is left takes back what it asked for.
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
     await page.goto("/alarms");
     await page.getByRole("button", { name: "Views" }).click();
     await page.getByRole("menuitem", { name: "Burning" }).click();

@@ -10,7 +10,7 @@ import { addAlarmRule, changeAlarmRule } from "@roost/contract/rules";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { launchBrowser, openPage, signInByPage, untilLoaded } from "../src/browser.ts";
+import { launchBrowser, openPage, signInByPage, untilLoaded, untilSettled } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
 import { askDatabase } from "../src/database.ts";
 import { pageChecks } from "../src/page-checks.ts";
@@ -171,12 +171,15 @@ describe("the audit trail of a running server", () => {
     await page.goto("/audit");
     await page.locator("summary").first().click();
     await untilLoaded(page);
+    await untilSettled(page);
     await picture("phone-dark");
     for (const [name, check] of Object.entries(pageChecks))
       expect({ name, faults: await page.evaluate(check) }).toEqual({ name, faults: [] });
     expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.emulateMedia({ colorScheme: "light" });
+    await page.locator("html[data-mantine-color-scheme=light]").waitFor();
+    await untilSettled(page);
     for (const [name, check] of Object.entries(pageChecks))
       expect({ name, faults: await page.evaluate(check) }).toEqual({ name, faults: [] });
     expect([misdeeds.foreign, misdeeds.dialogs, misdeeds.console]).toEqual([[], [], []]);

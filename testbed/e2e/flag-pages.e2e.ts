@@ -6,7 +6,7 @@ import { claimRollout } from "@roost/contract/rollout-template";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { launchBrowser, openPage, signInByPage, untilLoaded } from "../src/browser.ts";
+import { launchBrowser, openPage, signInByPage, untilLoaded, untilSettled } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
 import { pageChecks } from "../src/page-checks.ts";
 import { setUpAdministrator } from "../src/people.ts";
@@ -181,6 +181,7 @@ describe("feature flags and rollout plans in a browser", () => {
         await phone.page.goto(path);
         await phone.page.getByRole("heading", { level: 1 }).waitFor();
         await untilLoaded(phone.page);
+        await untilSettled(phone.page);
         for (const [name, check] of Object.entries(pageChecks))
           expect([path, colorScheme, name, await phone.page.evaluate(check)]).toEqual([path, colorScheme, name, []]);
         expect(

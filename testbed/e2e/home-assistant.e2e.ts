@@ -6,7 +6,7 @@ import type { MqttClient } from "mqtt";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { launchBrowser, openPage, signInByPage } from "../src/browser.ts";
+import { launchBrowser, openPage, signInByPage, untilSettled } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
 import { startMosquitto } from "../src/mosquitto.ts";
 import type { Mosquitto } from "../src/mosquitto.ts";
@@ -112,9 +112,13 @@ describe("the bridge to Home Assistant in a browser", () => {
     await page.getByRole("link", { name: "Open device" }).waitFor();
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 390, height: 844 });
+    await page.locator("html[data-mantine-color-scheme=dark]").waitFor();
+    await untilSettled(page);
     for (const check of Object.values(pageChecks)) expect(await page.evaluate(check)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
     await page.getByRole("button", { name: "Change" }).click();
+    await dialog().waitFor();
+    await untilSettled(page);
     for (const check of Object.values(pageChecks)) expect(await page.evaluate(check)).toEqual([]);
     await page.keyboard.press("Escape");
     expect(misdeeds).toEqual({ console: [], foreign: [], dialogs: [] });

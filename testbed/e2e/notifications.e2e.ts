@@ -9,7 +9,7 @@ import pg from "pg";
 import type { Browser, BrowserContext, CDPSession, Page, Worker } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { launchBrowser, openPage, signInByPage, untilLoaded } from "../src/browser.ts";
+import { launchBrowser, openPage, signInByPage, untilLoaded, untilSettled } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
@@ -139,7 +139,9 @@ describe("notifications in a browser", () => {
       ]) {
         await page.setViewportSize(viewport);
         await page.goto("/notifications");
+        await page.getByRole("heading", { level: 1 }).waitFor();
         await untilLoaded(page);
+        await untilSettled(page);
         const { smallTargets, unnamed, faint } = pageChecks;
         for (const [name, check] of Object.entries({ smallTargets, unnamed, faint })) {
           expect(await page.evaluate(check), `${name} at ${viewport.width} in ${colorScheme}`).toEqual([]);

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { launchBrowser, openPage, signInByPage, untilLoaded } from "../src/browser.ts";
+import { launchBrowser, openPage, signInByPage } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
 import { setUpAdministrator } from "../src/people.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
@@ -60,8 +60,7 @@ describe("who hears of it, in a browser", () => {
     await dialog().getByLabel("Why").fill("A concert");
     await dialog().getByRole("button", { name: "Save" }).click();
     await closed();
-    await untilLoaded(page);
-    expect(await page.getByRole("region", { name: "Calendar" }).locator("[data-override]").count()).toBeGreaterThan(0);
+    await page.getByRole("region", { name: "Calendar" }).locator("[data-override]").first().waitFor();
   });
 
   it("CO-59, N-F08: says in plain words who hears of what, and who would hear of a critical alarm", async () => {

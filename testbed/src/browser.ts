@@ -71,8 +71,17 @@ export async function openPage(
 
 /** Waits until nothing on the page is a placeholder any more. */
 export async function untilLoaded(page: Page): Promise<void> {
-  await until("the page is loaded", async () => (await page.locator("output[aria-label^=Loading]").count()) === 0, 15_000);
+  await until("the page is loaded", async () => (await page.locator("output[aria-label^=Loading]").count()) === 0);
 }
+
+/** Waits until no colour and no size is on its way any more: what is measured meanwhile is nothing that stays. */
+export async function untilSettled(page: Page): Promise<void> {
+  // What was changed this very moment begins to move with the next picture.
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))");
+  await until("nothing moves any more", async () => page.evaluate<boolean>(settled));
+}
+
+const settled = "document.getAnimations().every((one) => !(one instanceof CSSTransition) || one.playState !== 'running')";
 
 /** Signs in by the sign-in page, as a person would. */
 export async function signInByPage(page: Page, { email, password }: { readonly email: string; readonly password: string }): Promise<void> {

@@ -1,9 +1,8 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
-import { openPage, untilLoaded } from "./browser.ts";
+import { openPage, untilLoaded, untilSettled } from "./browser.ts";
 import type { Misdeeds } from "./browser.ts";
 import { pageChecks } from "./page-checks.ts";
-import { until } from "./waiting.ts";
 
 /** A fault of a page, or what a walk over pages did wrong. */
 export interface PageFaults {
@@ -11,8 +10,6 @@ export interface PageFaults {
   readonly faults: string[];
   readonly misdeeds: Misdeeds[];
 }
-
-const patienceMs = 15_000;
 
 /**
  * Opens every page on a desk and on a phone, and checks each in light and in dark: nothing wider than the screen, {@link pageChecks}, a title.
@@ -33,7 +30,6 @@ export async function walkPages(
     ].map(async (viewport) => {
       const faults: string[] = [];
       const visit = await openPage(browser, origin, { viewport, storageState });
-      visit.page.setDefaultTimeout(patienceMs);
       for (const [index, path] of paths.entries()) {
         // Each page is loaded in one of the colours and changed to the other, as the evening does it.
         const colours = index % 2 === 0 ? (["light", "dark"] as const) : (["dark", "light"] as const);
@@ -44,7 +40,7 @@ export async function walkPages(
         for (const colorScheme of colours) {
           await visit.page.emulateMedia({ colorScheme });
           await visit.page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
-          await until("no colour is on its way any more", async () => visit.page.evaluate<boolean>(settled), patienceMs);
+          await untilSettled(visit.page);
           faults.push(...(await faultsOf(visit.page)).map((fault) => `${path} at ${viewport.width}, ${colorScheme}: ${fault}`));
         }
       }
@@ -54,8 +50,6 @@ export async function walkPages(
   );
   return { faults: walks.flatMap(({ faults }) => faults), misdeeds: walks.map(({ misdeeds }) => misdeeds) };
 }
-
-const settled = "document.getAnimations().every((one) => !(one instanceof CSSTransition) || one.playState !== 'running')";
 
 async function faultsOf(page: Page): Promise<string[]> {
   const faults: string[] = [];
