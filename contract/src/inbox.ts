@@ -42,7 +42,7 @@ export const inboxShow = z.enum(["current", "unread", "archived"]);
 export type InboxShow = z.infer<typeof inboxShow>;
 
 const unread = z.object({
-  /** Neither read nor archived, and yours to see at this moment. */
+  /** Neither read nor archived, and yours to see at this moment; counted up to 1,000. */
   unread: z.int(),
 });
 const params = z.object({ inboxEntryId });
