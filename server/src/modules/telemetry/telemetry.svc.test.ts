@@ -64,6 +64,33 @@ describe("the telemetry store", () => {
     });
   const first = (device: TestDevice) => device.series[0] as SeriesEntry;
 
+  it("answers a year by days of any zone the same from samples and from statistics, however often it is asked", async () => {
+    const device = await addTestDevice(db, telemetry, ["temperature"]);
+    // 50 minutes past an hour: in a zone of half hours some of them fall into a day that their hour's statistics do not tell.
+    const began = t0 - 364 * dayMs;
+    const told = Array.from({ length: 430 }, (_, i) => began + i * 20 * hourMs + (i % 6) * 10 * 60_000);
+    await writeHot(
+      db,
+      told.map((ms, i) => at(ms, first(device), 20 + (i % 17))),
+    );
+    const questions = async () => {
+      const answers: unknown[] = [];
+      for (const timeZone of ["Europe/Berlin", "UTC", "Asia/Kolkata"])
+        answers.push(await ask(device, began, t0, { timeZone, resolutionSeconds: 86_400 }));
+      return answers;
+    };
+    const fromSamples = await questions();
+    const dayOf = (ms: number) => new Intl.DateTimeFormat("en-CA", { timeZone: "Asia/Kolkata", dateStyle: "short" }).format(ms);
+    const perDay = Map.groupBy(
+      told.filter((ms) => ms < t0),
+      dayOf,
+    );
+    expect(fromSamples[2]).toMatchObject({ n: [...perDay.values()].map(({ length }) => length) });
+    await compact();
+    // A statement that is asked often is planned for good after some rounds.
+    for (let round = 0; round < 9; round += 1) expect(await questions()).toEqual(fromSamples);
+  });
+
   it("answers the same before and after samples become chunks, with copies and late values among them", async () => {
     const device = await addTestDevice(db, telemetry, ["temperature"]);
     await writeHot(db, minutes(first(device), 120));
