@@ -263,7 +263,8 @@ describe("people and their rights in a browser", () => {
       "the platform administrator is back in their own organisation",
       async () => {
         await page.goto("/");
-        return (await page.getByRole("link", { name: "Roost, Home: fleet" }).count()) > 0;
+        const fleet = page.getByRole("link", { name: /^Roost, .+: fleet$/ });
+        return (await fleet.getAttribute("aria-label")) === "Roost, Home: fleet";
       },
       patienceMs,
     );

@@ -256,7 +256,7 @@ describe("devices that register by themselves", () => {
     await approve(answer.device_id);
     const params = { deviceId: answer.device_id };
     const state = async () => (await call(getDevice, { params })).state;
-    await call(changeDevice, { params, body: { heartbeatSeconds: 1 } });
+    const pace = async (heartbeatSeconds: number) => call(changeDevice, { params, body: { heartbeatSeconds } });
     expect(await state()).toBe("waiting");
     const beat = async (client: MqttClient) =>
       client.publishAsync(`devices/${answer.device_id}/heartbeat`, '{"uptime":61,"rssi":-58}', { qos: 1 });
@@ -268,7 +268,10 @@ describe("devices that register by themselves", () => {
       { metric: "rssi", unit: "dBm", latest: { value: -58 } },
       { metric: "uptime", unit: "s", latest: { value: 61 } },
     ]);
+    // It is missed soon, and not so soon that nobody could see it come back.
+    await pace(1);
     await until("it is offline", async () => (await state()) === "offline");
+    await pace(60);
     await beat(await connect(answer));
     await until("it is online again", async () => (await state()) === "online");
   });

@@ -5,10 +5,14 @@ export interface ServerSentEvent {
   readonly data: string;
 }
 
-/** Reads a stream of server-sent events as a browser does; ends with the signal or the stream. */
+/**
+ * Reads a stream of server-sent events as a browser does; ends with the signal or the stream.
+ *
+ * @param onText - Called with whatever comes, an id alone too: then the server listens.
+ */
 export async function* readEvents(
   url: string,
-  init: { headers: Record<string, string>; signal: AbortSignal },
+  { onText, ...init }: { headers: Record<string, string>; signal: AbortSignal; onText?: () => void },
 ): AsyncGenerator<ServerSentEvent> {
   const answer = await fetch(url, { ...init, headers: { accept: "text/event-stream", ...init.headers } });
   if (answer.status !== 200 || answer.body === null) throw new Error(`The stream was answered ${answer.status}.`);
@@ -16,6 +20,7 @@ export async function* readEvents(
   try {
     for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
       rest += chunk;
+      onText?.();
       for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
         const fields = new Map(
           rest
