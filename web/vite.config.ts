@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 
 /** Of the contract what no single page has to itself: what only some pages speak of comes with them. */
 const ofPages =
-  "incidents|windows|routing|preferences|on-call|dead-man|audit|flags|rollout|sign-in|secrets|personal-data|platform|transfers|people|single-sign-on|channels|push|permission-words|commands|registrations|home-assistant|kit-host|sql";
+  "incidents|windows|routing|preferences|on-call|dead-man|audit|flags|rollout|sign-in|secrets|personal-data|platform|transfers|people|single-sign-on|channels|push|permission-words|commands|registrations|home-assistant|kit-host|sql|tickets|retention";
 const shared = new RegExp(`/contract/src/(?!${ofPages})`);
 
 export default defineConfig({
@@ -26,7 +26,7 @@ export default defineConfig({
             },
             {
               name: "parts",
-              test: /\/(kits\/src\/([^/]+$|[^/]+\/(kit\.ts|web\.tsx)$)|web\/src\/(parts\/(?!kit-link|chart|view|zones|pinch|confirm|copy|waiting-devices|silence|alarm-table|alarm-tags|rule-words|new-password|device-choice|csv)|roost\.tsx))/,
+              test: /\/(kits\/src\/([^/]+$|[^/]+\/(kit\.ts|web\.tsx)$)|web\/src\/(parts\/(?!kit-link|chart|view|zones|pinch|confirm|copy|waiting-devices|silence|alarm-table|alarm-tags|rule-words|new-password|device-choice|csv|where|kit-configuration)|roost\.tsx))/,
             },
             { name: "contract", test: shared },
           ],
