@@ -60,6 +60,24 @@ async function setStage(
   return made;
 }
 
+/** The command line of a process; nothing where it is gone. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Backends come and go. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone.
+  }
+}
+
 /** The postmaster of a data folder and its children: each has a process group of its own. */
 async function postgresPids(server: ServerProcess): Promise<number[]> {
   const lock = join(server.ready.databaseSocketDir ?? "", ".s.PGSQL.5432.lock");
@@ -89,6 +107,8 @@ describe("acknowledged is stored", () => {
     const beganMs = performance.now();
     for (let cycle = 0; cycle < cycles; cycle += 1) {
       await pause(long ? 2_000 + Math.random() * 6_000 : 1_000 + Math.random() * 1_000);
+      const due = (cycle + 1) * (long ? 1_000 : 500);
+      await until("enough is acknowledged", () => set.ledger.acknowledged > due);
       const fromMs = performance.now();
       await set.server.kill();
       const killedMs = performance.now();
@@ -155,10 +175,12 @@ describe("acknowledged is stored", () => {
     const backsMs: number[] = [];
     for (let cycle = 0; cycle < cycles; cycle += 1) {
       await pause(1_000);
+      const due = (cycle + 1) * 250;
+      await until("enough is acknowledged", () => set.ledger.acknowledged > due);
       const [postmaster, ...children] = await postgresPids(set.server);
       if (cycle % 2 === 0) {
-        const backend = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("roost-ingest")) ?? children.at(-1);
-        process.kill(backend ?? 0, "SIGKILL");
+        const backend = children.find((pid) => commandOf(pid).includes("roost-ingest")) ?? children.at(-1);
+        if (backend !== undefined) signal(backend, "SIGKILL");
       } else {
         process.kill(postmaster ?? 0, "SIGQUIT");
       }
@@ -177,15 +199,23 @@ describe("acknowledged is stored", () => {
 
   it("R3: a frozen database means back-pressure and an honest readiness, not memory growth or false acknowledgements", async () => {
     const frozenMs = long ? 60_000 : 10_000;
-    const set = await setStage(10);
+    const set = await setStage(10, { env: { ROOST_ANSWER_SECONDS: "4.4" } });
     set.ledger.start(500);
     await until("ready", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200);
     await pause(2_000);
-    const pids = await postgresPids(set.server);
     const beforeMb = rssMb(set.server);
-    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    // The postmaster first: then no child comes that nobody stops.
+    const [postmaster = 0] = await postgresPids(set.server);
+    process.kill(postmaster, "SIGSTOP");
+    const pids = await postgresPids(set.server);
+    for (const pid of pids.slice(1)) signal(pid, "SIGSTOP");
     const frozenAtMs = performance.now();
-    await pause(500);
+    // What was on its way to us when it froze is still told.
+    await until("nothing is on its way to us any more", async () => {
+      const before = set.ledger.acknowledged;
+      await pause(1_000);
+      return set.ledger.acknowledged === before;
+    });
     const acknowledgedAfterFreeze = set.ledger.acknowledged;
     const honestMs = await until("readiness says 503", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 503);
     expect((await fetch(`${set.server.ready.url}/health`)).status).toBe(200);
@@ -195,7 +225,7 @@ describe("acknowledged is stored", () => {
     await pause(Math.max(0, frozenMs - (performance.now() - frozenAtMs)));
     const acknowledgedWhileFrozen = set.ledger.acknowledged - acknowledgedAfterFreeze;
     const grownMb = rssMb(set.server) - beforeMb;
-    for (const pid of pids.toReversed()) process.kill(pid, "SIGCONT");
+    for (const pid of pids.toReversed()) signal(pid, "SIGCONT");
     const thawedMs = performance.now();
     await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > thawedMs);
     await until("readiness comes back", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 60_000);
@@ -228,6 +258,7 @@ describe("acknowledged is stored", () => {
     const stopsMs: number[] = [];
     for (let cycle = 0; cycle < cycles; cycle += 1) {
       await pause(1_000);
+      await until("the watcher is here", () => client.connected);
       const { code, durationMs } = await set.server.terminate();
       expect(code).toBe(0);
       stopsMs.push(durationMs);

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 
 import { addApiToken } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
+import { changeDevice } from "@roost/contract/devices";
 import { isAppError } from "@roost/contract/errors";
 import type { SiteId } from "@roost/contract/ids";
 import { addSite } from "@roost/contract/organisations";
@@ -55,6 +56,8 @@ beforeAll(async () => {
   garden = await startGarden({ env: { ROOST_EGRESS_ALLOW: "127.0.0.1" } });
   plantId = (await addOne("Monstera")).id;
   const node = await garden.addNode("care-node-1");
+  // It does not fall silent because the machine takes its time.
+  await garden.keeper.call(changeDevice, { params: { deviceId: "care-node-1" }, body: { heartbeatSeconds: 3_600 } });
   const now = Date.now();
   await garden.send(
     node,
