@@ -290,9 +290,15 @@ describe("a person and Roost in a browser", () => {
   it("leads to the sign-in page when the session has ended, and back to where one was, by keyboard alone", async () => {
     await page.goto("/alarms?state=all");
     await page.getByRole("heading", { name: "Alarms" }).waitFor();
+    // What the page asks by itself in this moment would lead to the sign-in before anybody presses anything.
+    const pressed = Promise.withResolvers<void>();
+    await page.route("**/api/v1/**", (route) => pressed.promise.then(() => route.continue()).catch(() => undefined));
     await context.clearCookies();
     await page.getByRole("link", { name: "Refused" }).first().click();
+    await page.waitForURL(/\/refused/);
+    pressed.resolve();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.unrouteAll({ behavior: "wait" });
     expect(new URL(page.url()).searchParams.get("to")).toBe("/refused");
     await page.goto("/alarms?state=all&severity=warning");
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
