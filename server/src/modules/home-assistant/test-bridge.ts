@@ -130,7 +130,7 @@ export async function listenTo({ port, username, password }: Mosquitto) {
       // Retained messages come right after the answer, before anything that is said later.
       const mark = `mark/${randomBytes(4).toString("hex")}`;
       await client.publishAsync(mark, "here", { qos: 1 });
-      for (let tries = 0; found[mark] === undefined && tries < 200; tries += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+      for (let tries = 0; found[mark] === undefined && tries < 12_000; tries += 1) await new Promise((resolve) => setTimeout(resolve, 5));
       await late.endAsync(true);
       delete found[mark];
       return found;
