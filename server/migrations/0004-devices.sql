@@ -180,7 +180,7 @@ select protect_rows('device_transfers', 'device_id');
 -- here: places and groups of the giver, its record of transfers, what it sent to its own people, and who asks to be let in to it.
 create function roost_move_device(moved text, to_organisation uuid) returns bigint language plpgsql as $$
 declare
-  stays constant name[] := array['devices', 'device_group_members', 'device_transfers', 'deliveries', 'delivery_attempts', 'registrations'];
+  stays constant name[] := array['devices', 'device_group_members', 'device_transfers', 'deliveries', 'delivery_attempts', 'inbox_entries', 'registrations'];
   one record;
   n bigint;
   total bigint := 0;
