@@ -116,6 +116,25 @@ describe("ingest", () => {
     expect(await rejectsOf(one)).toEqual([]);
   });
 
+  it("R9: what a device without a clock sent never takes the place of what it measured at an instant of its own, nor the other way round", async () => {
+    const one = await device();
+    for (let index = 0; index < 20; index += 1) {
+      send(part.ingest, one, { pulse: index });
+      await part.ingest.drain();
+      const received = (await storedValues(db, one)).find(({ value }) => value === index)?.us ?? 0;
+      // As a clock in milliseconds has it, before and after.
+      const told = [Math.floor(received / 1_000), Math.ceil(received / 1_000)].map((timestamp, side) =>
+        send(part.ingest, one, { pulse: 100 + 2 * index + side, timestamp }),
+      );
+      await part.ingest.drain();
+      for (const ticket of told) expect([ticket.reason, ticket.receipt === undefined]).toEqual([0, false]);
+    }
+    expect((await storedValues(db, one)).map(({ value }) => value).toSorted((a, b) => a - b)).toEqual([
+      ...Array.from({ length: 20 }, (_, index) => index),
+      ...Array.from({ length: 40 }, (_, index) => 100 + index),
+    ]);
+  });
+
   it("keeps the quality a device tells, and calls what it does not understand suspect", async () => {
     const one = await device();
     const at = Date.now() - 60_000;

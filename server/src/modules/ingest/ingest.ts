@@ -123,12 +123,16 @@ export function createIngest({ db, devices, telemetry, samples, rules, commands,
     return series;
   }
 
-  /** The receive time in epoch microseconds, another one for each call: samples without a clock must not fall onto each other. */
+  /**
+   * The receive time in epoch microseconds, another one for each call and never a whole millisecond: samples without a clock must fall neither
+   * onto each other nor onto what their device measured at an instant of its own.
+   */
   function receive(): number {
-    const us = clock.nowMs() * 1_000;
+    const us = clock.nowMs() * 1_000 + 1;
     // After the wall clock was set back, time goes on from there and does not wait for the old time to come again.
     const isClose = us <= lastReceivedUs && lastReceivedUs - us < 1_000_000;
     lastReceivedUs = isClose ? lastReceivedUs + 1 : us;
+    if (lastReceivedUs % 1_000 === 0) lastReceivedUs += 1;
     return lastReceivedUs;
   }
 
