@@ -26,6 +26,7 @@ import type { HostParts } from "./kit-host.ts";
 import { changedSettings } from "./kit-settings.ts";
 import { lockSwitch, saveSwitch, selectSwitches } from "./kit-store.ts";
 import type { KitSwitch } from "./kit-store.ts";
+import { createSwitchBook } from "./switch-book.ts";
 
 export { kitPurpose } from "./kit-host.ts";
 
@@ -46,17 +47,10 @@ interface Living {
 /** The kits: brings each to life behind its fence, and knows who has it switched on. One that fails is unhealthy; the others go on. */
 export async function createKits(deps: KitDeps) {
   const { db, audit, clock, log, manifests, faces, rules } = deps;
-  const switches = new Map<string, KitSwitch>();
-  const keyOf = (organisationId: string, kit: string) => `${kit} ${organisationId}`;
+  const switches = createSwitchBook(() => selectSwitches(db));
+  const { refresh } = switches;
 
-  async function refresh(): Promise<void> {
-    const rows = await selectSwitches(db);
-    switches.clear();
-    for (const row of rows) switches.set(keyOf(row.organisationId, row.kit), row);
-  }
-
-  const isOn = (organisationId: string, kit: KitManifest) =>
-    kit.alwaysOn === true || switches.get(keyOf(organisationId, kit.id))?.isOn === true;
+  const isOn = (organisationId: string, kit: KitManifest) => kit.alwaysOn === true || switches.find(organisationId, kit.id)?.isOn === true;
 
   async function bringToLife(face: KitServerFace): Promise<Living> {
     const { kit } = face;
@@ -70,8 +64,12 @@ export async function createKits(deps: KitDeps) {
         await checkRowSecurity(db, schema);
       }
       const host = createKitHost(kit, deps, {
-        of: (organisationId) => settingsWith(kit.settings, switches.get(keyOf(organisationId, kit.id))?.settings ?? {}),
-        organisations: () => [...switches.values()].filter((one) => one.kit === kit.id && one.isOn).map((one) => one.organisationId),
+        of: (organisationId) => settingsWith(kit.settings, switches.find(organisationId, kit.id)?.settings ?? {}),
+        organisations: () =>
+          switches
+            .all()
+            .filter((one) => one.kit === kit.id && one.isOn)
+            .map((one) => one.organisationId),
         isOn: (organisationId) => isOn(organisationId, kit),
       });
       return { face, health, server: await face.create(host) };
@@ -139,7 +137,7 @@ export async function createKits(deps: KitDeps) {
       await audit.record(tx, { organisationId, by: actorOf(whose), action: `kit.${what}`, object, ...settings });
       return changed;
     });
-    switches.set(keyOf(organisationId, kit.id), after);
+    switches.put(after);
     return after;
   }
 
@@ -177,7 +175,7 @@ export async function createKits(deps: KitDeps) {
       name: `${kit.id}.${name}`,
       everySeconds,
       async run({ signal }) {
-        if (kit.alwaysOn === true || [...switches.values()].some((row) => row.kit === kit.id && row.isOn))
+        if (kit.alwaysOn === true || switches.all().some((row) => row.kit === kit.id && row.isOn))
           await guarded(one, `the job ${name}`, true, () => run({ signal }));
       },
     }));
@@ -215,7 +213,7 @@ export async function createKits(deps: KitDeps) {
 
     async start(): Promise<void> {
       // Also of kits that were there once and are not in this installation any more.
-      for (const { organisationId, kit } of switches.values())
+      for (const { organisationId, kit } of switches.all())
         await forgetRules(organisationId, kit).catch((error: unknown) =>
           log.error({ err: error, organisationId, kit }, "rules of a kit that is off could not be taken away"),
         );
@@ -270,7 +268,7 @@ export async function createKits(deps: KitDeps) {
     /** @throws {AppError} `kits.not_found` */
     settings(within: Within, kitId: string): Record<string, unknown> {
       const kit = find(kitId);
-      return settingsWith(kit.settings, switches.get(keyOf(within.organisationId, kit.id))?.settings ?? {}) as Record<string, unknown>;
+      return settingsWith(kit.settings, switches.find(within.organisationId, kit.id)?.settings ?? {}) as Record<string, unknown>;
     },
 
     /** @throws {AppError} `kits.not_found`, `kits.bad_settings` */
