@@ -50,20 +50,33 @@ function hostOf(hex: string): string {
   return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
 }
 
+/** What the kernel says of a process that ended since it was found, in whichever step of its end. */
+const endedCodes = new Set(["ENOENT", "ESRCH", "EINVAL"]);
+
 /** Every TCP socket, IPv4 and IPv6, that a process or any of its children listens on, as the kernel has it. Linux only. */
 export function listeningSocketsOf(pid: number): ListeningSocket[] {
+  return familyOf(pid).flatMap((member) => {
+    try {
+      return socketsOf(member);
+    } catch (error) {
+      // The database's children come and go; the process itself has to be there.
+      if (member !== pid && endedCodes.has((error as NodeJS.ErrnoException).code ?? "")) return [];
+      throw error;
+    }
+  });
+}
+
+function socketsOf(member: number): ListeningSocket[] {
   const found: ListeningSocket[] = [];
-  for (const member of familyOf(pid)) {
-    const inodes = socketInodesOf(member);
-    for (const table of ["tcp", "tcp6"]) {
-      const [, ...lines] = readFileSync(`/proc/${member}/net/${table}`, "latin1").trim().split("\n");
-      for (const line of lines) {
-        const fields = line.trim().split(/\s+/);
-        const [address = "", port = ""] = fields[1]?.split(":") ?? [];
-        // 0A is LISTEN.
-        if (fields[3] === "0A" && inodes.has(fields[9] ?? ""))
-          found.push({ pid: member, host: hostOf(address), port: Number.parseInt(port, 16) });
-      }
+  const inodes = socketInodesOf(member);
+  for (const table of ["tcp", "tcp6"]) {
+    const [, ...lines] = readFileSync(`/proc/${member}/net/${table}`, "latin1").trim().split("\n");
+    for (const line of lines) {
+      const fields = line.trim().split(/\s+/);
+      const [address = "", port = ""] = fields[1]?.split(":") ?? [];
+      // 0A is LISTEN.
+      if (fields[3] === "0A" && inodes.has(fields[9] ?? ""))
+        found.push({ pid: member, host: hostOf(address), port: Number.parseInt(port, 16) });
     }
   }
   return found;
