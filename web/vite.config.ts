@@ -26,7 +26,7 @@ export default defineConfig({
             },
             {
               name: "parts",
-              test: /\/(kits\/src\/([^/]+$|[^/]+\/(kit\.ts|web\.tsx)$)|web\/src\/(parts\/(?!kit-link|chart|view|zones|pinch|confirm|copy|waiting-devices|silence|alarm-table|alarm-tags|rule-words|new-password|device-choice|csv|where|kit-configuration)|roost\.tsx))/,
+              test: /\/(kits\/src\/([^/]+$|[^/]+\/(kit\.ts|web\.tsx)$)|web\/src\/(parts\/(?!kit-link|chart|view|zones|pinch|confirm|copy|waiting-devices|silence|alarm-table|alarm-tags|rule-words|new-password|device-choice|csv|where|kit-configuration|act-form)|roost\.tsx))/,
             },
             { name: "contract", test: shared },
           ],

@@ -1,10 +1,9 @@
-import { Button, Select, Textarea, TextInput } from "@mantine/core";
+import { Select, Textarea, TextInput } from "@mantine/core";
 import { ticketPriorities, ticketPriority, type Ticket } from "@roost/contract/tickets";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, type SyntheticEvent, useState } from "react";
+import { useState } from "react";
 
-import { Dialog, FormEnd } from "../../parts/dialog.tsx";
-import { Fault } from "../../parts/fault.tsx";
+import { ActForm, MemberChoice } from "../../parts/act-form.tsx";
 import { ownZone } from "../../parts/zones.ts";
 import { useApi } from "../../roost.tsx";
 import { instantOf, wallOf } from "../windows/window-times.ts";
@@ -14,38 +13,6 @@ import { ticketPriorityWords } from "./ticket-words.ts";
 interface DialogProps {
   readonly ticket: Ticket;
   readonly onClose: () => void;
-}
-
-interface FormProps {
-  readonly title: string;
-  readonly verb: string;
-  readonly ready?: boolean;
-  readonly act: { readonly isPending: boolean; readonly error: unknown; readonly mutate: (given: undefined) => void };
-  readonly onClose: () => void;
-  readonly children: ReactNode;
-}
-
-function ActForm({ title, verb, ready = true, act, onClose, children }: FormProps) {
-  const submit = (event: SyntheticEvent) => {
-    event.preventDefault();
-    if (ready) act.mutate(undefined);
-  };
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={submit}>
-        {children}
-        {act.error !== null && <Fault error={act.error} />}
-        <FormEnd>
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" disabled={!ready} loading={act.isPending}>
-            {verb}
-          </Button>
-        </FormEnd>
-      </form>
-    </Dialog>
-  );
 }
 
 export function ResolveTicket({ ticket, onClose }: DialogProps) {
@@ -74,17 +41,12 @@ export function AssignTicket({ ticket, onClose }: DialogProps) {
   const act = useTicketAct(() => calls.assign(to), onClose);
   return (
     <ActForm title="Assign" verb="Assign" ready={to !== (ticket.assignedTo ?? null)} act={act} onClose={onClose}>
-      {choices.isError && <Fault title="The members could not be loaded" error={choices.error} onRetry={() => void choices.refetch()} />}
-      <Select
+      <MemberChoice
         label="Who works on it"
         description="Members who may see this ticket and work on it."
-        placeholder="Nobody"
-        data={choices.data?.items.map(({ email, name }) => ({ value: email, label: `${name} (${email})` })) ?? []}
+        members={choices}
         value={to}
         onChange={setTo}
-        clearable
-        searchable
-        comboboxProps={{ withinPortal: false }}
       />
     </ActForm>
   );
