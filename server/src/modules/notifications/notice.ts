@@ -3,6 +3,26 @@ import { noticeKind } from "@roost/contract/notifications";
 import { ticketKind, ticketPriority, ticketStatus } from "@roost/contract/tickets";
 import { z } from "zod";
 
+/** What is told of a ticket. */
+export const toldTicket = z.object({
+  id: z.string(),
+  title: z.string(),
+  kind: ticketKind,
+  priority: ticketPriority,
+  status: ticketStatus,
+  assignedTo: z.string().optional(),
+  externalReference: z.string().optional(),
+  createdBy: z.string(),
+  createdAt: z.string(),
+  respondBy: z.string(),
+  resolveBy: z.string(),
+  responseLate: z.boolean(),
+  resolutionLate: z.boolean(),
+  /** Who took this step, and what they said. */
+  by: z.string().optional(),
+  said: z.string().optional(),
+});
+
 /** What is told, in the shape that webhooks get; made once, so that every try says the same. */
 export const notice = z.object({
   version: z.literal(1),
@@ -31,26 +51,7 @@ export const notice = z.object({
       clearedAt: z.string().optional(),
     })
     .optional(),
-  ticket: z
-    .object({
-      id: z.string(),
-      title: z.string(),
-      kind: ticketKind,
-      priority: ticketPriority,
-      status: ticketStatus,
-      assignedTo: z.string().optional(),
-      externalReference: z.string().optional(),
-      createdBy: z.string(),
-      createdAt: z.string(),
-      respondBy: z.string(),
-      resolveBy: z.string(),
-      responseLate: z.boolean(),
-      resolutionLate: z.boolean(),
-      /** Who took this step, and what they said. */
-      by: z.string().optional(),
-      said: z.string().optional(),
-    })
-    .optional(),
+  ticket: toldTicket.optional(),
   /** Of a notice about several alarms: the worst of what is not over, how many there are, and the first of them. */
   severity: severity.optional(),
   count: z.number().optional(),

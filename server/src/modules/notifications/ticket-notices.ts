@@ -1,31 +1,17 @@
 import { alarmKind, alarmState, severity } from "@roost/contract/alarms";
-import { ticketKind, ticketPriority, ticketStatus } from "@roost/contract/tickets";
 import { z } from "zod";
 
 import type { Db } from "../../platform/db.ts";
 import type { Fact, FactHandler } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { insertDelivery } from "./delivery-store.ts";
+import { toldTicket } from "./notice.ts";
 import type { Notice } from "./notice.ts";
 import { selectTicketTargets } from "./ticket-target-store.ts";
 
 // What tickets put into their facts; read again here because a fact may be older than this program.
-const ticketFact = z.object({
-  id: z.string(),
-  title: z.string(),
-  kind: ticketKind,
-  priority: ticketPriority,
-  status: ticketStatus,
-  assignedTo: z.string().optional(),
-  externalReference: z.string().optional(),
-  createdBy: z.string(),
-  createdAt: z.string(),
+const ticketFact = toldTicket.omit({ said: true }).extend({
   changedAt: z.string(),
-  respondBy: z.string(),
-  resolveBy: z.string(),
-  responseLate: z.boolean(),
-  resolutionLate: z.boolean(),
-  by: z.string().optional(),
   detail: z.string().optional(),
   alarm: z.object({
     id: z.string(),
