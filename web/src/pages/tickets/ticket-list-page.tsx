@@ -78,7 +78,7 @@ export function TicketListPage() {
             { value: "newest", label: "Newest first" },
           ]}
         />
-        <SearchField label="Title, device or reference" value={q ?? ""} onChange={find} />
+        <SearchField label="Find a ticket" value={q ?? ""} onChange={find} />
       </Filters>
       <List
         query={list}
