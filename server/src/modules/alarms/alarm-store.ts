@@ -141,11 +141,16 @@ export async function selectOpenByKey(
   tx: Transaction,
   keys: readonly { readonly organisationId: string; readonly source: string; readonly type: string }[],
 ): Promise<Kept[]> {
-  const rows = await tx.query<AlarmRow>(sql`
+  const rows = await tx.query<AlarmRow>(
+    prepared(
+      "alarms_open",
+      sql`
     select ${alarmColumns} from unnest(${keys.map((one) => one.organisationId)}::uuid[], ${keys.map((one) => one.source)}::text[],
       ${keys.map((one) => one.type)}::text[]) as k (organisation_id, source, type)
     join ${alarmTables} on true
-    where a.organisation_id = k.organisation_id and a.source = k.source and a.type = k.type and a.state <> 'cleared'`);
+    where a.organisation_id = k.organisation_id and a.source = k.source and a.type = k.type and a.state <> 'cleared'`,
+    ),
+  );
   return rows.map(toKept);
 }
 

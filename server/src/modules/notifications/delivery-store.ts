@@ -1,7 +1,7 @@
 import type { TargetKind } from "@roost/contract/channels";
 import type { AlarmId, DeliveryId, NotificationTargetId, PersonId } from "@roost/contract/ids";
 import type { Delivery } from "@roost/contract/notifications";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
@@ -139,7 +139,10 @@ const mostAtOnce = 500;
 export async function insertDeliveries(tx: Transaction, organisationId: string, all: readonly NewDelivery[]): Promise<void> {
   for (let from = 0; from < all.length; from += mostAtOnce) {
     const part = all.slice(from, from + mostAtOnce);
-    await tx.query(sql`
+    await tx.query(
+      prepared(
+        "deliveries_add",
+        sql`
       insert into deliveries (id, organisation_id, target_id, target_name, kind, person_id, alarm_id, what, body, state, next_try_at, created_at)
       select r.id, t.organisation_id, t.id, t.name, t.kind, t.person_id, a.id, r.body ->> 'type', r.body, 'waiting', now(),
         date_trunc('milliseconds', clock_timestamp())
@@ -150,7 +153,9 @@ export async function insertDeliveries(tx: Transaction, organisationId: string, 
         left join alarms a on a.id = r.alarm_id
       where a.source is distinct from 'channel:' || t.id
       order by r.place
-      on conflict do nothing`);
+      on conflict do nothing`,
+      ),
+    );
   }
 }
 

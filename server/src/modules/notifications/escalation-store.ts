@@ -1,4 +1,4 @@
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import type { Position } from "./escalation.ts";
@@ -34,7 +34,9 @@ const toEscalation = (row: Row): Escalation => ({
 /** Where some alarms stand in their chains. */
 export async function selectEscalationsOf(tx: Queryable, alarmIds: readonly string[]): Promise<Escalation[]> {
   if (alarmIds.length === 0) return [];
-  return (await tx.query<Row>(sql`select e.* from escalations e where e.alarm_id = any(${[...alarmIds]}::uuid[])`)).map(toEscalation);
+  return (
+    await tx.query<Row>(prepared("plan_escalations", sql`select e.* from escalations e where e.alarm_id = any(${[...alarmIds]}::uuid[])`))
+  ).map(toEscalation);
 }
 
 /** Those whose next step is due, the longest overdue first. */

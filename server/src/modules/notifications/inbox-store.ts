@@ -1,7 +1,7 @@
 import type { Severity } from "@roost/contract/alarms";
 import type { AlarmId, DeviceId, InboxEntryId, IncidentId } from "@roost/contract/ids";
 import type { InboxEntry, InboxShow } from "@roost/contract/inbox";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Db, Queryable, Transaction } from "../../platform/db.ts";
 import { newId } from "../../platform/id.ts";
@@ -48,7 +48,10 @@ export async function insertEntries(
   organisationId: string,
   entries: readonly NewEntry[],
 ): Promise<{ targetId: string; personId: string }[]> {
-  const rows = await tx.query<{ target_id: string; person_id: string }>(sql`
+  const rows = await tx.query<{ target_id: string; person_id: string }>(
+    prepared(
+      "inbox_add",
+      sql`
     with given as (
       select g.* from jsonb_to_recordset(${JSON.stringify(entries)}::jsonb) as g (id uuid, "targetId" uuid, what text, severity text, title text,
         text text, count integer, "alarmId" uuid, "incidentId" uuid, "deviceName" text, "siteName" text, "deviceIds" jsonb, "isAboutAll" boolean,
@@ -63,7 +66,9 @@ export async function insertEntries(
         (select a.id from alarms a where a.id = o."alarmId"), (select i.id from incidents i where i.id = o."incidentId"), o."deviceName", o."siteName",
         array(select jsonb_array_elements_text(o."deviceIds")), o."isAboutAll", o.at
       from told o on conflict do nothing)
-    select distinct o."targetId" as target_id, o.person_id::text as person_id from told o`);
+    select distinct o."targetId" as target_id, o.person_id::text as person_id from told o`,
+    ),
+  );
   return rows.map((row) => ({ targetId: row.target_id, personId: row.person_id }));
 }
 

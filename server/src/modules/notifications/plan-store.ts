@@ -1,5 +1,5 @@
 import type { AlarmKind, Severity } from "@roost/contract/alarms";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 import { HeardBook } from "./plan-heard.ts";
@@ -58,7 +58,7 @@ const toAlarm = (row: AlarmRow): KeptAlarm => ({
 
 /** One at a time plans for an organisation: what is held and what is told are looked at together. */
 export async function lockPlanning(tx: Transaction, organisationId: string): Promise<void> {
-  await tx.query(sql`select pg_advisory_xact_lock(hashtextextended(${`plan:${organisationId}`}, 0))`);
+  await tx.query(prepared("plan_lock", sql`select pg_advisory_xact_lock(hashtextextended(${`plan:${organisationId}`}, 0))`));
 }
 
 /** An alarm with the facts of it that were handled, the last ones last. */
@@ -81,8 +81,13 @@ export async function selectWithAlarms(
   tx: Queryable,
   ids: readonly string[],
 ): Promise<{ there: ReadonlyMap<string, string | undefined>; planned: PlannedRow[] }> {
-  const rows = await tx.query<{ id: string; about: string | null } & (AlarmRow | { alarm_id: null })>(sql`
-    select a.id, a.device_id as about, p.* from alarms a left join planned_alarms p on p.alarm_id = a.id where a.id = any(${[...ids]}::uuid[])`);
+  const rows = await tx.query<{ id: string; about: string | null } & (AlarmRow | { alarm_id: null })>(
+    prepared(
+      "plan_alarms",
+      sql`
+    select a.id, a.device_id as about, p.* from alarms a left join planned_alarms p on p.alarm_id = a.id where a.id = any(${[...ids]}::uuid[])`,
+    ),
+  );
   return {
     there: new Map(rows.map((row) => [row.id, row.about ?? undefined])),
     planned: rows.flatMap((row) => (row.alarm_id === null ? [] : [{ alarm: toAlarm(row), handled: row.handled }])),
@@ -109,7 +114,10 @@ export async function savePlanned(tx: Transaction, organisationId: string, plann
     seen_at: alarm.seenAt,
   }));
   for (const part of partsOf(rows)) {
-    await tx.query(sql`
+    await tx.query(
+      prepared(
+        "plan_alarms_save",
+        sql`
       insert into planned_alarms (alarm_id, organisation_id, device_id, same_as, told_with, severity, kind, has_parent, is_late, is_over,
         is_acknowledged, is_muted, fact, handled, raised_at, seen_at)
       select a.id, ${organisationId}::uuid, a.device_id, r.same_as, r.told_with, r.severity, r.kind, r.has_parent, r.is_late, r.is_over,
@@ -119,7 +127,9 @@ export async function savePlanned(tx: Transaction, organisationId: string, plann
         raised_at timestamptz, seen_at timestamptz)
       join alarms a on a.id = r.alarm_id and a.device_id is not distinct from r.device_id
       on conflict (alarm_id) do update set severity = excluded.severity, is_over = excluded.is_over, is_acknowledged = excluded.is_acknowledged,
-        is_muted = excluded.is_muted, fact = excluded.fact, handled = excluded.handled`);
+        is_muted = excluded.is_muted, fact = excluded.fact, handled = excluded.handled`,
+      ),
+    );
   }
 }
 
@@ -154,7 +164,9 @@ const toTelling = (row: TellingRow): Telling => ({
 /** Tellings of some alarms. */
 export async function selectTellingsOf(tx: Queryable, alarmIds: readonly string[]): Promise<Telling[]> {
   if (alarmIds.length === 0) return [];
-  return (await tx.query<TellingRow>(sql`select t.* from tellings t where t.alarm_id = any(${[...alarmIds]}::uuid[])`)).map(toTelling);
+  return (
+    await tx.query<TellingRow>(prepared("plan_tellings", sql`select t.* from tellings t where t.alarm_id = any(${[...alarmIds]}::uuid[])`))
+  ).map(toTelling);
 }
 
 /** What waits of alarms about the same things that are over, with these. */
@@ -229,7 +241,10 @@ export async function saveTellings(tx: Transaction, organisationId: string, tell
     remind_ms: one.remindMs ?? null,
   }));
   for (const part of partsOf(rows)) {
-    await tx.query(sql`
+    await tx.query(
+      prepared(
+        "plan_tellings_save",
+        sql`
       insert into tellings (alarm_id, target_id, organisation_id, told_with, state, why, due_at, severity, last_at, message_id, in_summary, is_unheard,
         remind_ms)
       select r.alarm_id, r.target_id, ${organisationId}::uuid, p.told_with, r.state, r.why, r.due_at, r.severity, r.last_at, r.message_id, r.in_summary,
@@ -239,7 +254,9 @@ export async function saveTellings(tx: Transaction, organisationId: string, tell
       join planned_alarms p on p.alarm_id = r.alarm_id join notification_targets t on t.id = r.target_id
       on conflict (alarm_id, target_id) do update set state = excluded.state, why = excluded.why, due_at = excluded.due_at,
         severity = excluded.severity, last_at = excluded.last_at, message_id = excluded.message_id, in_summary = excluded.in_summary,
-        is_unheard = excluded.is_unheard, remind_ms = excluded.remind_ms`);
+        is_unheard = excluded.is_unheard, remind_ms = excluded.remind_ms`,
+      ),
+    );
   }
 }
 
@@ -250,19 +267,29 @@ export async function selectHeard(
   { nowMs, debounceMs }: { nowMs: number; debounceMs: number },
 ): Promise<HeardBook> {
   const { organisationId, targetId = null } = where;
-  const messages = await tx.query<{ target_id: string; message_id: string; tellings: number }>(sql`
+  const messages = await tx.query<{ target_id: string; message_id: string; tellings: number }>(
+    prepared(
+      "plan_heard_messages",
+      sql`
     select t.target_id, t.message_id, count(*)::int as tellings
     from notification_targets n join tellings t on t.target_id = n.id
     where n.organisation_id = ${organisationId} and n.id = coalesce(${targetId}::uuid, n.id) and t.last_at > ${new Date(nowMs - stormWindowMs)}
       and t.message_id is not null
-    group by t.target_id, t.message_id`);
-  const groups = await tx.query<{ target_id: string; told_with: string; severity: Severity; last_at: Date; recent: number }>(sql`
+    group by t.target_id, t.message_id`,
+    ),
+  );
+  const groups = await tx.query<{ target_id: string; told_with: string; severity: Severity; last_at: Date; recent: number }>(
+    prepared(
+      "plan_heard_groups",
+      sql`
     select t.target_id, t.told_with, t.severity, max(t.last_at) as last_at,
       (count(*) filter (where t.last_at > ${new Date(nowMs - debounceMs)}))::int as recent
     from tellings t
     where t.told_with = any(${[...new Set(where.groupKeys)]}::text[]) and t.organisation_id = ${organisationId}
       and t.target_id = coalesce(${targetId}::uuid, t.target_id) and t.last_at is not null
-    group by t.target_id, t.told_with, t.severity`);
+    group by t.target_id, t.told_with, t.severity`,
+    ),
+  );
   return new HeardBook(
     { nowMs, debounceMs },
     {

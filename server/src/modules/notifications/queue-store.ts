@@ -136,11 +136,16 @@ const justDue = sql`interval '100 ms'`;
 
 /** Milliseconds until the next delivery comes due, by the database's clock; `undefined` when none does. */
 export async function msUntilNext(db: Queryable): Promise<number | undefined> {
-  const [row] = await db.query<{ ms: number | null }>(sql`
+  const [row] = await db.query<{ ms: number | null }>(
+    prepared(
+      "deliveries_next",
+      sql`
     select extract(epoch from min(x.at) - now())::float8 * 1000 as ms
     from (select greatest(d.next_try_at, d.leased_until, t.probe_at, t.held_until) as at
       from deliveries d left join notification_targets t on t.id = d.target_id where d.state = 'waiting') x
-    where x.at > now() - ${justDue}`);
+    where x.at > now() - ${justDue}`,
+    ),
+  );
   return row?.ms ?? undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { EscalationChain, NotificationRoute, NotificationSettings } from "@roost/contract/routing";
-import { sql } from "@roost/contract/sql";
+import { prepared, sql } from "@roost/contract/sql";
 
 import type { Queryable, Transaction } from "../../platform/db.ts";
 
@@ -16,9 +16,14 @@ interface RouteRow {
 
 /** Routes in their order. */
 export async function selectRoutes(db: Queryable, organisationId: string): Promise<NotificationRoute[]> {
-  const rows = await db.query<RouteRow>(sql`
+  const rows = await db.query<RouteRow>(
+    prepared(
+      "notification_routes",
+      sql`
     select r.id, r.position, r.name, r.enabled, r.match, r.destinations, r.stop, r.remind_minutes from notification_routes r
-    where r.organisation_id = ${organisationId} order by r.position, r.id`);
+    where r.organisation_id = ${organisationId} order by r.position, r.id`,
+    ),
+  );
   return rows.map((row) => ({
     id: row.id,
     position: row.position,
@@ -66,8 +71,13 @@ interface ChainRow {
 
 /** Chains by name. */
 export async function selectChains(db: Queryable, organisationId: string): Promise<EscalationChain[]> {
-  const rows = await db.query<ChainRow>(sql`
-    select c.id, c.name, c.steps, c.repeat from escalation_chains c where c.organisation_id = ${organisationId} order by lower(c.name), c.id`);
+  const rows = await db.query<ChainRow>(
+    prepared(
+      "notification_chains",
+      sql`
+    select c.id, c.name, c.steps, c.repeat from escalation_chains c where c.organisation_id = ${organisationId} order by lower(c.name), c.id`,
+    ),
+  );
   return rows.map(({ repeat, ...row }) => ({ ...row, ...(repeat === null || repeat === undefined ? {} : { repeat }) }));
 }
 
@@ -101,7 +111,9 @@ interface SettingsRow {
 }
 
 export async function findSettings(db: Queryable, organisationId: string): Promise<NotificationSettings> {
-  const [row] = await db.query<SettingsRow>(sql`select s.* from notification_settings s where s.organisation_id = ${organisationId}`);
+  const [row] = await db.query<SettingsRow>(
+    prepared("notification_settings", sql`select s.* from notification_settings s where s.organisation_id = ${organisationId}`),
+  );
   if (row === undefined) return defaultSettings;
   return {
     debounceSeconds: row.debounce_seconds,
