@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,7 +14,7 @@ import type { Administrator } from "@roost/testbed/people";
 import { createDataDir, startServer } from "@roost/testbed/server-process";
 import type { ServerProcess } from "@roost/testbed/server-process";
 import { readBySql } from "@roost/testbed/stored-rows";
-import { pause } from "@roost/testbed/waiting";
+import { pause, until } from "@roost/testbed/waiting";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { listNodes } from "./contract/nodes.ts";
@@ -76,21 +76,35 @@ describe("the garden's simulator against a running server", () => {
     folder.remove();
   });
 
+  /** On a machine that is busy with other things it takes a node some of its faults to come through between two of them. */
+  const patienceMs = 240_000;
   /** Asked gently: the server has nodes to listen to. */
-  const settles = async <Value>(ask: () => Promise<Value>, wanted: Value) => expect.poll(ask, { interval: 300 }).toEqual(wanted);
+  const settles = async <Value>(ask: () => Promise<Value>, wanted: Value) =>
+    expect.poll(ask, { interval: 300, timeout: patienceMs }).toEqual(wanted);
+  /** What the simulator wrote down so far; the line it is at may be half there. */
+  const linesIn = (journal: string) =>
+    (existsSync(journal) ? readFileSync(journal, "utf8") : "")
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as JournalLine);
   const nodesOf = async (prefix: string) => (await administrator.call(listNodes, { query: { q: prefix, limit: 200 } })).items;
 
   it("GA-45 GA-08 GA-30 GA-06: nodes with every fault, the server restarted among them: what was acknowledged is stored, and nothing else", async () => {
     const journal = join(folder.dataDir, "..", "journal");
     const simulation = roost(
-      [`simulate garden --plants 12 --scenario faults --interval 250ms --prefix story -o json --journal`.split(" "), journal].flat(),
+      [`simulate garden --plants 12 --scenario faults --interval 500ms --prefix story -o json --journal`.split(" "), journal].flat(),
     );
     const online = async () => (await nodesOf("story")).filter(({ state }) => state === "online").length;
     await settles(async () => (await nodesOf("story")).filter(({ latest }) => latest.length > 0).length, 12);
+    const refusedAtDoor = async () =>
+      Number(/^roost_door_connects_refused_total (\d+)$/m.exec(await (await fetch(`${server.ready.url}/metrics`)).text())?.[1]);
     // Into the first faults.
-    await pause(1_000);
+    await pause(1_500);
+    const knocksBefore = await refusedAtDoor();
     const downMs = Date.now();
     await server.terminate();
+    // For some beats of each.
+    await pause(2_000);
     server = await server.restart();
     const upMs = Date.now();
     const heard = async () => {
@@ -98,6 +112,24 @@ describe("the garden's simulator against a running server", () => {
       return latest.every((measuredMs) => measuredMs > upMs);
     };
     await settles(heard, true);
+    const refusedWhileComing = await refusedAtDoor();
+    const wrongClocks = async () => {
+      const { items } = await administrator.call(listRejects, { query: { code: "ingest.bad_clock", limit: 200 } });
+      return [...new Set(items.map(({ deviceId }) => deviceId))].toSorted();
+    };
+    const measuredIn = (lines: readonly JournalLine[]) => (deviceId: string, metric: string) =>
+      lines.filter((line) => line.deviceId === deviceId && metric in line.values).length;
+    // The faults come again and again: however long the machine took over the first of them, each is told some time.
+    const isPlayed = async () => {
+      const measured = measuredIn(linesIn(journal));
+      return (
+        (await wrongClocks()).length >= 3 &&
+        knocksBefore + (await refusedAtDoor()) - refusedWhileComing >= 2 &&
+        measured("story-0001", "temperature") < measured("story-0001", "soil_moisture") &&
+        measured("story-0012", "light_level") < measured("story-0012", "soil_moisture")
+      );
+    };
+    await until("every fault was told", isPlayed, patienceMs);
     simulation.child.kill("SIGINT");
     const { code, out, err } = await simulation.ended;
     expect([code, err.includes("garden_simulator.lost")], `${err}\n${out}`).toEqual([0, false]);
@@ -105,14 +137,11 @@ describe("the garden's simulator against a running server", () => {
     expect(told).toMatchObject({ waiting: 0, lostValues: 0 });
     // What was under way when the server went may be told again or given up; it is never told to be stored.
     const unsure = told.readings - told.acknowledged;
-    expect(unsure).toBeLessThan(12);
+    expect(unsure).toBe(Object.values(told.refused).reduce((sum, n) => sum + n, 0));
     expect(told.connects).toBeGreaterThanOrEqual(24);
     expect(told.knocksRefused).toBeGreaterThan(0);
 
-    const lines = readFileSync(journal, "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as JournalLine);
+    const lines = linesIn(journal);
     expect(lines).toHaveLength(told.acknowledged);
     expect(lines.filter(({ measuredMs }) => measuredMs !== undefined && measuredMs > downMs && measuredMs < upMs).length).toBeGreaterThan(
       12,
@@ -124,22 +153,22 @@ describe("the garden's simulator against a running server", () => {
       if (measuredMs === undefined) continue;
       for (const [metric, value] of Object.entries(values)) expect(stored.get(`${deviceId} ${metric} ${measuredMs}`)).toBe(value);
     }
-    const measured = (deviceId: string, metric: string) =>
-      lines.filter((line) => line.deviceId === deviceId && metric in line.values).length;
+    const measured = measuredIn(lines);
     for (const metric of ["soil_moisture", "temperature", "light_level"]) {
+      let more = 0;
       for (const id of ids) {
         const n = rows.filter((row) => row.deviceId === id && row.metric === metric).length;
-        expect([n >= measured(id, metric), n <= measured(id, metric) + unsure], `${id} ${metric}`).toEqual([true, true]);
+        expect(n, `${id} ${metric}`).toBeGreaterThanOrEqual(measured(id, metric));
+        more += n - measured(id, metric);
       }
+      expect(more, `${metric}, of all nodes`).toBeLessThanOrEqual(unsure);
     }
     // The first node's air sensor failed for a while: its values are missing, its soil was told on.
     expect(measured("story-0001", "temperature")).toBeLessThan(measured("story-0001", "soil_moisture"));
     expect(measured("story-0012", "light_level")).toBeLessThan(measured("story-0012", "soil_moisture"));
     printFigures("GA-45", { readings: told.readings, acknowledged: told.acknowledged, connects: told.connects, lost: told.lostValues });
 
-    const { items } = await administrator.call(listRejects, { query: { limit: 200 } });
-    const wrongClocks = new Set(items.filter(({ code: reason }) => reason === "ingest.bad_clock").map(({ deviceId }) => deviceId));
-    expect(wrongClocks).toEqual(new Set(["story-0003", "story-0004", "story-0005"]));
+    expect(await wrongClocks()).toEqual(["story-0003", "story-0004", "story-0005"]);
     await settles(online, 0);
   });
 
