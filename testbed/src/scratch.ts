@@ -25,7 +25,9 @@ export function removeForgotten(prefixes: readonly string[]): void {
   if (scratchFolder() !== memory) return;
   for (const name of readdirSync(memory)) {
     const path = join(memory, name);
-    if (prefixes.some((prefix) => name.startsWith(prefix)) && statSync(path).mtimeMs < Date.now() - forgottenMs)
-      rmSync(path, { recursive: true, force: true });
+    if (!prefixes.some((prefix) => name.startsWith(prefix))) continue;
+    // Another run may put its own away at this moment.
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && found.mtimeMs < Date.now() - forgottenMs) rmSync(path, { recursive: true, force: true });
   }
 }
