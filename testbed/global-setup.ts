@@ -21,7 +21,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     return async () => undefined;
   }
   const program = fileURLToPath(new URL("../server/src/platform/postgres-throwaway.ts", import.meta.url));
-  removeForgotten(["roost-e2e-", "roost-pg-"]);
+  removeForgotten(["roost-e2e-", "roost-pg-", "roost-spool-"]);
   const child = spawn(process.execPath, [program], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, TMPDIR: scratchFolder() },
