@@ -33,7 +33,7 @@ interface Outgoing {
   readonly samples: LiveSample[];
 }
 
-/** How far a client is: all commits a moment saw, and these messages beyond. */
+/** How far a client is: all commits a moment saw, and these messages beyond; among them the last of those that memory may tell yet. */
 interface Position {
   readonly since: Moment;
   readonly beyond: ReadonlySet<string>;
@@ -43,9 +43,11 @@ interface Position {
 const maxWaiting = 1_000;
 const maxReplayed = 5_000;
 /** Messages an id lists, each about 20 characters. With more it says that it cannot be resumed from exactly. */
-const maxListed = 64;
+const maxListed = 80;
 /** Messages beyond a moment that are kept in mind until the next one is read. */
 const maxBeyond = 5_000;
+/** What the database told before memory did is kept in mind for a while; an id lists the last of it. */
+const told = { ms: 60_000, most: 20_000, listed: 16 };
 
 /** Tells messages of one device apart. */
 function identityOf(measuredUs: number, receivedUs: number, firstSeriesKey: number): string {
@@ -91,11 +93,14 @@ export function createLiveStreams({ db, hub, registry, log, keepAliveSeconds = 1
   async function* stream({ deviceKey, metrics: names, lastEventId, signal }: StreamQuery): AsyncGenerator<string> {
     const metrics = names === undefined ? undefined : new Set(names);
     let waiting: Outgoing[] = [];
+    // A commit is seen by the database a moment before whoever made it hears of that, and memory after them.
+    const toldEarly = createToldBook();
     let overflowed = false;
     let wake: () => void = () => undefined;
     // Listening begins before the moment is read, so that no commit falls between the two.
     const stopListening = hub.listen(deviceKey, (message: CommittedMessage) => {
       const identity = identityOf(message.measuredAtUs, message.receivedAtUs, message.series[0]?.key ?? 0);
+      if (toldEarly.take(identity)) return;
       const samples = wantedOf(message.series, metrics, message.values, message.quality, message.measuredAtUs);
       if (waiting.length >= maxWaiting) {
         waiting = [];
@@ -130,15 +135,18 @@ export function createLiveStreams({ db, hub, registry, log, keepAliveSeconds = 1
     /** Reads what was committed since the position and moves on; events for what the client does not know. */
     async function catchUp(position: Position): Promise<{ position: Position; text: string }> {
       const { now, messages } = await committedSince(db, { deviceKey, since: position.since, replaySeconds, limit: maxReplayed });
-      const next: Position = { since: now, beyond: new Set() };
       if (messages === undefined) {
         waiting = [];
+        const next: Position = { since: now, beyond: new Set() };
         return { position: next, text: event("resync", [], next) };
       }
       const fresh = (await fromStore(messages)).filter(({ identity }) => !position.beyond.has(identity));
       const seen = new Set(
         messages.map(({ measuredUs, receivedUs, seriesKeys }) => identityOf(measuredUs, receivedUs, seriesKeys[0] ?? 0)),
       );
+      const heard = new Set(waiting.map(({ identity }) => identity));
+      toldEarly.note(fresh.map(({ identity }) => identity).filter((identity) => !heard.has(identity)));
+      const next: Position = { since: now, beyond: new Set(toldEarly.latest()) };
       // What memory told was committed before, so this moment saw it: nothing is beyond it but what comes from now on.
       waiting = waiting.filter(({ identity }) => !seen.has(identity));
       const samples = fresh.flatMap((one) => one.samples);
@@ -157,6 +165,7 @@ export function createLiveStreams({ db, hub, registry, log, keepAliveSeconds = 1
           waiting = [];
           yield event("resync", [], position);
         } else {
+          toldEarly.note([...from.beyond]);
           const caughtUp = await catchUp(from);
           position = caughtUp.position;
           yield caughtUp.text;
@@ -204,6 +213,25 @@ export function createLiveStreams({ db, hub, registry, log, keepAliveSeconds = 1
   }
 
   return { stream };
+}
+
+/** What the database told and memory may tell yet. Of other servers' commits it never will. */
+function createToldBook() {
+  const byIdentity = new Map<string, number>();
+  return {
+    note(identities: readonly string[]): void {
+      const nowMs = performance.now();
+      for (const identity of identities) byIdentity.set(identity, nowMs);
+      // Oldest first.
+      for (const [identity, atMs] of byIdentity) {
+        if (byIdentity.size <= told.most && nowMs - atMs < told.ms) break;
+        byIdentity.delete(identity);
+      }
+    },
+    latest: (): string[] => [...byIdentity.keys()].slice(-told.listed),
+    /** @returns Whether it was told, and is not to be told again. */
+    take: (identity: string): boolean => byIdentity.delete(identity),
+  };
 }
 
 function event(name: string, samples: readonly LiveSample[], position: Position): string {
