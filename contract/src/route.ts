@@ -54,6 +54,14 @@ export function defineRoute<
   return route;
 }
 
+/**
+ * Says whether a route keeps its promise by `Idempotency-Key`: whatever a signed-in caller changes by JSON. Uploads and streams do not, nor
+ * what is open to anybody: there would be nobody whose key it is.
+ */
+export function takesIdempotencyKey({ method, access, streams, rawBody }: Route): boolean {
+  return method !== "GET" && access !== "public" && access !== "device" && streams === undefined && rawBody !== true;
+}
+
 /** What a handler gets: each part in the form the code works with. */
 export interface RouteInput<R extends Route> {
   readonly params: R extends Route<infer P, Shape, Shape, Shape> ? z.output<P> : never;

@@ -91,6 +91,7 @@ import { createDispatch } from "./platform/events.ts";
 import { mountEdge } from "./platform/http/edge-routes.ts";
 import { createFactHub, mountFactStream } from "./platform/http/fact-stream.ts";
 import { createHttp } from "./platform/http/http.ts";
+import { createIdempotency } from "./platform/http/idempotency.ts";
 import { readRateTable } from "./platform/http/limits.ts";
 import { createMetrics } from "./platform/http/metrics.ts";
 import { IntakeGate } from "./platform/intake.ts";
@@ -321,7 +322,8 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   ends.push(() => kits.stop());
 
-  const byTheClock = [secrets, notifications, blobs, tickets, kits].flatMap((one) => one.jobs);
+  const idempotency = createIdempotency({ db, seal, clock, log });
+  const byTheClock = [secrets, notifications, blobs, tickets, kits, idempotency].flatMap((one) => one.jobs);
   const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), personal.job, ...byTheClock] });
   await jobs.start();
   ends.push(() => jobs.stop());
@@ -393,6 +395,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     tls: config.ROOST_HTTPS ? certificates.serverCert() : undefined,
     onUpgrade: door.handleUpgrade,
     rateLimits,
+    idempotency,
     ownNames: () => [...machineNames(), ...certificates.names()],
     onSecurityEvent: refusals.observe,
   });

@@ -4,6 +4,7 @@ import pg from "pg";
 
 import { RotatingPool } from "./database-password.ts";
 import type { RotatingConnection } from "./database-password.ts";
+import { noteEffect } from "./effects.ts";
 import type { Log } from "./log.ts";
 import type { Within } from "./tenancy.ts";
 
@@ -114,7 +115,13 @@ export function createDb({ connection, rotating, log, maxConnections = 10, ...op
     return lend(async (client, breaks) => {
       try {
         await client.query(begin).catch(rethrow);
-        const result = await work({ inTransaction: true, query: (statement) => run(client, statement) });
+        let changes = false;
+        const query = <Row extends object>(statement: Sql) => {
+          changes ||= mayChange(statement);
+          return run<Row>(client, statement);
+        };
+        const result = await work({ inTransaction: true, query });
+        if (changes) noteEffect();
         await client.query("commit").catch(rethrow);
         return result;
       } catch (caught) {
@@ -125,15 +132,16 @@ export function createDb({ connection, rotating, log, maxConnections = 10, ...op
   }
 
   return {
-    pool,
+    pool: noted(pool),
     query: <Row extends object>(statement: Sql) =>
-      lend((client, breaks) =>
-        run<Row>(client, statement).catch((error: Error) => {
+      lend((client, breaks) => {
+        if (mayChange(statement)) noteEffect();
+        return run<Row>(client, statement).catch((error: Error) => {
           // Its answer may still be on the way.
           breaks(error);
           throw error;
-        }),
-      ),
+        });
+      }),
     transaction: (work) => transact("begin", work),
     within(within) {
       const begin = beginWithin(within);
@@ -143,6 +151,7 @@ export function createDb({ connection, rotating, log, maxConnections = 10, ...op
       };
     },
     async connect(applicationName) {
+      noteEffect();
       const Client = rotating?.Client ?? pg.Client;
       const signIn = async () => {
         const client = new Client({ ...connection, application_name: applicationName, connectionTimeoutMillis: statementTimeoutMs });
@@ -160,6 +169,22 @@ export function createDb({ connection, rotating, log, maxConnections = 10, ...op
       await pool.end();
     },
   };
+}
+
+/** What libraries do with a connection is not looked into: it may be anything. */
+function noted(pool: pg.Pool): pg.Pool {
+  return new Proxy(pool, {
+    get(target, name) {
+      if (name === "connect" || name === "query") noteEffect();
+      const part: unknown = Reflect.get(target, name, target);
+      return typeof part === "function" ? (part.bind(target) as unknown) : part;
+    },
+  });
+}
+
+/** A function that changes something is called beside other statements of ours, never as the only one of a transaction. */
+function mayChange({ text }: Sql): boolean {
+  return !/^\s*select\b/i.test(text);
 }
 
 /** A row that a policy keeps from being put there is one the caller has no right to, such as a device outside their scope. */

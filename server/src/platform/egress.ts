@@ -8,6 +8,7 @@ import { AppError } from "@roost/contract/errors";
 import { egressErrors } from "@roost/contract/notifications";
 
 import { isPublicAddress, parseAllowList } from "./addresses.ts";
+import { noteEffect } from "./effects.ts";
 
 /** What is asked of somebody outside. */
 export interface EgressRequest {
@@ -147,6 +148,7 @@ export function createEgress({ allow, resolve = resolveBySystem, ca, timeoutMs =
      */
     async request({ url, method = "GET", headers = {}, body, signal, timeoutMs: ownMs = timeoutMs }: EgressRequest): Promise<EgressAnswer> {
       const hop: Hop = { url: checkUrl(url), method, headers, body };
+      noteEffect();
       return inTime(ownMs, signal, async (limit) => follow(hop, limit));
     },
   };

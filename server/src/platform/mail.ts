@@ -4,6 +4,7 @@ import { AppError } from "@roost/contract/errors";
 import { mailErrors } from "@roost/contract/mail";
 
 import { isLoopbackHost } from "./addresses.ts";
+import { noteEffect } from "./effects.ts";
 import type { Egress } from "./egress.ts";
 import type { Log } from "./log.ts";
 
@@ -101,6 +102,7 @@ export function createMail({ smtpUrl, from, egress, log, ca }: MailOptions): Mai
         disableUrlAccess: true,
       });
       try {
+        noteEffect();
         await transport.sendMail({
           from: sender,
           to: { name: "", address: to },

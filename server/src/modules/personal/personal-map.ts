@@ -26,6 +26,17 @@ function topicsBelow(id: string): string {
 /** What people and devices leave behind, table by table, in the order in which it is erased. */
 export const platformShares: readonly TableShare[] = [
   {
+    table: "idempotency_keys",
+    about: "When the person, or a token of theirs, sent requests with a key against doing them twice. Gone within a day.",
+    withheld: ["key_digest", "request_sealed", "answer_sealed"],
+    // Before their tokens, by which the rows of those are found.
+    person: {
+      rows: (s) =>
+        sql`${here(s)} and (t.caller_id = ${s.id}::uuid or t.caller_id in (select a.id from api_tokens a where a.person_id = ${s.id}::uuid))`,
+      erase: "delete",
+    },
+  },
+  {
     table: "api_tokens",
     about: "API tokens the person made in this organisation, without their secrets.",
     withheld: ["secret_hash"],

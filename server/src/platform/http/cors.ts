@@ -18,6 +18,7 @@ const readable = [
   "ratelimit-policy",
   "retry-after",
   "x-correlation-id",
+  "x-idempotent-request",
   "x-ratelimit-limit",
   "x-ratelimit-remaining",
   "x-ratelimit-reset",

@@ -23,6 +23,7 @@ import { createConnectionBound } from "./connection-bound.ts";
 import { createCors } from "./cors.ts";
 import { toAppError, wireError } from "./faults.ts";
 import { createForwarded } from "./forwarded.ts";
+import type { Idempotency } from "./idempotency.ts";
 import { readRateTable, withDefaults } from "./limits.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
@@ -65,6 +66,8 @@ export interface HttpOptions {
   readonly limits?: Partial<HttpLimits>;
   /** Counts requests, over all nodes. Absent: this node counts alone, by the configured rates. */
   readonly rateLimits?: RateLimits | undefined;
+  /** Keeps what was answered to requests with an `Idempotency-Key`. Absent: the header is not looked at. */
+  readonly idempotency?: Idempotency | undefined;
   /** Names this machine goes by, beside those configured: what its certificate names. Absent: none. */
   readonly ownNames?: () => readonly string[];
   /** Told what was refused, gathered by kind, address and minute. */
@@ -291,7 +294,7 @@ export function createHttp(options: HttpOptions): Http {
     if (error.status === 401) reply.header("www-authenticate", "Bearer");
     if (error.status === 503) reply.header("retry-after", "2");
     const retryAfter = error.details["retryAfterSeconds"];
-    if (error.status === 429 && typeof retryAfter === "number") reply.header("retry-after", String(retryAfter));
+    if (typeof retryAfter === "number") reply.header("retry-after", String(retryAfter));
     // Errors of the framework come before any hook has run.
     reply.headers(commonFields(request));
     await reply.code(error.status).type("application/json; charset=utf-8").send(wireError(error, requestId));
@@ -369,6 +372,7 @@ export function createHttp(options: HttpOptions): Http {
         closing: closing.signal,
         limits,
         log,
+        idempotency: options.idempotency,
       });
       mounted.push(route);
       app.route({

@@ -4,7 +4,7 @@ import type { Rate } from "../rate.ts";
 /** One bound of the HTTP edge. */
 interface Limit {
   readonly default: number;
-  readonly unit: "ms" | "bytes" | "connections" | "headers" | "levels" | "requests" | "streams" | "notices";
+  readonly unit: "ms" | "bytes" | "connections" | "headers" | "levels" | "requests" | "streams" | "notices" | "keys" | "s";
   /** Status and code that the client gets. */
   readonly answer: string;
   readonly about: string;
@@ -64,6 +64,25 @@ export const httpLimits = {
     unit: "notices",
     answer: "the stream ends",
     about: "Facts that wait for one slow stream; it comes again and catches up.",
+  },
+  idempotencyKeys: {
+    default: 10_000,
+    unit: "keys",
+    answer: "429 `http.too_many_idempotency_keys`",
+    about: "Idempotency keys that are kept for one person or token in one organisation.",
+  },
+  idempotencySeconds: { default: 86_400, unit: "s", answer: "forgotten", about: "How long an idempotency key and its answer are kept." },
+  idempotencyLeaseSeconds: {
+    default: 60,
+    unit: "s",
+    answer: "409 `http.request_under_way`, then 409 `http.outcome_unknown`",
+    about: "How long a request with an idempotency key counts as under way when nothing is heard of it any more.",
+  },
+  idempotentAnswerBytes: {
+    default: 32_768,
+    unit: "bytes",
+    answer: "409 `http.answer_not_kept` when it is asked for again",
+    about: "Largest answer that is kept with an idempotency key.",
   },
 } as const satisfies Readonly<Record<string, Limit>>;
 

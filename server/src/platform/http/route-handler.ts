@@ -1,4 +1,5 @@
 import { httpErrors } from "@roost/contract/errors";
+import { takesIdempotencyKey } from "@roost/contract/route";
 import type { Route } from "@roost/contract/route";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
@@ -10,6 +11,7 @@ import type { Actor } from "../tenancy.ts";
 import { authorise, refuseForeignOrigin } from "./access.ts";
 import type { Authentication, CredentialRequest, HeldCaller, Origins } from "./access.ts";
 import { addressKey } from "./client-address.ts";
+import type { Idempotency, WireAnswer } from "./idempotency.ts";
 import { isStorable, parseJsonBody } from "./json-body.ts";
 import { ownRule } from "./limits.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -25,6 +27,7 @@ export interface RouteHandlerOptions {
   readonly closing: AbortSignal;
   readonly limits: Pick<HttpLimits, "deadlineMs" | "jsonLevels">;
   readonly log: Log;
+  readonly idempotency?: Idempotency | undefined;
 }
 
 /** Who a request is, beside Fastify's own; set when it arrives. */
@@ -43,6 +46,7 @@ export interface Identity {
 export function routeHandler<R extends Route>(route: R, handler: Handler<R>, options: RouteHandlerOptions) {
   const { gate, origins } = options;
   const count = countingOf(route, gate);
+  const takesKey = takesIdempotencyKey(route);
   return async (request: FastifyRequest, reply: FastifyReply, identity: Identity): Promise<void> => {
     await withCorrelationId(identity.correlationId, async () => {
       const address = addressKey(identity.remoteAddress);
@@ -83,20 +87,41 @@ export function routeHandler<R extends Route>(route: R, handler: Handler<R>, opt
         };
         // The types were tied together by `mount`; here only the shapes of the contract are known.
         const run = handler as unknown as (input: object) => Promise<unknown>;
-        return { caller, ends, answer: await run({ ...decodeParts(route, request, options.limits.jsonLevels), caller, request: facts }) };
+        const input = { ...decodeParts(route, request, options.limits.jsonLevels), caller, request: facts };
+        if (route.streams !== undefined) return { caller, ends, stream: await run(input) };
+        const work = async (): Promise<WireAnswer> => {
+          const answer = await run(input);
+          return { status, body: route.reply === undefined ? undefined : JSON.stringify(z.encode(route.reply, answer)) };
+        };
+        const key = takesKey ? request.headers["idempotency-key"] : undefined;
+        if (key === undefined || options.idempotency === undefined || caller === undefined || caller.kind === "device")
+          return { caller, ends, told: await work() };
+        const asked = { key, requestId: identity.requestId, ...askedBy(route, request, options.limits.jsonLevels) };
+        return { caller, ends, told: await options.idempotency.once(caller, asked, work) };
       };
-      const { caller, ends, answer } = await inTime(think(), options);
-      if (route.streams !== undefined) {
+      const { caller, ends, ...answer } = await inTime(think(), options);
+      if (answer.told === undefined) {
         const held = caller !== undefined && "hold" in caller ? caller.hold() : undefined;
         if (held !== undefined) reply.raw.once("close", held);
-        await sendStream(reply.code(status), route.streams, answer as StreamReply, ends(), options.log);
-      } else if (route.reply === undefined) {
-        await reply.code(status).send();
-      } else {
-        const text = JSON.stringify(z.encode(route.reply, answer));
-        await reply.code(status).type("application/json; charset=utf-8").send(text);
+        await sendStream(reply.code(status), route.streams ?? "", answer.stream as StreamReply, ends(), options.log);
+        return;
       }
+      const { told } = answer;
+      if ("repeated" in told && told.repeated) reply.header("x-idempotent-request", "true");
+      if (told.body === undefined) await reply.code(told.status).send();
+      else await reply.code(told.status).type("application/json; charset=utf-8").send(told.body);
     });
+  };
+}
+
+/** What makes this request the same as another one. */
+function askedBy(route: Route, request: FastifyRequest, jsonLevels: number) {
+  const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  return {
+    method: route.method,
+    url: request.url,
+    ifMatch: request.headers["if-match"],
+    body: route.body === undefined ? bytes : parseJsonBody(bytes, jsonLevels),
   };
 }
 
