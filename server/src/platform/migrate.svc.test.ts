@@ -34,26 +34,30 @@ describe("migrations", () => {
 
   it("GA-33: converge after a kill in the middle: what was whole stays, what was half is done again", async () => {
     const own = await createTestDatabase({ migrated: false });
+    const held = 4_711;
     const migrations = [
       { name: "0001-first", text: "create table first (n integer)" },
       {
         name: "0002-slow",
-        text: "create table slow (n integer); insert into slow values (1); select pg_sleep(2); create table after_slow (n integer)",
+        text: `create table slow (n integer); insert into slow values (1); select pg_advisory_xact_lock(${held}); create table after_slow (n integer)`,
       },
       { name: "0003-last", text: "create table last (n integer)" },
     ];
-    const child = fork(childProgram, [JSON.stringify({ connection: own.connection, migrations })], { execArgv: [], stdio: "pipe" });
     const db = createDb({ connection: own.connection, log });
+    const holder = await db.connect("test-holder");
+    await holder.query("select pg_advisory_lock($1)", [held]);
+    const child = fork(childProgram, [JSON.stringify({ connection: own.connection, migrations })], { execArgv: [], stdio: "pipe" });
     const isUnderWay = async () => {
       const [row] = await db.query<{ n: number }>(sql`
         select count(*)::int as n from pg_stat_activity a
-        where a.application_name = 'roost-migrate' and a.datname = current_database() and a.query like '%pg_sleep%' and a.state = 'active'`);
+        where a.application_name = 'roost-migrate' and a.datname = current_database() and a.query like '%after_slow%' and a.wait_event = 'advisory'`);
       return row?.n;
     };
     await expect.poll(isUnderWay).toBe(1);
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await gone;
+    await holder.end();
     expect(await migrate(db, migrations, log)).toEqual(["0002-slow", "0003-last"]);
     expect(await db.query(sql`select s.n from slow s`)).toEqual([{ n: 1 }]);
     expect(await migrate(db, migrations, log)).toEqual([]);
