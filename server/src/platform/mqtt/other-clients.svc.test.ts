@@ -38,7 +38,7 @@ describe.skipIf(!hasMosquitto)(
       let output = "";
       child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
       child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
-      const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+      const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
       return { code, output };
     }
 
@@ -86,7 +86,7 @@ describe.skipIf(!hasMosquitto)(
         "2",
         "-v",
         "-W",
-        "10",
+        "60",
       ]);
       await expect.poll(() => at.door.stats().sessions).toBe(1);
       await expect.poll(() => at.door.publish({ topic: "devices/coop-1/telemetry", payload: '{"t":1}', qos: 1, retain: false })).toBe(1);
@@ -96,7 +96,7 @@ describe.skipIf(!hasMosquitto)(
     });
 
     it("a foreign filter and a wrong password are told to them", async () => {
-      const foreign = await run("mosquitto_sub", [...where(true), ...asDevice, "-t", "devices/coop-2/telemetry", "-W", "2"]);
+      const foreign = await run("mosquitto_sub", [...where(true), ...asDevice, "-t", "devices/coop-2/telemetry", "-W", "60"]);
       expect(foreign.output).toMatch(/All subscription requests were denied/);
       const wrong = await run("mosquitto_pub", [
         ...where(true),

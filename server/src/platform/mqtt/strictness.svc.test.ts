@@ -90,7 +90,7 @@ for (const [what, hex, reason] of fiveOnly) illegal.push([what, 5, hex, reason])
 describe("M1: illegal packets", () => {
   let at: TestDoor;
   beforeAll(async () => {
-    at = await openTestDoor({ withTls: false, limits: { connectTimeMs: 2_000 } });
+    at = await openTestDoor({ withTls: false });
     at.addDevice("coop-1");
     at.addDevice("honest");
   });
