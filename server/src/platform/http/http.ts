@@ -334,6 +334,11 @@ export function createHttp(options: HttpOptions): Http {
   app.server.on("connection", (socket: Socket) => {
     // By TLS it was counted before its handshake.
     if (!(socket instanceof TLSSocket) && !bound.admit(socket)) return;
+    // A handshake that was under way when the server began to close: nobody would ask anything any more, and the end would wait for it.
+    if (closing.signal.aborted) {
+      socket.destroy();
+      return;
+    }
     silent.add(socket);
     socket.once("close", () => silent.delete(socket));
   });

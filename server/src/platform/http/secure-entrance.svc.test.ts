@@ -51,7 +51,6 @@ describe("the web server by TLS", () => {
     edge = await startEdge(
       {
         tls: certificate,
-        limits: { headersTimeoutMs: 1_000 },
         onUpgrade: (_request, socket, _head, remoteAddress) => {
           upgraded.push(remoteAddress);
           socket.end("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
@@ -111,20 +110,22 @@ describe("the web server by TLS", () => {
   });
 
   it("does not wait for who never shakes hands, nor for who shakes hands and asks nothing", async () => {
-    const mute = connectPlain(edge.httpsPort, "127.0.0.1");
-    const quiet = await dial();
+    const own = await startEdge({ tls: certificate, limits: { headersTimeoutMs: 1_000 } }, secure);
+    const mute = connectPlain(own.httpsPort, "127.0.0.1");
+    const quiet = await dial(own.httpsPort);
     mute.on("error", () => undefined);
     quiet.on("error", () => undefined);
     quiet.resume();
     mute.resume();
     await Promise.all([once(mute, "close"), once(quiet, "close")]);
-    const plain = connectPlain(edge.httpsPort, "127.0.0.1", () => plain.write("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+    const plain = connectPlain(own.httpsPort, "127.0.0.1", () => plain.write("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"));
     let text = "";
     plain.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
     plain.on("error", () => undefined);
     await once(plain, "close");
     expect(text).not.toContain("HTTP/1.1");
-    expect((await ask("/api/openapi.json")).status).toBe(200);
+    await expect.poll(async () => (await ask("/api/openapi.json", {}, own).catch(() => undefined))?.status).toBe(200);
+    await own.http.close({ drainMs: 100 });
   });
 
   it("shows a renewed certificate to new connections without a restart, and keeps those that are here", async () => {
@@ -147,18 +148,22 @@ describe("the web server by TLS", () => {
     const slow = ask("/api/v1/wait", {}, other);
     await other.waiting.entered.opened;
     const silent = await dial(other.httpsPort);
-    const handshaking = connectPlain(other.httpsPort, "127.0.0.1");
-    for (const socket of [silent, handshaking]) socket.on("error", () => undefined).resume();
-    await once(handshaking, "connect");
-    const sentAway = once(handshaking, "close");
+    silent.on("error", () => undefined).resume();
     const gone = once(silent, "close");
-    const closed = other.http.close({ drainMs: 2_000 });
+    const closed = other.http.close({ drainMs: 60_000 });
     await gone;
     await expect(dial(other.httpsPort)).rejects.toMatchObject({ code: "ECONNREFUSED" });
     other.waiting.leave.open();
     const answer = await slow;
     expect([answer.status, answer.body]).toEqual([200, '{"ok":true}']);
     await closed;
+    // Who never ends shaking hands is sent away when the time for the rest is over.
+    const third = await startEdge({ tls: certificate }, secure);
+    const handshaking = connectPlain(third.httpsPort, "127.0.0.1");
+    handshaking.on("error", () => undefined).resume();
+    await once(handshaking, "connect");
+    const sentAway = once(handshaking, "close");
+    await third.http.close({ drainMs: 200 });
     await sentAway;
   });
 
