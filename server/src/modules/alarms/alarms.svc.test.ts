@@ -260,7 +260,7 @@ describe("alarms", () => {
       ["cleared", by, "shut it"],
       ["resolved", by, "closed"],
     ]);
-    const actions = await db.query<{ action: string }>(sql`select e.action from audit_entries e order by e.id`);
+    const actions = await db.query<{ action: string }>(sql`select e.action from audit_entries e order by e.xact_id, e.id`);
     expect(actions.map(({ action }) => action.slice("alarm.".length))).toEqual(
       "acknowledged unacknowledged assigned commented snoozed unsnoozed resolved cleared resolved".split(" "),
     );

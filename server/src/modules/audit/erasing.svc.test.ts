@@ -78,7 +78,7 @@ describe("erasing somebody from the audit trail", () => {
   }
   const entries = () =>
     db.query<{ text: string }>(
-      sql`select to_jsonb(e)::text as text from audit_entries e where e.organisation_id = ${organisationId} order by e.id`,
+      sql`select to_jsonb(e)::text as text from audit_entries e where e.organisation_id = ${organisationId} order by e.xact_id, e.id`,
     );
 
   it("T-F12: takes the name, address and program out and leaves id, time and deed; the trail stays whole", async () => {

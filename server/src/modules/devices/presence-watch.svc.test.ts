@@ -60,7 +60,7 @@ describe("the watch over devices", () => {
   async function facts(): Promise<string[]> {
     const rows = await db.query<{ text: string }>(sql`
       select e.type || ' ' || e.noun_id || ' ' || (e.data ->> 'reason') as text from events e
-      where e.type in ('device.online', 'device.offline') order by e.id`);
+      where e.type in ('device.online', 'device.offline') order by e.xact_id, e.id`);
     return rows.map((row) => row.text);
   }
 
