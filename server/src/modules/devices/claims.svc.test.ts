@@ -249,9 +249,10 @@ describe("claiming a device over HTTP", () => {
     const again = await send(body);
     expect(again.json).toEqual(first.json);
     expect(again.headers.get("x-idempotent-request")).toBe("true");
-    await db.query(sql`update claims set created_at = created_at - interval '299 s' where device_id = ${id}`);
+    // From now and not from when it was made: the restart took its time.
+    await db.query(sql`update claims set created_at = now() - interval '240 s' where device_id = ${id}`);
     expect((await send(body)).json).toEqual(first.json);
-    await db.query(sql`update claims set created_at = created_at - interval '2 s' where device_id = ${id}`);
+    await db.query(sql`update claims set created_at = now() - interval '301 s' where device_id = ${id}`);
     const late = await send(body);
     expect(late.status).toBe(409);
     expect(late.json.error?.code).toBe("claim.nonce_conflict");
