@@ -101,7 +101,8 @@ describe("sessions", () => {
 
     it("N-F21, S-F15: a bearer token ends, and a refresh token gives the next pair; the old access token ends at once", async () => {
       const first = await loggedIn();
-      expect([first.token_type, first.expires_in]).toEqual(["Bearer", 1_800]);
+      // What is left of the half hour when it is answered: a slow machine has used up a part of it.
+      expect([first.token_type, Math.ceil(first.expires_in / 60)]).toEqual(["Bearer", 30]);
       const answer = await home.post(refresh.path, { refresh_token: first.refresh_token });
       const second = bearer.parse(await answer.json());
       expect(new Set([first.access_token, second.access_token, first.refresh_token, second.refresh_token]).size).toBe(4);

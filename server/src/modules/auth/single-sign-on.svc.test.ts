@@ -30,9 +30,10 @@ class Jar {
   readonly #cookies = new Map<string, string>();
   take(answer: Response): void {
     for (const line of answer.headers.getSetCookie()) {
-      const [pair = ""] = line.split(";");
+      const [pair = "", ...attributes] = line.split(/; */);
       const at = pair.indexOf("=");
-      if (/max-age=0|1970/i.test(line)) this.#cookies.delete(pair.slice(0, at));
+      // By its attributes alone: values and paths are random, and may hold any figures.
+      if (attributes.some((one) => /^max-age=0$|^expires=.*\b1970\b/i.test(one))) this.#cookies.delete(pair.slice(0, at));
       else this.#cookies.set(pair.slice(0, at), pair.slice(at + 1));
     }
   }
