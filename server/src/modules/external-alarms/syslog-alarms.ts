@@ -50,8 +50,8 @@ interface Waiting {
 export interface SyslogAlarmDeps {
   readonly db: Db;
   readonly external: Pick<ExternalAlarms, "take">;
-  /** Whose messages they are. */
-  readonly organisationId: string;
+  /** Whose messages they are, at this moment. */
+  readonly organisationId: () => string;
   readonly isDevice: (id: string) => boolean;
   /** The mildest that becomes an alarm, by number. */
   readonly mildest: number;
@@ -65,6 +65,7 @@ export function createSyslogAlarms({ db, external, organisationId, isDevice, mil
   const kinds = new Map<string, { keys: Set<string>; sinceMs: number }>();
   const senders = new Map<string, { deviceId: string | undefined; untilMs: number }>();
   let flushing: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
   let hasTold = false;
   const timer = setInterval(() => void flush(), flushMs).unref();
 
@@ -90,12 +91,12 @@ export function createSyslogAlarms({ db, external, organisationId, isDevice, mil
   }
 
   async function deviceOf(address: string, host: string): Promise<string | undefined> {
-    const cacheKey = `${address} ${host}`;
+    const cacheKey = `${organisationId()} ${address} ${host}`;
     const nowMs = clock.nowMs();
     const known = senders.get(cacheKey);
     if (known !== undefined && known.untilMs > nowMs) return known.deviceId;
     const id = host.toLowerCase();
-    const deviceId = (await findSender(db, organisationId, address, id)) ?? (isDevice(id) ? id : undefined);
+    const deviceId = (await findSender(db, organisationId(), address, id)) ?? (isDevice(id) ? id : undefined);
     senders.delete(cacheKey);
     senders.set(cacheKey, { deviceId, untilMs: nowMs + senderForMs });
     if (senders.size > mostSenders)
@@ -147,7 +148,7 @@ export function createSyslogAlarms({ db, external, organisationId, isDevice, mil
     waiting.clear();
     try {
       const told = await Promise.all(some.map(([key, one]) => toldOf(key, one)));
-      await db.transaction(async (tx) => external.take(tx, organisationId, told));
+      await db.transaction(async (tx) => external.take(tx, organisationId(), told));
       hasTold = false;
     } catch (error) {
       // What is newer by now stands for what could not be written.
@@ -157,8 +158,16 @@ export function createSyslogAlarms({ db, external, organisationId, isDevice, mil
     }
   }
 
+  /** Resolves when all that was heard before the call was tried: what is under way may have begun without the last of it. */
   function flush(): Promise<void> {
-    flushing ??= tell().finally(() => {
+    if (flushing !== undefined) {
+      next ??= flushing.then(() => {
+        next = undefined;
+        return flush();
+      });
+      return next;
+    }
+    flushing = tell().finally(() => {
       flushing = undefined;
     });
     return flushing;
@@ -189,7 +198,6 @@ export function createSyslogAlarms({ db, external, organisationId, isDevice, mil
     flush,
     async close(): Promise<void> {
       clearInterval(timer);
-      await flush();
       await flush();
     },
   };

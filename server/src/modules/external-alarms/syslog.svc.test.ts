@@ -19,6 +19,7 @@ import { createAudit } from "../audit/audit.ts";
 import { createExternalAlarms } from "./external-alarms.ts";
 import { createSyslogAlarms, quietMs } from "./syslog-alarms.ts";
 import { createSyslogListener } from "./syslog-listener.ts";
+import { parseSyslog } from "./syslog.ts";
 
 const log = createLog({ level: "silent", pretty: false });
 const start = Date.parse("2026-03-02T10:00:00Z");
@@ -37,7 +38,15 @@ describe("syslog", () => {
   let port = 0;
 
   async function listen(allow: readonly string[] = []): Promise<void> {
-    syslog = createSyslogAlarms({ db, external, organisationId, isDevice: (id) => id === "switch-1", mildest: 3, clock, log });
+    syslog = createSyslogAlarms({
+      db,
+      external,
+      organisationId: () => organisationId,
+      isDevice: (id) => id === "switch-1",
+      mildest: 3,
+      clock,
+      log,
+    });
     metrics = createMetrics();
     listener = createSyslogListener({ alarms: syslog, host: "127.0.0.1", port: 0, allow, clock, metrics, log });
     port = await listener.listen();
@@ -104,6 +113,15 @@ describe("syslog", () => {
     await soon("the second is heard", async () => (await counted("taken")) === 2);
     await syslog.flush();
     expect((await list()).map(({ title = "" }) => title).toSorted()).toEqual(["x: first", "x: second"]);
+  });
+
+  it("is told whole: what is heard while something is being told comes right after it", async () => {
+    syslog.hear("127.0.0.1", parseSyslog(Buffer.from("<11>1 - one app - - - error")));
+    const underWay = syslog.flush();
+    syslog.hear("127.0.0.1", parseSyslog(Buffer.from("<11>1 - two app - - - error")));
+    await Promise.all([syslog.flush(), syslog.flush()]);
+    expect((await list()).map(({ source }) => source).toSorted()).toEqual(["syslog:one", "syslog:two"]);
+    await underWay;
   });
 
   it("is one alarm while it goes on, and over when it was quiet for an hour", async () => {
