@@ -228,7 +228,16 @@ describe("retention of an organisation", () => {
     const expected = { rejects: [1, ago(20, 60)], events: [1, ago(20, 60)] };
     expect(deletes(await telemetry.retention.preview(device, wanted))).toEqual(expected);
     await change(device, wanted, true);
-    await telemetry.retire();
+    // Somebody writes for long in a database beside ours.
+    const neighbour = await createTestDatabase({ migrated: false });
+    const neighbours = createDb({ connection: neighbour.connection, log });
+    await neighbours.transaction(async (tx) => {
+      await tx.query(sql`create table notes (text text)`);
+      await db.query(sql`update events e set xact_id = pg_current_xact_id() where e.organisation_id = ${organisationId}`);
+      await telemetry.retire();
+    });
+    await neighbours.close();
+    await neighbour.drop();
     expect(await db.query(sql`select r.topic from ingest_rejects r where r.organisation_id = ${organisationId}`)).toEqual([
       { topic: "t2" },
     ]);

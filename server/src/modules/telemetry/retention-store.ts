@@ -2,6 +2,7 @@ import { identifier, sql } from "@roost/contract/sql";
 import type { Sql } from "@roost/contract/sql";
 
 import type { Queryable } from "../../platform/db.ts";
+import { readableBelow } from "../../platform/events.ts";
 
 /** What is kept for a while only. */
 export type RetainedKind = "samples" | "hours" | "days" | "rejects" | "events";
@@ -74,6 +75,7 @@ export async function deleteRejects(db: Queryable, organisationId: string | null
 
 /** Facts and device events; never a fact that a handler has not read yet. */
 export async function deleteEvents(db: Queryable, organisationId: string, before: Date): Promise<number> {
+  const readable = await readableBelow(db);
   const facts = await count(
     db,
     sql`
@@ -81,7 +83,7 @@ export async function deleteEvents(db: Queryable, organisationId: string, before
     where e.ctid = any(array(
       select x.ctid from events x
       where x.organisation_id = ${organisationId} and x.at < ${before}
-        and x.xact_id < coalesce((select min(c.xact_id::text::bigint)::text::xid8 from event_cursors c), pg_snapshot_xmin(pg_current_snapshot()))
+        and x.xact_id < coalesce((select min(c.xact_id::text::bigint)::text::xid8 from event_cursors c), ${readable}::xid8)
       limit ${stepRows}))
     returning 1`,
   );
