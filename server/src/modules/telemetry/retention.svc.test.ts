@@ -12,6 +12,7 @@ import { emit } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
 import { createLog } from "../../platform/log.ts";
 import { createAudit } from "../audit/audit.ts";
+import { databaseNowMs } from "./retention-store.ts";
 import { defaultRetentionDays, keptDays, keptFrom } from "./retention.ts";
 import { addTestDevice, rotate, writeHot } from "./telemetry-fixture.ts";
 import type { TestDevice } from "./telemetry-fixture.ts";
@@ -127,8 +128,16 @@ describe("retention", () => {
       expect((await ask(device, 0)).slice(-10)).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
       expect((await ask(device, 86_400)).length).toBe(50);
     }
+    const days = [await databaseNowMs(db)];
     await telemetry.retire();
-    expect(await ask(device, 0)).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    days.push(await databaseNowMs(db));
+    const [mark] = await db.query<{ before: Date }>(
+      sql`select m.retired_before as before from retention_marks m where m.organisation_id = ${device.organisationId} and m.kind = 'samples'`,
+    );
+    // The day it is may have ended meanwhile.
+    expect(days.map((nowMs) => keptFrom(nowMs, 10))).toContainEqual(mark?.before);
+    const oldest = Math.floor((today - (mark?.before.getTime() ?? 0)) / dayMs);
+    expect(await ask(device, 0)).toEqual(Array.from({ length: oldest + 1 }, (_, i) => oldest - i));
   });
 
   it("deletes old rejects and facts, but no fact that a handler has not read", async () => {
