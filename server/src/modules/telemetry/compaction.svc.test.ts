@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../platform/clock.ts";
 import { createDb } from "../../platform/db.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db, Queryable } from "../../platform/db.ts";
 import { createLog } from "../../platform/log.ts";
 import { createAudit } from "../audit/audit.ts";
 import { compactSlice, countValuesByDevice, selectWaitingSegments } from "./chunk-store.ts";
@@ -267,17 +267,30 @@ describe("the store and a plain model of it", () => {
     const [older, newer] = await db
       .query<{ id: number }>(sql`select s.id from hot_segments s order by s.id desc limit 2`)
       .then((rows) => rows.toReversed());
-    const due = async () => (await selectWaitingSegments(db)).filter((one) => one.hourOver).map((one) => one.id);
-    expect(await due()).toEqual([]);
+    // The hour may end meanwhile: these two aside, all is of the next one, and within a transaction it is one moment.
+    const putOff = (...but: (number | undefined)[]) =>
+      db.query(sql`update hot_segments s set opened_at = now() + interval '1 hour' where s.id <> all(${but}::integer[])`);
+    const due = async (of: Queryable) => (await selectWaitingSegments(of)).filter((one) => one.hourOver).map((one) => one.id);
+    await putOff();
     expect(await compactionOf(1_000).run()).toMatchObject({ segments: 0 });
-    await db.query(sql`update hot_segments s set opened_at = date_trunc('hour', now()) - interval '5 minutes' where s.id = ${older?.id}`);
-    expect(await due()).toEqual([older?.id]);
-    // The open one was opened before the hour as well: it has the rest of it.
-    await db.query(sql`update hot_segments s set opened_at = date_trunc('hour', now()) - interval '1 minute' where s.id = ${newer?.id}`);
-    const [clock] = await db.query<{ late: boolean }>(sql`select date_part('minute', now()) >= 10 as late`);
-    expect(await due()).toEqual(clock?.late === true ? [older?.id] : []);
+    await db.transaction(async (tx) => {
+      const [clock] = await tx.query<{ begin: Date; late: boolean }>(sql`
+        select h.begin, now() >= h.begin + interval '10 minutes' as late from (select date_trunc('hour', now(), 'UTC') as begin) h`);
+      const openedMinutes = (id: number | undefined, minutes: number) =>
+        tx.query(
+          sql`update hot_segments s set opened_at = ${clock?.begin}::timestamptz + ${minutes} * interval '1 minute' where s.id = ${id}`,
+        );
+      await openedMinutes(older?.id, 0);
+      expect(await due(tx)).toEqual([]);
+      await openedMinutes(older?.id, -5);
+      expect(await due(tx)).toEqual([older?.id]);
+      // The open one was opened before the hour as well: it has the rest of it.
+      await openedMinutes(newer?.id, -2);
+      expect(await due(tx)).toEqual(clock?.late === true ? [older?.id] : []);
+    });
     await rotate(db);
-    expect(await due()).toEqual([older?.id, newer?.id]);
+    await putOff(older?.id, newer?.id);
+    expect(await due(db)).toEqual([older?.id, newer?.id]);
     expect(await compactionOf(1_000).run()).toMatchObject({ segments: 2 });
   });
 
