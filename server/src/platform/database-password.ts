@@ -3,8 +3,8 @@ import { callbackify } from "node:util";
 
 import pg from "pg";
 
-// Whoever rotates a password changes a file and the database, one after the other: so long both are tried.
-const patienceMs = 3_500;
+/** Whoever rotates a password changes a file and the database, one after the other: so long both are tried. */
+const usualPatienceMs = 3_500;
 const pauseMs = 50;
 
 /** A database connection whose password may change while we run. */
@@ -23,7 +23,10 @@ export interface RotatingConnection {
  *
  * @param latest - The address as its file has it now.
  */
-export function createRotatingConnection(latest: () => string): RotatingConnection {
+export function createRotatingConnection(
+  latest: () => string,
+  { patienceMs = usualPatienceMs }: { patienceMs?: number } = {},
+): RotatingConnection {
   let lastGood: string | undefined;
   let given: string | undefined;
   let refused: string | undefined;
