@@ -13,7 +13,12 @@ export type Person = z.output<typeof person>;
 /** Who is asking, for which organisation, with what rights. */
 export const session = z.object({
   person,
-  organisation: z.object({ id: organisationId, name: z.string() }),
+  organisation: z.object({
+    id: organisationId,
+    name: z.string(),
+    /** It is closed, to be removed: hardly anything can be done in it. */
+    isClosed: z.boolean(),
+  }),
   /** All that the person belongs to, by name; they act in one at a time. */
   organisations: z.array(z.object({ id: organisationId, name: z.string() })),
   /** `custom`: one that the organisation made for itself. */

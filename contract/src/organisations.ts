@@ -3,6 +3,7 @@ import { z } from "zod";
 import { defineErrors } from "./errors.ts";
 import { deviceGroupId, organisationId, siteId } from "./ids.ts";
 import { listOf, page } from "./paging.ts";
+import { personal } from "./personal.ts";
 import { defineRoute } from "./route.ts";
 import { instant, timeZone } from "./time.ts";
 
@@ -14,7 +15,27 @@ export const givenName = z
   .max(120)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has no control characters.");
 
-export const organisation = z.object({ id: organisationId, name: z.string(), createdAt: instant });
+/** That an organisation is closed, and goes when its time is over. */
+export const organisationRemoval = z.object({
+  /** `closed`: it can be kept. `removing`: that has begun, and nothing brings it back. */
+  state: z.enum(["closed", "removing"]),
+  requestedAt: instant,
+  /** E-mail of the owner who asked for it. */
+  requestedBy: personal("email", z.string()),
+  /** When it goes for good. */
+  endsAt: instant,
+});
+export type OrganisationRemoval = z.output<typeof organisationRemoval>;
+
+export const organisation = z.object({
+  id: organisationId,
+  name: z.string(),
+  createdAt: instant,
+  /** Set while it is closed, to be removed. */
+  removal: organisationRemoval.optional(),
+  /** For how many days an organisation that is to be removed can still be kept. */
+  removalDays: z.number().nonnegative(),
+});
 export type Organisation = z.output<typeof organisation>;
 
 export const organisationErrors = defineErrors("organisations", {
@@ -23,6 +44,12 @@ export const organisationErrors = defineErrors("organisations", {
   site_exists: [409, "There is a site with this name already."],
   group_not_found: [404, "There is no such device group."],
   group_exists: [409, "There is a device group with this name already."],
+  owner_needed: [403, "This takes an owner of the organisation."],
+  removal_mismatch: [409, "The confirmation does not repeat the name of the organisation. Nothing was removed."],
+  last_organisation: [409, "This is the last organisation of the installation. Make another one first."],
+  closed: [409, "The organisation is closed, to be removed. An owner can keep it."],
+  not_closed: [409, "The organisation is not to be removed."],
+  removal_begun: [409, "The removal has begun; nothing brings the organisation back."],
   whole_organisation_needed: [403, "You act in a part of the organisation only. This takes somebody who acts in all of it."],
 });
 

@@ -94,6 +94,16 @@ export const rolePermissions: Readonly<Record<Role, readonly Permission[]>> = {
   owner: [...admin, "devices:transfer", "personal:erase", "organisation:write"],
 };
 
+/** What members of an organisation that is closed may still, of what they might before: see it, and take away what is theirs. */
+export const closedPermissions: ReadonlySet<Permission> = new Set([
+  "devices:read",
+  "telemetry:export",
+  "audit:read",
+  "personal:export",
+  "organisation:read",
+  "organisation:write",
+]);
+
 /** What a platform administrator holds beside their role: the installation's own things, and no tenant's. */
 export const platformPermissions: readonly Permission[] = [
   "platform:organisations",

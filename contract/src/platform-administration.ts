@@ -26,6 +26,8 @@ export const platformOrganisation = z.object({
   createdAt: instant,
   /** False until its first owner accepted the invitation. */
   hasOwner: z.boolean(),
+  /** Set while it is closed: when it goes for good. */
+  removedAt: instant.optional(),
 });
 export type PlatformOrganisation = z.output<typeof platformOrganisation>;
 
@@ -145,7 +147,13 @@ export const askForAccess = defineRoute({
   }),
   reply: supportGrant,
   status: 201,
-  errors: [organisationErrors.not_found, peopleErrors.already_member, platformErrors.already_asked, peopleErrors.person_needed],
+  errors: [
+    organisationErrors.not_found,
+    organisationErrors.closed,
+    peopleErrors.already_member,
+    platformErrors.already_asked,
+    peopleErrors.person_needed,
+  ],
 });
 
 export const listOwnSupportGrants = defineRoute({

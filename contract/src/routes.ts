@@ -15,6 +15,7 @@ import * as ingest from "./ingest.ts";
 import * as kits from "./kits.ts";
 import * as notifications from "./notifications.ts";
 import * as onCall from "./on-call.ts";
+import * as organisationRemoval from "./organisation-removal.ts";
 import * as organisations from "./organisations.ts";
 import * as people from "./people.ts";
 import * as personalData from "./personal-data.ts";
@@ -46,6 +47,7 @@ export const routes: readonly Route[] = [
   signIn,
   singleSignOn,
   organisations,
+  organisationRemoval,
   people,
   platformAdministration,
   devices,

@@ -125,3 +125,25 @@ create index support_grants_organisation_id_idx on support_grants (organisation_
 create index support_grants_person_id_idx on support_grants (person_id);
 select protect_rows('support_grants');
 alter table memberships add foreign key (support_grant_id) references support_grants (id) on delete cascade;
+
+-- Organisations that are to be removed: closed from then on, and removed for good when their time is over. Gone with the organisation.
+create table organisation_removals (
+  organisation_id uuid primary key references organisations (id) on delete cascade,
+  -- No foreign key: by their id they stand in the record that stays, as whoever has something erased.
+  requested_by uuid not null,
+  requested_by_email text not null,
+  requested_at timestamptz not null,
+  ends_at timestamptz not null check (ends_at >= requested_at),
+  -- From then on nobody keeps it any more.
+  begun_at timestamptz,
+  -- Of its devices when the removal began: what the big tables know of them goes by these, also when the devices themselves are gone.
+  device_keys integer[],
+  -- Who belonged to it then, and nobody forgets to look after.
+  person_ids uuid[]
+);
+select protect_rows('organisation_removals');
+
+-- Whether an organisation is at work. One that is closed takes nothing in, tells nobody anything, and lets nobody do anything.
+create function roost_is_open(organisation uuid) returns boolean language sql stable as $$
+  select not exists (select from organisation_removals r where r.organisation_id = organisation)
+$$;

@@ -64,6 +64,7 @@ import { mountOnCall } from "./modules/on-call/on-call-routes.ts";
 import { createOnCall } from "./modules/on-call/on-call.ts";
 import { mountOrganisations } from "./modules/organisations/organisation-routes.ts";
 import { createOrganisations } from "./modules/organisations/organisations.ts";
+import { createOrganisationRemoval } from "./modules/personal/organisation-removal.ts";
 import { mountPersonal } from "./modules/personal/personal-routes.ts";
 import { createPersonal } from "./modules/personal/personal.ts";
 import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
@@ -177,7 +178,18 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const auth = await createAuth({ db, config, audit, mail, egress, limits: rateLimits, clock, log, seal });
   ends.push(() => auth.close());
   const { organisationId, setupCode } = await auth.ensureFirstOrganisation();
-  const organisations = createOrganisations({ db, audit, auth, mail, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
+  // Where what is the installation's own is counted to; another one takes over where this one is closed.
+  let home = organisationId;
+  const organisations = createOrganisations({
+    db,
+    audit,
+    auth,
+    mail,
+    clock,
+    log,
+    publicUrl: config.ROOST_PUBLIC_URL,
+    removalDays: config.ROOST_ORGANISATION_REMOVAL_DAYS,
+  });
   ends.push(() => organisations.close());
   organisations.start();
 
@@ -323,8 +335,22 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   ends.push(() => kits.stop());
 
   const idempotency = createIdempotency({ db, seal, clock, log });
+  const organisationRemoval = createOrganisationRemoval({
+    db,
+    clock,
+    log,
+    audit,
+    removeDevice: (whose, deviceId) => devices.remove(whose, deviceId, deviceId),
+    removeFiles: blobs.removeAllOf,
+    kitShares: keptByKits.shares,
+  });
+
   const byTheClock = [secrets, notifications, blobs, tickets, kits, idempotency].flatMap((one) => one.jobs);
-  const jobs = createJobs({ db, log, jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), personal.job, ...byTheClock] });
+  const jobs = createJobs({
+    db,
+    log,
+    jobs: [...telemetryJobs(telemetry), ...auditJobs(audit), personal.job, organisationRemoval.job, ...byTheClock],
+  });
   await jobs.start();
   ends.push(() => jobs.stop());
 
@@ -343,6 +369,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
       ...kits.handlers,
     ],
     observe: async (fact) => {
+      if (fact.type === "organisation.closed" && typeof fact.data["home"] === "string") home = fact.data["home"];
       // Whom a fact may be told to is a matter of where its device stands now.
       await devices.learn(fact);
       await kits.observe(fact);
@@ -362,7 +389,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   alarms.start();
   await homeAssistant.start();
   await externalAlarms.start();
-  const syslog = await openSyslogDoor({ config, db, external: externalAlarms, organisationId, devices, clock, metrics, log });
+  const syslog = await openSyslogDoor({ config, db, external: externalAlarms, organisationId: () => home, devices, clock, metrics, log });
   ends.push(() => syslog.close());
   muting.start();
 

@@ -184,6 +184,12 @@ export const configSchema = z.object({
     .max(1_048_576)
     .default(2_048)
     .describe("Room for the files of one organisation (photos, clips) in the data folder, in MB of 1,048,576 bytes."),
+  ROOST_ORGANISATION_REMOVAL_DAYS: z.coerce
+    .number()
+    .min(0)
+    .max(90)
+    .default(14)
+    .describe("For how many days an organisation that is to be removed is closed, and can be kept, before everything in it goes."),
   ENABLE_IDEMPOTENCY: variableFlag.describe("Sets the flag enable_idempotency, and wins over what people set: `true` or `false`."),
   DISABLE_IDEMPOTENCY_ON_REDIS_FAILURE: variableFlag.describe(
     "Sets the flag disable_idempotency_on_redis_failure. Without effect: there is no Redis, and claims stay protected.",

@@ -12,7 +12,8 @@ export interface SyslogDoorDeps {
   readonly config: Config;
   readonly db: Db;
   readonly external: ExternalAlarms;
-  readonly organisationId: string;
+  /** Whose messages they are, at this moment. */
+  readonly organisationId: () => string;
   readonly devices: Pick<Devices, "find">;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -26,7 +27,7 @@ export async function openSyslogDoor(deps: SyslogDoorDeps): Promise<{ readonly p
   if (port === undefined) return { port, close: async () => undefined };
   const isDevice = (id: string) => {
     const device = devices.find(id);
-    return device !== undefined && device.organisationId === organisationId && !device.hidden;
+    return device !== undefined && device.organisationId === organisationId() && !device.hidden;
   };
   const mildest = syslogSeverities.indexOf(config.ROOST_SYSLOG_SEVERITY);
   const alarms = createSyslogAlarms({ db, external, organisationId, isDevice, mildest, clock, log });

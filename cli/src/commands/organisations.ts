@@ -1,5 +1,6 @@
 import { chooseOrganisation, getSession } from "@roost/contract/auth";
 import { changeDevice, getDevice } from "@roost/contract/devices";
+import { keepOrganisation, removeOrganisation } from "@roost/contract/organisation-removal";
 import {
   addDeviceGroup,
   addSite,
@@ -13,6 +14,7 @@ import {
   removeDeviceGroup,
   removeSite,
 } from "@roost/contract/organisations";
+import type { Organisation } from "@roost/contract/organisations";
 import { leaveOrganisation } from "@roost/contract/people";
 import type { Command } from "commander";
 
@@ -24,7 +26,7 @@ import { formatList, formatOne } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 import { readDeviceId } from "./devices.ts";
 
-/** `roost organisation show|rename|switch|leave`, `roost site …`, `roost group …`. */
+/** `roost organisation show|rename|switch|leave|remove|keep`, `roost site …`, `roost group …`. */
 export function addOrganisationCommands(program: Command, terminal: Terminal): void {
   const organisation = program.command("organisation").description("Shows, renames and switches organisations.");
   organisation
@@ -32,16 +34,14 @@ export function addOrganisationCommands(program: Command, terminal: Terminal): v
     .description("Shows the organisation you act in.")
     .action(async (_options: object, command: Command) => {
       const bench = benchOf(terminal, command);
-      const one = await bench.call(getOrganisation, {});
-      bench.print(formatOne(bench.format, one, one));
+      printOrganisation(bench, await bench.call(getOrganisation, {}));
     });
   organisation
     .command("rename <name>")
     .description("Renames the organisation you act in.")
     .action(async (name: string, _options: object, command: Command) => {
       const bench = benchOf(terminal, command);
-      const one = await bench.call(changeOrganisation, { body: { name } });
-      bench.print(formatOne(bench.format, one, one));
+      printOrganisation(bench, await bench.call(changeOrganisation, { body: { name } }));
     });
   organisation
     .command("switch <name>")
@@ -62,8 +62,32 @@ export function addOrganisationCommands(program: Command, terminal: Terminal): v
       await bench.call(leaveOrganisation, {});
       bench.note("You left.");
     });
+  organisation
+    .command("remove")
+    .description("Closes the organisation you act in at once, and has it removed with everything in it when the days of grace are over.")
+    .requiredOption("--confirm <name>", "repeats the name of the organisation")
+    .action(async ({ confirm }: { confirm: string }, command: Command) => {
+      const bench = benchOf(terminal, command);
+      const one = await bench.call(removeOrganisation, { body: { confirm } });
+      printOrganisation(bench, one);
+      bench.note(`${one.name} is closed. Until it is removed an owner can keep it: roost organisation keep`);
+    });
+  organisation
+    .command("keep")
+    .description("Keeps the organisation you act in, which was to be removed: it is open again.")
+    .action(async (_options: object, command: Command) => {
+      const bench = benchOf(terminal, command);
+      const one = await bench.call(keepOrganisation, {});
+      bench.note(`${one.name} stays, and is open again.`);
+    });
   addSiteCommands(program, terminal);
   addGroupCommands(program, terminal);
+}
+
+function printOrganisation(bench: Bench, one: Organisation): void {
+  const { removal, removalDays: _days, ...shown } = one;
+  const state = removal === undefined ? {} : { state: removal.state, closedBy: removal.requestedBy, removedAt: removal.endsAt };
+  bench.print(formatOne(bench.format, { ...shown, ...state }, one));
 }
 
 function addSiteCommands(program: Command, terminal: Terminal): void {

@@ -76,6 +76,14 @@ async function offerOfNewcomer(world: World): Promise<Ids> {
 export const organisationExpectations: Expectations = {
   getOrganisation: { object: "none", shows: (ids) => [ids["organisationId"] ?? ""] },
   changeOrganisation: { object: "none", body: (ids) => ({ name: ids["word"]?.split("-")[0] }), ...peopleOnly },
+  // What they do in the end closes a place of the matrix; that the right people come so far is told by how it is refused.
+  removeOrganisation: {
+    object: "none",
+    body: () => ({ confirm: "Another name" }),
+    always: [409, "organisations.removal_mismatch"],
+    except: [personNeeded],
+  },
+  keepOrganisation: { object: "none", always: [409, "organisations.not_closed"], except: [personNeeded] },
   listSites: { object: "none", shows: (ids) => [ids["siteId"] ?? ""] },
   addSite: {
     object: "none",

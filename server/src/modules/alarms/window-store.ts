@@ -235,7 +235,7 @@ export async function loadWindows(
       select array_agg(o.began_at) as cuts_began, array_agg(o.cut_at) as cuts_at from window_occurrences o
       where o.window_id = w.id and o.cut_at is not null and o.ends_at > ${now}
     ) c on true
-    where ${ids === undefined ? sql`w.over_at is null or w.over_at > ${now}` : sql`w.id = any(${ids}::uuid[])`}`);
+    where roost_is_open(w.organisation_id) and (${ids === undefined ? sql`w.over_at is null or w.over_at > ${now}` : sql`w.id = any(${ids}::uuid[])`})`);
   return rows.map((row) => ({
     ...windowOf(row),
     cuts: (row.cuts_began ?? []).flatMap((beganAt, at) => {

@@ -205,6 +205,9 @@ export function createWindows({ db, audit, findDevice, clock, log }: WindowDeps)
     look: (): Promise<void> => boundaries.look(),
     /** Hears every fact, in memory: what other servers changed takes effect here. */
     observe(fact: Pick<Fact, "type" | "nounId">): void {
+      // An organisation that is closed has no windows.
+      if (fact.type.startsWith("organisation."))
+        reload().catch((error: unknown) => log.warn({ err: error, organisationId: fact.nounId }, "windows could not be looked up"));
       if (fact.type !== "window.changed") return;
       takeEffect(fact.nounId).catch((error: unknown) => log.warn({ err: error, windowId: fact.nounId }, "a window could not be looked up"));
     },

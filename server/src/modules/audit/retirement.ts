@@ -46,8 +46,10 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
   /**
    * Says that all of an owner's before an instant may be gone. What is gone already nobody took out by rule: from here on its absence would
    * be excused, so it goes on record.
+   *
+   * @param trail - In whose trail.
    */
-  async function mark(organisationId: string | null, before: Date): Promise<void> {
+  async function mark(organisationId: string | null, before: Date, trail = organisationId): Promise<void> {
     const earlier = (await selectRetirements(db)).filter(
       (one) => one.organisationId === organisationId && isSame(macs.retirement(one), one.mac),
     );
@@ -62,7 +64,7 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
       if (vanished.length === 0) return;
       log.error({ positions: vanished }, "entries vanished from the audit trail before their time was over; verify the audit trail");
       await record(tx, {
-        organisationId: organisationId ?? undefined,
+        organisationId: trail ?? undefined,
         by: system,
         action: "audit.gap_found",
         object: { kind: "audit", id: "chain" },
@@ -72,7 +74,12 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
   }
 
   /** Retires some of one owner's entries; answers how many. An entry that is not what was written stays, as evidence. */
-  async function step(organisationId: string | null, before: Date, isArchived: boolean, evidence: Set<string>): Promise<number> {
+  async function step(
+    organisationId: string | null,
+    before: Date,
+    becomes: "archived" | "deleted" | "removed",
+    evidence: Set<string>,
+  ): Promise<number> {
     return db.transaction(async (tx) => {
       const due = await store.lockDue(tx, { organisationId, before, limit: stepRows, skip: [...evidence] });
       const good = due.filter((entry) => isGenuine(macs, entry) && isSame(entry.mac, entry.linkedMac));
@@ -80,7 +87,7 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
       const [first, last] = [good[0], good.at(-1)];
       if (first === undefined || last === undefined) return due.length;
       const archiveId = newId();
-      if (isArchived) {
+      if (becomes === "archived") {
         const content = await pack(good.map(archiveLine).join(""));
         const archive = { id: archiveId, organisationId, content };
         const span = { from: new Date(Number(first.atUs) / 1_000), to: new Date(Number(last.atUs) / 1_000) };
@@ -96,11 +103,13 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
         tx,
         good.map(({ id }) => id),
       );
+      // Of an owner that goes nobody reads a trail any more.
+      if (becomes === "removed") return due.length;
       await record(tx, {
         organisationId: organisationId ?? undefined,
         by: system,
-        action: isArchived ? "audit.archived" : "audit.deleted",
-        object: { kind: "audit_archive", id: isArchived ? archiveId : "none" },
+        action: `audit.${becomes}`,
+        object: { kind: "audit_archive", id: becomes === "archived" ? archiveId : "none" },
         after: { before: before.toISOString(), entries: good.length },
       });
       return due.length;
@@ -156,7 +165,7 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
         const evidence = new Set<string>();
         await mark(owner.organisationId, before);
         for (let seen = stepRows; seen === stepRows && signal?.aborted !== true;) {
-          seen = await step(owner.organisationId, before, archiveDays > 0, evidence);
+          seen = await step(owner.organisationId, before, archiveDays > 0 ? "archived" : "deleted", evidence);
           retired += seen;
         }
         retired -= evidence.size;
@@ -167,6 +176,21 @@ export function createRetirement({ db, clock, log, macs, signer, record }: Retir
       while (signal?.aborted !== true && (await cut()) > 0);
       if (retired > 0) log.info({ entries: retired }, "audit entries whose time was over were taken out of the trail");
       return retired;
+    },
+
+    /**
+     * Takes everything of an organisation that is removed out of the trail and its archives. The links stay, and so does the statement that
+     * their entries were taken out by rule: the chain can be verified as before.
+     *
+     * @returns How many entries stay because they were altered; they are evidence. Entries without a link yet are left to another call.
+     */
+    async removeAllOf(organisationId: string, signal: AbortSignal): Promise<number> {
+      const before = new Date(clock.nowMs() + 1);
+      const evidence = new Set<string>();
+      await mark(organisationId, before, null);
+      for (let seen = stepRows; seen === stepRows && !signal.aborted;) seen = await step(organisationId, before, "removed", evidence);
+      await db.transaction((tx) => store.deleteArchives(tx, organisationId, before));
+      return evidence.size;
     },
 
     async policy(within: Within): Promise<AuditRetention> {

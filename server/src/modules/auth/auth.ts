@@ -38,7 +38,7 @@ import { createSessionKeeper } from "./session-keeper.ts";
 import type { FoundSession } from "./session-keeper.ts";
 import { createSessionKeys } from "./session-keys.ts";
 import { actorOf, createSignInJournal } from "./sign-in-journal.ts";
-import { createSignInLibrary, sessionCookie } from "./sign-in-library.ts";
+import { createSignInLibrary, freshSeconds, sessionCookie } from "./sign-in-library.ts";
 import { createSignInProviders } from "./sign-in-providers.ts";
 import { createSignIn } from "./sign-in.ts";
 import { callbackOf, createSingleSignOn } from "./single-sign-on.ts";
@@ -170,6 +170,13 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
       const credential = credentialOf(request);
       if (credential?.kind !== "session") throw httpErrors.forbidden();
       return { ...(await ownSession(caller, request)), cookieValue: credential.cookieValue };
+    },
+
+    /** The same, where an act takes a sign-in within the last hour. @throws {AppError} `auth.sign_in_again`, and as `ownSession` */
+    async freshSession(caller: PersonCaller, request: CredentialRequest): Promise<FoundSession> {
+      const session = await ownSession(caller, request);
+      if (clock.nowMs() - session.createdAt.getTime() > freshSeconds * 1_000) throw signInErrors.sign_in_again();
+      return session;
     },
 
     ensureFirstOrganisation: firstRun.ensureOrganisation,

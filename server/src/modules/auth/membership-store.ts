@@ -1,4 +1,4 @@
-import { platformPermissions, rolePermissions } from "@roost/contract/permissions";
+import { closedPermissions, platformPermissions, rolePermissions } from "@roost/contract/permissions";
 import type { Permission, Role } from "@roost/contract/permissions";
 import { sql } from "@roost/contract/sql";
 
@@ -16,13 +16,15 @@ export interface Membership {
   readonly permissions: ReadonlySet<Permission>;
   /** Absent: the whole organisation. */
   readonly scope: Scope | undefined;
+  /** The organisation is closed, to be removed. */
+  readonly isClosed: boolean;
   readonly expiresAt: Date | undefined;
 }
 
 /** The columns of {@link MembershipRow}; `m` is the membership, `o` its organisation, `p` its person, `r` its own role. */
 export const membershipColumns = sql`m.organisation_id, o.name as organisation_name, m.role, r.name as role_name,
   r.permissions as role_permissions, m.site_ids, m.group_ids, m.denied_permissions, m.denied_site_ids, m.denied_group_ids,
-  m.expires_at as membership_expires_at, p.platform_admin`;
+  m.expires_at as membership_expires_at, p.platform_admin, not roost_is_open(m.organisation_id) as is_closed`;
 
 /** What {@link membershipColumns} are taken from, where the memberships that have ended are left out. */
 export const standingMemberships = sql`(select * from memberships where expires_at is null or expires_at > now()) m
@@ -43,11 +45,13 @@ export interface MembershipRow {
   denied_group_ids: string[];
   membership_expires_at: Date | null;
   platform_admin: boolean;
+  is_closed: boolean;
 }
 
 export function toMembership(row: MembershipRow): Membership {
   const given = row.role === "custom" ? (row.role_permissions ?? []) : rolePermissions[row.role];
   const denied = new Set(row.denied_permissions);
+  const isLeft = (permission: Permission) => !row.is_closed || closedPermissions.has(permission);
   return {
     organisationId: row.organisation_id,
     organisationName: row.organisation_name,
@@ -55,10 +59,11 @@ export function toMembership(row: MembershipRow): Membership {
     roleName: row.role_name ?? row.role,
     // A role that an organisation made holds nothing of the platform's, whatever its row says.
     permissions: new Set([
-      ...given.filter((permission) => !denied.has(permission) && !permission.startsWith("platform:")),
+      ...given.filter((permission) => !denied.has(permission) && !permission.startsWith("platform:") && isLeft(permission)),
       ...(row.platform_admin ? platformPermissions : []),
     ]),
     scope: scopeOf(row),
+    isClosed: row.is_closed,
     expiresAt: row.membership_expires_at ?? undefined,
   };
 }
@@ -82,12 +87,13 @@ export async function addMembership(tx: Transaction, organisationId: string, per
   );
 }
 
-/** The organisation a person acts in: the session's, if they still belong to it, else their oldest. */
+/** The organisation a person acts in: the session's, if they still belong to it, else their oldest that is open. */
 export async function findMembership(db: Queryable, personId: string, organisationId?: string): Promise<Membership | undefined> {
   const [row] = await db.query<MembershipRow>(sql`
     select ${membershipColumns} from ${standingMemberships}
     where m.person_id = ${personId}
-    order by (m.organisation_id is not distinct from ${organisationId ?? null}::uuid) desc, m.created_at, m.id limit 1`);
+    order by (m.organisation_id is not distinct from ${organisationId ?? null}::uuid) desc,
+      roost_is_open(m.organisation_id) desc, m.created_at, m.id limit 1`);
   return row === undefined ? undefined : toMembership(row);
 }
 
@@ -97,6 +103,12 @@ export async function listMemberships(db: Queryable, personId: string): Promise<
     select ${membershipColumns} from ${standingMemberships}
     where m.person_id = ${personId} order by lower(o.name), o.id`);
   return rows.map(toMembership);
+}
+
+/** Whether newcomers may join it: not while it is closed. */
+export async function isOpen(db: Queryable, organisationId: string): Promise<boolean> {
+  const [row] = await db.query<{ open: boolean }>(sql`select roost_is_open(${organisationId}::uuid) as open`);
+  return row?.open === true;
 }
 
 /** Lets a session act in another organisation. */

@@ -96,7 +96,7 @@ export function createSignIn({ db, library, hasher, sessionKeys, keeper, journal
     if (person === undefined || membership === undefined) throw httpErrors.unauthenticated();
     return {
       person: { ...person, id: personIdShape.parse(person.id) },
-      organisation: { id: organisationIdShape.parse(organisationId), name: membership.organisationName },
+      organisation: { id: organisationIdShape.parse(organisationId), name: membership.organisationName, isClosed: membership.isClosed },
       organisations: memberships.map((one) => ({ id: organisationIdShape.parse(one.organisationId), name: one.organisationName })),
       role: membership.role,
       roleName: membership.roleName,

@@ -13,7 +13,7 @@ import { findPerson } from "./auth-store.ts";
 import { cookieLineFor, cookieNameFor, hashSecret, readCookie } from "./credentials.ts";
 import type { Vouched } from "./id-token.ts";
 import type { IdentityProviders, ProviderIdentity } from "./identity-provider.ts";
-import { addMembership, findMembership, listMemberships } from "./membership-store.ts";
+import { addMembership, findMembership, isOpen, listMemberships } from "./membership-store.ts";
 import { findPasswordHash } from "./password-store.ts";
 import type { OwnSession } from "./passwords.ts";
 import { findProviderOf, noteProvider } from "./session-store.ts";
@@ -119,7 +119,7 @@ export function createSingleSignOn({ db, library, identityProviders, journal, se
       return known.id;
     }
     const { joins } = provider;
-    if (joins === undefined || !isOurDomain) throw signInErrors.single_sign_on_no_access();
+    if (joins === undefined || !isOurDomain || !(await isOpen(db, joins.organisationId))) throw signInErrors.single_sign_on_no_access();
     return db.transaction(async (tx) => {
       const personId = await store.addNewcomer(tx, { email, name: vouched.name ?? email.split("@")[0] ?? email });
       if (personId === undefined || !(await store.addLink(tx, provider.id, vouched.subject, personId)))

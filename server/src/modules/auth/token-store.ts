@@ -43,7 +43,7 @@ const columns = sql`t.id, t.name, t.organisation_id, t.person_id, t.permissions,
 const standing = sql`
   select ${columns}, ${membershipColumns} from api_tokens t
   join (${standingMemberships}) on m.person_id = t.person_id and m.organisation_id = t.organisation_id
-  where (t.expires_at is null or t.expires_at > now())`;
+  where (t.expires_at is null or t.expires_at > now()) and roost_is_open(t.organisation_id)`;
 
 function toToken(row: TokenRow): StoredToken {
   return {

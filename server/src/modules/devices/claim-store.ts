@@ -58,7 +58,7 @@ export async function readSituation(tx: Transaction, deviceId: string, nonce: Bu
       (select count(*)::int from claim_tries t
         where t.device_id = ${deviceId} and t.tried_at > now() - interval '60 s' and t.tried_at < now() + interval '5 s') as tries
     from (select 1) always
-      left join devices d on d.id = ${deviceId}
+      left join devices d on d.id = ${deviceId} and roost_is_open(d.organisation_id)
       left join device_configurations f on f.device_id = d.id
       left join claims c on c.device_id = ${deviceId} and c.nonce = ${nonce}
       left join device_credentials k on k.id = c.credential_id`);

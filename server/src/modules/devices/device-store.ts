@@ -197,6 +197,7 @@ interface RegistrySqlRow {
   hidden: boolean;
   heartbeat_seconds: number;
   state: DeviceState;
+  closed: boolean;
   pace_seconds: number | null;
   last_seen_at: Date | null;
   credential_ids: string[] | null;
@@ -208,7 +209,7 @@ interface RegistrySqlRow {
 export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): Promise<RegistryRow[]> {
   const rows = await db.query<RegistrySqlRow>(sql`
     select d.id, d.key, d.organisation_id, d.kind, d.site_id, g.group_ids, d.parent_id, d.hidden, d.heartbeat_seconds, d.state, d.pace_seconds,
-      d.last_seen_at, c.credential_ids, c.secret_hashes, c.seconds_left
+      not d.hidden and not roost_is_open(d.organisation_id) as closed, d.last_seen_at, c.credential_ids, c.secret_hashes, c.seconds_left
     from devices d left join (
       select c.device_id, array_agg(c.id) as credential_ids, array_agg(c.secret_hash) as secret_hashes,
         array_agg(extract(epoch from c.expires_at - now())::float8) as seconds_left
@@ -233,11 +234,12 @@ export async function loadRegistryRows(db: Queryable, ids?: readonly string[]): 
     parentId: row.parent_id ?? undefined,
     hidden: row.hidden,
     heartbeatSeconds: row.heartbeat_seconds,
-    revoked: row.state === "revoked",
-    state: row.state,
+    // Of an organisation that is closed: it is not let in, and its silence is nobody's business.
+    revoked: row.closed || row.state === "revoked",
+    state: row.closed ? "revoked" : row.state,
     paceSeconds: row.pace_seconds ?? undefined,
     lastSeenAt: row.last_seen_at ?? undefined,
-    credentials: (row.credential_ids ?? []).map((id, index) => ({
+    credentials: (row.closed ? [] : (row.credential_ids ?? [])).map((id, index) => ({
       id,
       secretHash: row.secret_hashes?.[index] ?? Buffer.alloc(32),
       secondsLeft: row.seconds_left?.[index] ?? undefined,

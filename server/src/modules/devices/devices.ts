@@ -201,10 +201,16 @@ export function createDevices({ db, audit, seal, clock, log, reach, isHearing, c
     return find(hash);
   }
 
+  /** Which devices a fact about a device, a place or an organisation is about. */
+  function toldOf({ type, nounId }: Fact): readonly string[] {
+    if (type.startsWith("device.")) return [nounId];
+    return type.startsWith("organisation.") ? registry.idsOf(nounId) : registry.idsAt(nounId);
+  }
+
   const handler: FactHandler = {
     name: "devices.registry",
     types: placeFacts,
-    handle: (fact) => reload(fact.type.startsWith("device.") ? [fact.nounId] : registry.idsAt(fact.nounId)),
+    handle: (fact) => reload(toldOf(fact)),
   };
 
   return {

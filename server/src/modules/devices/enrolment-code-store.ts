@@ -77,7 +77,7 @@ export async function deleteCode(tx: Transaction, organisationId: string, id: st
 export async function lockValidCode(tx: Transaction, codeHash: Buffer): Promise<(EnrolmentCode & { organisationId: string }) | undefined> {
   const [row] = await tx.query<CodeRow & { organisation_id: string }>(sql`
     select ${columns}, c.organisation_id from enrolment_codes c
-    where c.code_hash = ${codeHash} and c.expires_at > now() and c.uses < c.max_uses for update`);
+    where c.code_hash = ${codeHash} and c.expires_at > now() and c.uses < c.max_uses and roost_is_open(c.organisation_id) for update`);
   return row === undefined ? undefined : { ...codeOf(row), organisationId: row.organisation_id };
 }
 

@@ -66,9 +66,9 @@ export async function lockRegistrations(tx: Transaction): Promise<void> {
   await tx.query(sql`select pg_advisory_xact_lock(hashtext('registrations'))`);
 }
 
-/** The installation's organisation, where there is just one. */
+/** The installation's organisation, where there is just one at work. */
 export async function findOnlyOrganisation(tx: Queryable): Promise<string | undefined> {
-  const rows = await tx.query<{ id: string }>(sql`select o.id from organisations o limit 2`);
+  const rows = await tx.query<{ id: string }>(sql`select o.id from organisations o where roost_is_open(o.id) limit 2`);
   return rows.length === 1 ? rows[0]?.id : undefined;
 }
 

@@ -24,7 +24,7 @@ export interface DeviceIdentity {
   /** The platform's own device, in no list. */
   readonly hidden: boolean;
   readonly heartbeatSeconds: number;
-  /** True from the moment its credentials were all taken away, or it was removed. */
+  /** True from the moment its credentials were all taken away, it was removed, or its organisation was closed. */
   readonly revoked: boolean;
 }
 
@@ -74,6 +74,8 @@ export const placeFacts: readonly string[] = [
   "device.removed",
   "site.removed",
   "device_group.removed",
+  "organisation.closed",
+  "organisation.kept",
 ];
 
 interface KnownDevice extends DeviceIdentity {
@@ -192,6 +194,9 @@ export function createRegistry({ clock }: { clock: Clock }) {
     ancestorsOf: (id: string): DeviceIdentity[] => topology.ancestorsOf(id),
     /** All that is reached through a device, the nearest first. */
     descendantsOf: (id: string): DeviceIdentity[] => topology.descendantsOf(id),
+    /** Those of an organisation. */
+    idsOf: (organisationId: string): string[] =>
+      [...byId.values()].filter((device) => device.organisationId === organisationId).map(({ id }) => id),
     /** Those at a site or in a group. */
     idsAt: (partId: string): string[] =>
       [...byId.values()].filter((device) => device.siteId === partId || device.groupIds.has(partId)).map(({ id }) => id),

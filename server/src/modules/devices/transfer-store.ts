@@ -90,7 +90,7 @@ export async function withdrawOffer(tx: Transaction, organisationId: string, id:
 /** Which device a code is about, before anything is locked: hand-overs lock the device first. */
 export async function findOffered(tx: Queryable, codeHash: Buffer): Promise<string | undefined> {
   const [row] = await tx.query<{ device_id: string }>(
-    sql`select t.device_id from device_transfers t where t.code_hash = ${codeHash} and ${isOpen}`,
+    sql`select t.device_id from device_transfers t where t.code_hash = ${codeHash} and ${isOpen} and roost_is_open(t.organisation_id)`,
   );
   return row?.device_id;
 }
@@ -101,7 +101,7 @@ export async function lockOffer(
   codeHash: Buffer,
 ): Promise<{ id: string; organisationId: string; deviceId: string } | undefined> {
   const [row] = await tx.query<{ id: string; organisation_id: string; device_id: string }>(sql`
-    select t.id, t.organisation_id, t.device_id from device_transfers t where t.code_hash = ${codeHash} and ${isOpen} for update`);
+    select t.id, t.organisation_id, t.device_id from device_transfers t where t.code_hash = ${codeHash} and ${isOpen} and roost_is_open(t.organisation_id) for update`);
   return row === undefined ? undefined : { id: row.id, organisationId: row.organisation_id, deviceId: row.device_id };
 }
 
@@ -120,6 +120,12 @@ export async function findOwner(tx: Queryable, deviceId: string): Promise<{ orga
     sql`select d.organisation_id, d.name from devices d where d.id = ${deviceId} and not d.hidden`,
   );
   return row === undefined ? undefined : { organisationId: row.organisation_id, name: row.name };
+}
+
+/** The platform's own devices that are counted to an organisation. */
+export async function listHidden(db: Queryable, organisationId: string): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(sql`select d.id from devices d where d.organisation_id = ${organisationId} and d.hidden`);
+  return rows.map(({ id }) => id);
 }
 
 /** Moves what hangs on a device; see `roost_move_device` in the migration. @returns Rows moved. */

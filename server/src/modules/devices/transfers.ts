@@ -97,8 +97,28 @@ export function createTransfers({ db, audit, organisations, devices, log }: Tran
     handle: (fact) => moveStragglers(fact.nounId),
   };
 
+  /** The platform's own devices go on in another organisation where the one they are counted to is closed. */
+  const homeHandler: FactHandler = {
+    name: "devices.home",
+    types: ["organisation.closed"],
+    async handle({ organisationId, data }) {
+      const { home } = data;
+      if (typeof home !== "string") return;
+      for (const deviceId of await store.listHidden(db, organisationId)) {
+        await unhurried(async (tx) => {
+          await store.lockHandOver(tx, deviceId);
+          await store.moveRows(tx, deviceId, home);
+          await store.moveDevice(tx, deviceId, home);
+          await store.moveRows(tx, deviceId, home);
+          await emit(tx, { organisationId: home, type: "device.changed", nounId: deviceId, data: { what: "home" } });
+        });
+        await devices.reload(deviceId);
+      }
+    },
+  };
+
   return {
-    handlers: [handler] as readonly FactHandler[],
+    handlers: [handler, homeHandler] as readonly FactHandler[],
 
     /** Newest first. */
     list: (caller: PersonCaller): Promise<DeviceTransfer[]> => store.listTransfers(db.within(caller), caller.organisationId),

@@ -50,8 +50,8 @@ interface Waiting {
 export interface SyslogAlarmDeps {
   readonly db: Db;
   readonly external: Pick<ExternalAlarms, "take">;
-  /** Whose messages they are. */
-  readonly organisationId: string;
+  /** Whose messages they are, at this moment. */
+  readonly organisationId: () => string;
   readonly isDevice: (id: string) => boolean;
   /** The mildest that becomes an alarm, by number. */
   readonly mildest: number;
@@ -91,12 +91,12 @@ export function createSyslogAlarms({ db, external, organisationId, isDevice, mil
   }
 
   async function deviceOf(address: string, host: string): Promise<string | undefined> {
-    const cacheKey = `${address} ${host}`;
+    const cacheKey = `${organisationId()} ${address} ${host}`;
     const nowMs = clock.nowMs();
     const known = senders.get(cacheKey);
     if (known !== undefined && known.untilMs > nowMs) return known.deviceId;
     const id = host.toLowerCase();
-    const deviceId = (await findSender(db, organisationId, address, id)) ?? (isDevice(id) ? id : undefined);
+    const deviceId = (await findSender(db, organisationId(), address, id)) ?? (isDevice(id) ? id : undefined);
     senders.delete(cacheKey);
     senders.set(cacheKey, { deviceId, untilMs: nowMs + senderForMs });
     if (senders.size > mostSenders)
@@ -148,7 +148,7 @@ export function createSyslogAlarms({ db, external, organisationId, isDevice, mil
     waiting.clear();
     try {
       const told = await Promise.all(some.map(([key, one]) => toldOf(key, one)));
-      await db.transaction(async (tx) => external.take(tx, organisationId, told));
+      await db.transaction(async (tx) => external.take(tx, organisationId(), told));
       hasTold = false;
     } catch (error) {
       // What is newer by now stands for what could not be written.

@@ -38,7 +38,15 @@ describe("syslog", () => {
   let port = 0;
 
   async function listen(allow: readonly string[] = []): Promise<void> {
-    syslog = createSyslogAlarms({ db, external, organisationId, isDevice: (id) => id === "switch-1", mildest: 3, clock, log });
+    syslog = createSyslogAlarms({
+      db,
+      external,
+      organisationId: () => organisationId,
+      isDevice: (id) => id === "switch-1",
+      mildest: 3,
+      clock,
+      log,
+    });
     metrics = createMetrics();
     listener = createSyslogListener({ alarms: syslog, host: "127.0.0.1", port: 0, allow, clock, metrics, log });
     port = await listener.listen();

@@ -27,6 +27,9 @@ interface BridgeRow {
 
 const columns = sql`b.organisation_id, b.host, b.port, b.tls, b.ca_pem, b.username, b.password_sealed, b.discovery_prefix, b.state_prefix, b.publish, b.take_in`;
 
+/** An organisation that is closed has no bridge. */
+const isAtWork = sql`roost_is_open(b.organisation_id)`;
+
 function toBridge(row: BridgeRow): KeptBridge {
   return {
     organisationId: row.organisation_id,
@@ -44,11 +47,13 @@ function toBridge(row: BridgeRow): KeptBridge {
 }
 
 export async function selectBridges(db: Queryable): Promise<KeptBridge[]> {
-  return (await db.query<BridgeRow>(sql`select ${columns} from home_assistant_bridges b`)).map(toBridge);
+  return (await db.query<BridgeRow>(sql`select ${columns} from home_assistant_bridges b where ${isAtWork}`)).map(toBridge);
 }
 
 export async function selectBridge(db: Queryable, organisationId: string): Promise<KeptBridge | undefined> {
-  const [row] = await db.query<BridgeRow>(sql`select ${columns} from home_assistant_bridges b where b.organisation_id = ${organisationId}`);
+  const [row] = await db.query<BridgeRow>(
+    sql`select ${columns} from home_assistant_bridges b where b.organisation_id = ${organisationId} and ${isAtWork}`,
+  );
   return row === undefined ? undefined : toBridge(row);
 }
 

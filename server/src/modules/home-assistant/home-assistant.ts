@@ -148,14 +148,20 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
     return next;
   }
 
-  /** Brings what runs up to date with what is set, and with who holds it. @param isHearsay - What runs as it is set goes on. */
-  async function turn(organisationId: string, isHearsay = false): Promise<void> {
+  /**
+   * Brings what runs up to date with what is set, and with who holds it.
+   *
+   * @param isHearsay - What runs as it is set goes on.
+   * @param ran - Until it was set. Whoever heard of that first has opened another one since, which goes on too.
+   */
+  async function turn(organisationId: string, isHearsay = false, ran?: { readonly before: Bridge | undefined }): Promise<void> {
     return inTurn(organisationId, async () => {
       const kept = await store.selectBridge(db, organisationId);
       const wanted = kept !== undefined && isWanted(kept) ? settingsOf(kept) : undefined;
       if (wanted !== undefined && !(await takeHold(organisationId))) return listenAsNeeded();
       const running = bridges.get(organisationId);
-      if (isHearsay && running !== undefined && isDeepStrictEqual(running.settings, wanted)) return;
+      const mayGoOn = isHearsay || (ran !== undefined && running !== ran.before);
+      if (mayGoOn && running !== undefined && isDeepStrictEqual(running.settings, wanted)) return;
       bridges.delete(organisationId);
       await running?.close(true);
       // What is held may have been lost over that; then it is waited for.
@@ -252,8 +258,8 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
 
     /** Hears every fact, in memory: what is announced follows what devices are. */
     observe(fact: Fact): void {
-      // Another server may have set it.
-      if (fact.type.startsWith("home_assistant_bridge.")) void turn(fact.organisationId, true);
+      // Another server may have set it; and one that is closed has none.
+      if (fact.type.startsWith("home_assistant_bridge.") || fact.type.startsWith("organisation.")) void turn(fact.organisationId, true);
       if (!fact.type.startsWith("device.")) return;
       const isGone = fact.type === "device.removed" || fact.type === "device.transferred";
       // A device that was handed over is news for the giver and the receiver.
@@ -278,6 +284,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
       await egress.resolveHost(given.host).catch((cause: unknown) => {
         throw homeAssistantErrors.refused_address({}, { cause });
       });
+      const ran = { before: bridges.get(organisationId) };
       const kept = await db.within(whose).transaction(async (tx) => {
         const before = await store.selectBridge(tx, organisationId);
         const passwordSealed =
@@ -302,7 +309,7 @@ export function createHomeAssistant(deps: HomeAssistantDeps) {
         await emit(tx, { organisationId, type: "home_assistant_bridge.set", nounId: organisationId });
         return after;
       });
-      await turn(organisationId);
+      await turn(organisationId, false, ran);
       return shownOf(kept);
     },
 

@@ -24,9 +24,10 @@ function switchOf(row: SwitchRow): KitSwitch {
   return { organisationId, kit, isOn, settings, rulesMade };
 }
 
-/** Every switch of the installation. */
+/** Every switch of the organisations that are at work; those that are closed have no kit on. */
 export async function selectSwitches(db: Queryable): Promise<KitSwitch[]> {
-  const rows = await db.query<SwitchRow>(sql`select s.organisation_id, s.kit, s.is_on, s.settings, s.rules_made from kit_switches s`);
+  const rows = await db.query<SwitchRow>(sql`select s.organisation_id, s.kit, s.is_on, s.settings, s.rules_made from kit_switches s
+    where roost_is_open(s.organisation_id)`);
   return rows.map(switchOf);
 }
 

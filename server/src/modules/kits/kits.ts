@@ -163,7 +163,7 @@ export async function createKits(deps: KitDeps) {
       types,
       async handle(fact) {
         // This may be heard before the observers of this server have heard what another one switched.
-        if (fact.type.startsWith("kit.")) await refresh();
+        if (turnsSwitches(fact)) await refresh();
         if (isOn(fact.organisationId, one.face.kit)) await guarded(one, `handling facts (${name})`, true, () => handle(fact));
       },
     }));
@@ -206,9 +206,9 @@ export async function createKits(deps: KitDeps) {
       for (const one of living.values()) mountKit(mount, one, { isOn, guarded });
     },
 
-    /** Hears every fact: what another server switched takes effect here. */
+    /** Hears every fact: what another server switched takes effect here, and that an organisation is closed or kept. */
     async observe(fact: Fact): Promise<void> {
-      if (fact.type.startsWith("kit.")) await refresh();
+      if (turnsSwitches(fact)) await refresh();
     },
 
     async start(): Promise<void> {
@@ -282,6 +282,8 @@ export async function createKits(deps: KitDeps) {
     },
   };
 }
+
+const turnsSwitches = ({ type }: Fact): boolean => type.startsWith("kit.") || type.startsWith("organisation.");
 
 export type Kits = Awaited<ReturnType<typeof createKits>>;
 

@@ -64,7 +64,10 @@ export interface DueBeat {
 
 /** Takes switches whose time has come, each by one server; the next time is set already. @param organisationId - This one's, whether due or not. */
 export async function claimBeats(db: Queryable, organisationId?: string): Promise<DueBeat[]> {
-  const which = organisationId === undefined ? sql`s.enabled and s.next_beat_at <= now()` : sql`s.organisation_id = ${organisationId}`;
+  const which =
+    organisationId === undefined
+      ? sql`s.enabled and s.next_beat_at <= now() and roost_is_open(s.organisation_id)`
+      : sql`s.organisation_id = ${organisationId}`;
   const rows = await db.query<{ organisation_id: string; url_sealed: Buffer; method: "GET" | "POST"; is_silent: boolean }>(sql`
     update dead_man_switches d set next_beat_at = now() + make_interval(secs => d.every_seconds)
     where d.organisation_id in (select s.organisation_id from dead_man_switches s where ${which} for update skip locked)

@@ -42,7 +42,7 @@ export async function selectEscalationsOf(tx: Queryable, alarmIds: readonly stri
 /** Those whose next step is due, the longest overdue first. */
 export async function selectDueEscalations(db: Queryable, now: Date, limit: number): Promise<Escalation[]> {
   const rows = await db.query<Row>(
-    sql`select e.* from escalations e where e.state = 'running' and e.due_at <= ${now} order by e.due_at limit ${limit}`,
+    sql`select e.* from escalations e where e.state = 'running' and e.due_at <= ${now} and roost_is_open(e.organisation_id) order by e.due_at limit ${limit}`,
   );
   return rows.map(toEscalation);
 }

@@ -19,6 +19,7 @@ import { createPlanner, plannedFacts } from "./planner.ts";
 import type { PlannerDeps } from "./planner.ts";
 import { createPreferences } from "./preferences.ts";
 import { createPush } from "./push.ts";
+import { failWaitingOf } from "./queue-store.ts";
 import { createRecorder } from "./recorder.ts";
 import { createRouting } from "./routing.ts";
 import { createSender } from "./sender.ts";
@@ -77,6 +78,11 @@ export function createNotifications(deps: NotificationDeps) {
     handlers: [
       { name: "notifications.alarms", types: plannedFacts, handle: planner.handle, handleMany: planner.handleMany },
       ticketNotices,
+      {
+        name: "notifications.closed",
+        types: ["organisation.closed"],
+        handle: ({ organisationId, at }) => failWaitingOf(db, organisationId, at),
+      },
     ] satisfies FactHandler[],
     routing: createRouting({
       db,

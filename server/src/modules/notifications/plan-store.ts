@@ -197,7 +197,7 @@ export async function selectToldBy(tx: Queryable, messageId: string): Promise<Te
 /** Targets for which a moment has come, with whose they are. */
 export async function selectDueTargets(db: Queryable, now: Date, limit: number): Promise<{ targetId: string; organisationId: string }[]> {
   const rows = await db.query<{ target_id: string; organisation_id: string }>(sql`
-    select t.target_id, t.organisation_id from tellings t where t.due_at <= ${now}
+    select t.target_id, t.organisation_id from tellings t where t.due_at <= ${now} and roost_is_open(t.organisation_id)
     group by t.target_id, t.organisation_id order by min(t.due_at) limit ${limit}`);
   return rows.map((row) => ({ targetId: row.target_id, organisationId: row.organisation_id }));
 }

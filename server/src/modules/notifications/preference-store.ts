@@ -64,7 +64,7 @@ export async function savePreferences(tx: Transaction, organisationId: string, p
 /** Whose daily digest is due. */
 export async function selectDueDigests(db: Queryable, now: Date, limit: number): Promise<{ organisationId: string; personId: string }[]> {
   const rows = await db.query<{ organisation_id: string; person_id: string }>(sql`
-    select n.organisation_id, n.person_id::text from notification_preferences n where n.next_digest_at <= ${now}
+    select n.organisation_id, n.person_id::text from notification_preferences n where n.next_digest_at <= ${now} and roost_is_open(n.organisation_id)
     order by n.next_digest_at limit ${limit}`);
   return rows.map((row) => ({ organisationId: row.organisation_id, personId: row.person_id }));
 }

@@ -73,7 +73,7 @@ function toDue(row: DueRow): Due {
 /**
  * Takes up to `limit` due deliveries under a lease. Of one alarm and target the older one goes first, so that nobody hears of the end before
  * the beginning; of one target no more than `perTarget` are on their way at once, so that a dead one does not hold up the others, and of one
- * whose breaker is open a single one when the time of its probe has come.
+ * whose breaker is open a single one when the time of its probe has come. An organisation that is closed tells nobody anything.
  */
 export async function claimDue(
   db: Queryable,
@@ -98,7 +98,8 @@ export async function claimDue(
           when t.failures = 0 and t.worked_at is not null then ${perTarget.working}::int else ${perTarget.other}::int end
         - (select count(*) from deliveries l where l.target_id = t.id and l.state = 'waiting' and l.leased_until > now()) as room
       from asked a join notification_targets t on t.id = a.target_id
-      where (t.opened_at is null or t.probe_at <= now()) and (t.held_until is null or t.held_until <= now())),
+      where (t.opened_at is null or t.probe_at <= now()) and (t.held_until is null or t.held_until <= now())
+        and roost_is_open(t.organisation_id)),
     ready as (
       select n.id from rooms r cross join lateral (
         select w.id from deliveries w
@@ -108,7 +109,8 @@ export async function claimDue(
               and (e.not_before is null or e.not_before <= now()))
         order by w.next_try_at, w.position limit greatest(r.room, 0)) n
       union all
-      select o.id from deliveries o where o.target_id is null and o.state = 'waiting' and o.next_try_at <= now()),
+      select o.id from deliveries o where o.target_id is null and o.state = 'waiting' and o.next_try_at <= now()
+        and roost_is_open(o.organisation_id)),
     picked as (
       select d.id from deliveries d
       where d.id in (select r.id from ready r) and d.state = 'waiting'
@@ -142,7 +144,8 @@ export async function msUntilNext(db: Queryable): Promise<number | undefined> {
       sql`
     select extract(epoch from min(x.at) - now())::float8 * 1000 as ms
     from (select greatest(d.next_try_at, d.leased_until, t.probe_at, t.held_until) as at
-      from deliveries d left join notification_targets t on t.id = d.target_id where d.state = 'waiting') x
+      from deliveries d left join notification_targets t on t.id = d.target_id
+      where d.state = 'waiting' and roost_is_open(d.organisation_id)) x
     where x.at > now() - ${justDue}`,
     ),
   );
@@ -200,6 +203,13 @@ export async function saveArrived(
     select a.id, a.organisation_id, a.delivery_id, a.at, 'delivered', a.status, a.duration_ms from arrived a`,
     ),
   );
+}
+
+/** What waited when an organisation was closed is never sent: should it be kept, nobody is told of what was true before. */
+export async function failWaitingOf(db: Queryable, organisationId: string, until: Date): Promise<void> {
+  await db.query(sql`
+    update deliveries set state = 'failed', next_try_at = null, settled_at = clock_timestamp()
+    where organisation_id = ${organisationId} and state = 'waiting' and created_at <= ${until} and (leased_until is null or leased_until <= now())`);
 }
 
 /** What still waits for a target that goes away will never be sent. */

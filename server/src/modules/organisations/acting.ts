@@ -10,6 +10,7 @@ import { findMember } from "./member-store.ts";
 import type { StoredMember } from "./member-store.ts";
 import type { Refusal } from "./membership-rules.ts";
 import { lockOrganisation } from "./organisation-store.ts";
+import { isClosed } from "./removal-store.ts";
 
 /** What an attempt was about, for the record of those that were refused. */
 export interface Attempt {
@@ -47,6 +48,7 @@ export function createAct({ db, audit }: { db: Db; audit: Pick<Audit, "record"> 
         const by = await findMember(tx, organisationId, caller.id);
         const may = by !== undefined && !by.hasEnded && (permission === "signedIn" || by.held.permissions.has(permission));
         if (!may) throw httpErrors.forbidden();
+        if (await isClosed(tx, organisationId)) throw organisationErrors.closed();
         return await work(tx, by);
       });
     } catch (caught) {

@@ -129,7 +129,9 @@ export async function findInvitation(db: Queryable, organisationId: string, id: 
 
 /** The open invitation that a secret opens, of whichever organisation. */
 export async function findBySecret(db: Queryable, secretHash: Buffer): Promise<StoredInvitation | undefined> {
-  const [row] = await db.query<InvitationRow>(sql`select ${columns} from ${from} where i.secret_hash = ${secretHash} and ${isOpen}`);
+  const [row] = await db.query<InvitationRow>(
+    sql`select ${columns} from ${from} where i.secret_hash = ${secretHash} and ${isOpen} and roost_is_open(i.organisation_id)`,
+  );
   return row === undefined ? undefined : invitationOf(row);
 }
 

@@ -45,6 +45,7 @@ export function heldOf(terms: Terms, custom: readonly Permission[] = []): Held {
     denied_group_ids: [...terms.deniedGroupIds],
     membership_expires_at: terms.expiresAt ?? null,
     platform_admin: false,
+    is_closed: false,
   });
 }
 

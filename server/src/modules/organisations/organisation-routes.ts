@@ -1,3 +1,4 @@
+import { keepOrganisation, removeOrganisation } from "@roost/contract/organisation-removal";
 import * as organisation from "@roost/contract/organisations";
 import * as people from "@roost/contract/people";
 import * as platform from "@roost/contract/platform-administration";
@@ -11,6 +12,8 @@ export function mountOrganisations(mount: Mount, organisations: Organisations): 
   const { places } = organisations;
   mount(organisation.getOrganisation, async ({ caller }) => organisations.get(caller));
   mount(organisation.changeOrganisation, async ({ caller, body }) => organisations.rename(caller, body.name));
+  mount(removeOrganisation, async ({ caller, body, request }) => organisations.requestRemoval(caller, body.confirm, credentials(request)));
+  mount(keepOrganisation, async ({ caller }) => organisations.keep(caller));
   mount(organisation.listSites, async ({ caller, query }) => places.listSites(caller, query));
   mount(organisation.addSite, async ({ caller, body }) => places.addSite(caller, body));
   mount(organisation.changeSite, async ({ caller, params, body }) => places.changeSite(caller, params.siteId, body));

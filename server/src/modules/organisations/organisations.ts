@@ -10,7 +10,7 @@ import type { Log } from "../../platform/log.ts";
 import type { Mail } from "../../platform/mail.ts";
 import type { Actor, Scope, Within } from "../../platform/tenancy.ts";
 import type { Audit } from "../audit/audit.ts";
-import type { Auth } from "../auth/auth.ts";
+import type { Auth, SignInRequest } from "../auth/auth.ts";
 import { createAct } from "./acting.ts";
 import { forgetOld, withdrawAllOf } from "./invitation-store.ts";
 import { createInvitations } from "./invitations.ts";
@@ -20,18 +20,22 @@ import { createOwnRoles } from "./own-roles.ts";
 import { createPeople } from "./people.ts";
 import { createPlaces } from "./places.ts";
 import { createPlatformAdministration } from "./platform-administration.ts";
+import { isClosed } from "./removal-store.ts";
+import { createRemovals } from "./removals.ts";
 import { settleGrant } from "./support-store.ts";
 import { createSupport } from "./support.ts";
 
 export interface OrganisationsDeps {
   readonly db: Db;
   readonly audit: Pick<Audit, "record">;
-  readonly auth: Pick<Auth, "addPerson" | "hashNewPassword" | "passwords" | "removeTokensOf" | "signIn">;
+  readonly auth: Pick<Auth, "addPerson" | "freshSession" | "hashNewPassword" | "passwords" | "removeTokensOf" | "signIn">;
   readonly mail: Mail;
   readonly clock: Clock;
   readonly log: Log;
   /** The only origin that links are built from. */
   readonly publicUrl: string | undefined;
+  /** For how many days an organisation that is to be removed can be kept. */
+  readonly removalDays: number;
 }
 
 const sweepMs = 15_000;
@@ -40,8 +44,9 @@ const rememberDays = 30;
 const sweeper: Actor = { kind: "system", id: "organisations", name: "Roost" };
 
 /** Organisations: their sites and groups, their people and roles, and those who look after the installation. */
-export function createOrganisations({ db, audit, auth, mail, clock, log, publicUrl }: OrganisationsDeps) {
+export function createOrganisations({ db, audit, auth, mail, clock, log, publicUrl, removalDays }: OrganisationsDeps) {
   const act = createAct({ db, audit });
+  const removals = createRemovals({ db, audit, auth, mail, clock, log, graceDays: removalDays });
   const administration = createPlatformAdministration({ db, audit, auth, publicUrl });
   let timer: NodeJS.Timeout | undefined;
 
@@ -62,6 +67,13 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
     });
   }
 
+  /** @throws {AppError} `organisations.not_found` */
+  async function get(whose: Within): Promise<Organisation> {
+    const found = await findOrganisation(db.within(whose), whose.organisationId);
+    if (found === undefined) throw organisationErrors.not_found();
+    return { ...found, removalDays };
+  }
+
   return {
     places: createPlaces({ db, audit }),
     people: createPeople({ db, audit, auth, clock, act }),
@@ -71,12 +83,18 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
     support: createSupport({ db, audit, auth, mail, clock, log, act, administration }),
 
     /** The organisation a caller acts in. @throws {AppError} `organisations.not_found` */
-    async get(whose: Within): Promise<Organisation> {
-      const found = await findOrganisation(db.within(whose), whose.organisationId);
-      if (found === undefined) throw organisationErrors.not_found();
-      return found;
+    get,
+    /** Closes the caller's organisation, to be removed. @throws {AppError} see `removals.ts` */
+    async requestRemoval(caller: PersonCaller, confirm: string, request: SignInRequest): Promise<Organisation> {
+      await removals.request(caller, confirm, request);
+      return get({ organisationId: caller.organisationId });
     },
-    /** @throws {AppError} `organisations.not_found`, `http.forbidden` */
+    /** Keeps it after all. @throws {AppError} see `removals.ts` */
+    async keep(caller: PersonCaller): Promise<Organisation> {
+      await removals.keep(caller);
+      return get({ organisationId: caller.organisationId });
+    },
+    /** @throws {AppError} `organisations.not_found`, `organisations.closed`, `http.forbidden` */
     async rename(caller: PersonCaller, name: string): Promise<Organisation> {
       if (caller.kind !== "person") throw httpErrors.forbidden();
       const object = { kind: "organisation", id: caller.organisationId, name };
@@ -93,12 +111,13 @@ export function createOrganisations({ db, audit, auth, mail, clock, log, publicU
           before: { name: before.name },
           after: { name },
         });
-        return { ...before, name };
+        return { ...before, name, removalDays };
       });
     },
 
     /** Whether a person may something in an organisation now. */
     async mayNow(tx: Queryable, organisationId: string, personId: string, permission: Permission): Promise<boolean> {
+      if (await isClosed(tx, organisationId)) return false;
       const member = await members.findMember(tx, organisationId, personId);
       return member !== undefined && !member.hasEnded && member.held.permissions.has(permission);
     },

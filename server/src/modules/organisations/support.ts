@@ -19,6 +19,7 @@ import { deleteMember, findMember, insertMember, listOwnerEmails } from "./membe
 import { heldOf, plainTerms, refuseToGive } from "./membership-rules.ts";
 import { lockOrganisation } from "./organisation-store.ts";
 import type { PlatformAdministration } from "./platform-administration.ts";
+import { isClosed } from "./removal-store.ts";
 import * as store from "./support-store.ts";
 
 interface SupportDeps {
@@ -79,12 +80,13 @@ export function createSupport({ db, audit, auth, mail, clock, log, act, administ
     /**
      * Asks an organisation's owners to be let in.
      *
-     * @throws {AppError} `organisations.not_found`, `people.already_member`, `platform.already_asked`, `people.person_needed`
+     * @throws {AppError} `organisations.not_found`, `organisations.closed`, `people.already_member`, `platform.already_asked`, `people.person_needed`
      */
     async ask(caller: PersonCaller, asked: { organisationId: string; reason: string; minutes: number; role: Role }): Promise<SupportGrant> {
       const made = await administer(caller, async (tx) => {
         const { organisationId } = asked;
         if ((await lockOrganisation(tx, organisationId)) === undefined) throw organisationErrors.not_found({ organisationId });
+        if (await isClosed(tx, organisationId)) throw organisationErrors.closed();
         const person = await findPersonById(tx, caller.id);
         if (person === undefined) throw httpErrors.unauthenticated();
         const open = await store.listOpenGrants(tx, caller.id);

@@ -88,7 +88,16 @@ export async function startHouse({
   const audit = createAudit({ db, clock, log, key: randomBytes(32) });
   const auth = await createAuth({ db, config, audit, mail, egress, limits, clock, log, seal: createSeal(randomBytes(32)) });
   const { organisationId, setupCode: code = "" } = await auth.ensureFirstOrganisation();
-  const organisations = createOrganisations({ db, audit, auth, mail, clock, log, publicUrl: config.ROOST_PUBLIC_URL });
+  const organisations = createOrganisations({
+    db,
+    audit,
+    auth,
+    mail,
+    clock,
+    log,
+    publicUrl: config.ROOST_PUBLIC_URL,
+    removalDays: config.ROOST_ORGANISATION_REMOVAL_DAYS,
+  });
   const authenticate = { person: auth.authenticatePerson, device: async () => undefined };
   const http = createHttp({
     limits: { deadlineMs: 60_000 },

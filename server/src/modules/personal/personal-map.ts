@@ -63,6 +63,12 @@ export const platformShares: readonly TableShare[] = [
     words: ["person_email", "person_name", "settled_by_email"],
     person: { rows: (s) => sql`${here(s)} and (t.person_id = ${s.id}::uuid or t.settled_by = ${s.id}::uuid)`, erase: "name" },
   },
+  {
+    table: "organisation_removals",
+    about: "That the person asked for the organisation to be removed.",
+    words: ["requested_by_email"],
+    person: { rows: (s) => sql`${here(s)} and t.requested_by = ${s.id}::uuid`, erase: "name" },
+  },
   ...alarmShares,
   {
     table: "events",

@@ -16,7 +16,7 @@ export interface FollowingDeps extends Pick<WatchDeps, "placeOf"> {
   readonly rules: ReturnType<typeof createRuleBook>;
   readonly book: ReturnType<typeof createWatchBook>;
   readonly silence: ReturnType<typeof createSilence>;
-  readonly loader: Pick<ReturnType<typeof createRuleLoader>, "reload" | "moved">;
+  readonly loader: Pick<ReturnType<typeof createRuleLoader>, "reload" | "moved" | "leave" | "reopen">;
   readonly alarms: Pick<Alarms, "origin" | "endOfRule">;
   /** Tells our own facts from those of other servers. */
   readonly origin: string;
@@ -102,6 +102,12 @@ export function createFollowing({ db, rules, book, silence, loader, alarms, orig
         case "device.removed":
           silence.forget(fact.nounId);
           book.forget(fact.nounId);
+          break;
+        case "organisation.closed":
+          follow(loader.leave(fact.nounId));
+          break;
+        case "organisation.kept":
+          follow(loader.reopen(fact.nounId));
           break;
         case "site.removed":
         case "device_group.removed":

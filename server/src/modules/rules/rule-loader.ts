@@ -9,7 +9,7 @@ import { AnomalyJudge } from "./anomaly.ts";
 import { selectSeries, selectStays } from "./memory-store.ts";
 import type { KeptStay, SeriesOfDevice } from "./memory-store.ts";
 import type { RuleBook } from "./rule-book.ts";
-import { findLiveRule, selectLiveRules } from "./rule-store.ts";
+import { findLiveRule, selectLiveRules, selectRuleIds } from "./rule-store.ts";
 import { isAbout } from "./rule.ts";
 import type { LiveRule } from "./rule.ts";
 import { learnSeasonal } from "./seasonal.ts";
@@ -249,6 +249,30 @@ export function createRuleLoader({ db, rules, book, silence, settlement, alarms,
   return {
     /** Takes a rule as it is in the database now; tried again while the database is away. */
     reload: (ruleId: string): Promise<void> => again(() => load(ruleId), { ruleId }),
+
+    /** Nothing of an organisation that is closed is judged any more; its alarms stay as they are. */
+    leave: (organisationId: string): Promise<void> =>
+      again(
+        async () => {
+          await settlement.flush();
+          await settlement.remember();
+          for (const { id } of [...rules.all()].filter((rule) => rule.organisationId === organisationId)) {
+            rules.drop(id);
+            book.retire(id);
+            silence.retire(id);
+          }
+        },
+        { organisationId },
+      ),
+
+    /** Takes the rules of an organisation that was closed to work again. */
+    reopen: (organisationId: string): Promise<void> =>
+      again(
+        async () => {
+          for (const id of await selectRuleIds(db, organisationId)) await load(id);
+        },
+        { organisationId },
+      ),
 
     /** Takes all rules as they are in the database now. */
     loadAll,

@@ -117,8 +117,16 @@ export async function findRule(
 /** Every rule of the installation, switched off ones too, behind `afterId`, by id. */
 export async function selectLiveRules(db: Queryable, afterId: string, limit: number): Promise<LiveRule[]> {
   const rows = await db.query<RuleRow>(sql`
-    select ${ruleColumns} from alarm_rules r where r.id > ${afterId}::uuid order by r.id limit ${limit}`);
+    select ${ruleColumns} from alarm_rules r where r.id > ${afterId}::uuid and roost_is_open(r.organisation_id) order by r.id limit ${limit}`);
   return rows.map(liveOf);
+}
+
+/** Those of an organisation, whether it is at work or not. */
+export async function selectRuleIds(db: Queryable, organisationId: string): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(
+    sql`select r.id from alarm_rules r where r.organisation_id = ${organisationId} order by r.id`,
+  );
+  return rows.map(({ id }) => id);
 }
 
 export async function findLiveRule(db: Queryable, ruleId: string): Promise<LiveRule | undefined> {
