@@ -43,6 +43,8 @@ describe("devices at the door, over TLS", () => {
   let port: number;
   let machine = ["localhost", "127.0.0.1"];
   const open: MqttClient[] = [];
+  let aheadMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
 
   async function addClaimed(id: string): Promise<ClaimReply> {
     const { ticket } = await devices.add({ organisationId }, { id, kind: "generic", heartbeatSeconds: 60 });
@@ -67,7 +69,7 @@ describe("devices at the door, over TLS", () => {
       audit: createAudit({ db, clock: systemClock, log, key: randomBytes(32) }),
       db,
       seal: createSeal(randomBytes(32)),
-      clock: systemClock,
+      clock,
       log,
       reach: () => ({
         host: "localhost",
@@ -174,10 +176,14 @@ describe("devices at the door, over TLS", () => {
   it("CO-57: keep the old password's connection over a rotation, and cut it when the overlap ends", async () => {
     const credentials = await addClaimed("rotor");
     const old = await come(credentials);
-    const rotated = await devices.rotateCredentials({ organisationId }, "rotor", 1);
+    const rotated = await devices.rotateCredentials({ organisationId }, "rotor", 3_600);
     const fresh = await come({ ...credentials, mqtt: { ...credentials.mqtt, password: rotated.password, client_id: "rotor-new" } });
     await old.publishAsync("devices/rotor/telemetry", "{}", { qos: 1 });
-    await closed(old);
+    const cut = closed(old);
+    // An hour later, by our clock and by the database's.
+    await db.query(sql`update device_credentials set expires_at = now() where expires_at is not null`);
+    aheadMs += 3_600_000;
+    await cut;
     await fresh.publishAsync("devices/rotor/telemetry", "{}", { qos: 1 });
     await expect(come(credentials)).rejects.toMatchObject({ code: 0x86 });
   });

@@ -80,6 +80,17 @@ async function postgresOn(below: string): Promise<number[]> {
   return found;
 }
 
+/** Sends a signal to each; a backend that has come to its end since it was looked up needs none. */
+function signal(pids: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await sleep(20);
 }
@@ -150,7 +161,7 @@ describe.runIf(linux)("the built-in PostgreSQL", () => {
     const { child, ready } = await inAnotherProcess();
     await ask(ready.host, "create table kept as select 7 as value");
     // A frozen postmaster cannot follow the signal of its parent's death: the same as where there is no setpriv.
-    for (const pid of await postgresOn(folder)) process.kill(pid, "SIGSTOP");
+    signal(await postgresOn(folder), "SIGSTOP");
     await kill9(child);
     expect(await postgresOn(folder)).toContain(ready.pid);
     const again = await inAnotherProcess();
@@ -179,7 +190,7 @@ describe.runIf(linux)("the built-in PostgreSQL", () => {
     const { child, ready } = await inAnotherProcess();
     const lockFile = join(folder, "pg/data/postmaster.pid");
     const text = await readFile(lockFile, "utf8");
-    for (const pid of await postgresOn(folder)) process.kill(pid, "SIGKILL");
+    signal(await postgresOn(folder), "SIGKILL");
     await kill9(child);
     await writeFile(lockFile, text.replace(String(ready.pid), String(process.pid)));
     await writeFile(join(ready.host, ".s.PGSQL.5432.lock"), text.replace(String(ready.pid), String(process.pid)));
@@ -253,7 +264,7 @@ describe.runIf(linux)("the built-in PostgreSQL", () => {
     client.on("error", () => undefined);
     await client.connect();
     await client.query("begin");
-    for (const pid of await postgresOn(folder)) process.kill(pid, "SIGSTOP");
+    signal(await postgresOn(folder), "SIGSTOP");
     await postgres.stop();
     await postgres.stop();
     await eventually(async () => (await postgresOn(folder)).length === 0);
