@@ -12,6 +12,7 @@ const ranks = [
   "external-alarms",
   "on-call",
   "tickets",
+  "service-levels",
   "notifications",
   "ingest",
   "home-assistant",

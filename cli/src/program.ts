@@ -26,6 +26,8 @@ import { addRolloutCommands } from "./commands/rollouts.ts";
 import { addRouteCommands } from "./commands/routes.ts";
 import { addRuleCommands } from "./commands/rules.ts";
 import { addSecretCommands } from "./commands/secrets.ts";
+import { addServiceLevelCommands } from "./commands/service-levels.ts";
+import { addServiceCommands } from "./commands/services.ts";
 import { addSignInProviderCommands } from "./commands/sign-in-providers.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addStatusCommand } from "./commands/status.ts";
@@ -75,6 +77,8 @@ function createProgram(terminal: Terminal): Command {
   addRetentionCommands(program, terminal);
   addAlarmCommands(program, terminal);
   addTicketCommands(program, terminal);
+  addServiceCommands(program, terminal);
+  addServiceLevelCommands(program, terminal);
   addRuleCommands(program, terminal);
   addRouteCommands(program, terminal);
   addOnCallCommands(program, terminal);

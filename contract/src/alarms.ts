@@ -20,7 +20,8 @@ export type AlarmState = z.infer<typeof alarmState>;
 /**
  * What made it. `above`, `below`: a value crossed its limit; `rate`: it changes too fast; `trend`: it will cross it soon; `anomaly`: it is not
  * what it uses to be; `state`: it is a value that is not wanted; `no_data`: a metric fell silent; `offline`: the device did; `event`: the device
- * said so; `composite`: several rules at once; `external`: another system said so; `delivery`: people cannot be told.
+ * said so; `composite`: several rules at once; `external`: another system said so; `delivery`: people cannot be told;
+ * `service_level`: what was promised of a service is not kept.
  */
 export const alarmKinds = [
   "above",
@@ -35,6 +36,7 @@ export const alarmKinds = [
   "composite",
   "external",
   "delivery",
+  "service_level",
 ] as const;
 export const alarmKind = z.enum(alarmKinds);
 export type AlarmKind = z.infer<typeof alarmKind>;

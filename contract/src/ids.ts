@@ -66,6 +66,18 @@ export type IncidentId = z.infer<typeof incidentId>;
 export const ticketId = uuid.brand("TicketId");
 export type TicketId = z.infer<typeof ticketId>;
 
+/** Of what is promised of services. */
+export const serviceLevelId = uuid.brand("ServiceLevelId");
+export type ServiceLevelId = z.infer<typeof serviceLevelId>;
+
+/** Of something that is promised to somebody. */
+export const serviceId = uuid.brand("ServiceId");
+export type ServiceId = z.infer<typeof serviceId>;
+
+/** Of a promise that was broken. */
+export const serviceBreachId = uuid.brand("ServiceBreachId");
+export type ServiceBreachId = z.infer<typeof serviceBreachId>;
+
 /** Of a saved view of alarms. */
 export const alarmViewId = uuid.brand("AlarmViewId");
 export type AlarmViewId = z.infer<typeof alarmViewId>;

@@ -16,6 +16,8 @@ export const permissionWords: Readonly<Record<Permission, string>> = {
   "alarms:configure": "add, change and remove alarm rules",
   "tickets:read": "see tickets, and what they say of their alarms",
   "tickets:write": "make tickets of alarms, work on them and close them",
+  "services:read": "see services, what is promised of them, and whether it is kept",
+  "services:write": "add, change and remove services and what is promised of them",
   "notifications:read": "see who is told about alarms, and what was sent",
   "notifications:configure": "change who is told about alarms, and how",
   "tokens:write": "make and remove API tokens of the organisation",

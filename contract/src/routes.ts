@@ -29,6 +29,8 @@ import type { Route } from "./route.ts";
 import * as routing from "./routing.ts";
 import * as rules from "./rules.ts";
 import * as secrets from "./secrets.ts";
+import * as serviceLevels from "./service-levels.ts";
+import * as services from "./services.ts";
 import * as signIn from "./sign-in.ts";
 import * as singleSignOn from "./single-sign-on.ts";
 import * as system from "./system.ts";
@@ -63,6 +65,8 @@ export const routes: readonly Route[] = [
   alarms,
   incidents,
   tickets,
+  serviceLevels,
+  services,
   rules,
   windows,
   externalAlarms,

@@ -27,7 +27,7 @@ create table alarms (
   source text not null check (length(source) between 1 and 200),
   type text not null check (length(type) between 1 and 200),
   rule_id uuid,
-  kind text not null check (kind in ('above', 'below', 'rate', 'trend', 'anomaly', 'state', 'no_data', 'offline', 'event', 'composite', 'external', 'delivery')),
+  kind text not null check (kind in ('above', 'below', 'rate', 'trend', 'anomaly', 'state', 'no_data', 'offline', 'event', 'composite', 'external', 'delivery', 'service_level')),
   severity text not null check (severity in ('info', 'warning', 'minor', 'major', 'critical')),
   -- For the order of the list: the worst first.
   rank smallint not null generated always as (case severity when 'critical' then 5 when 'major' then 4 when 'minor' then 3 when 'warning' then 2 else 1 end) stored,

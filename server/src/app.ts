@@ -73,6 +73,8 @@ import { mountRules } from "./modules/rules/rule-routes.ts";
 import { createRules, offlineRules } from "./modules/rules/rules.ts";
 import { mountSecrets } from "./modules/secrets/secret-routes.ts";
 import { createSecrets } from "./modules/secrets/secrets.ts";
+import { mountServiceLevels } from "./modules/service-levels/service-level-routes.ts";
+import { createServiceLevels } from "./modules/service-levels/service-levels.ts";
 import { mountRetention } from "./modules/telemetry/retention-routes.ts";
 import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
@@ -239,6 +241,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const onCall = createOnCall({ db, audit, clock, publicUrl: config.ROOST_PUBLIC_URL });
   const tickets = createTickets({ db, audit, alarms, clock, keepersOf: alarmKeepers(organisations, devices, "tickets:write") });
   countTickets(metrics, tickets);
+  const serviceLevels = createServiceLevels({ db, audit, alarms, clock, log });
   const notifications = createNotifications({
     db,
     audit,
@@ -345,7 +348,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
     kitShares: keptByKits.shares,
   });
 
-  const byTheClock = [secrets, notifications, blobs, tickets, kits, idempotency].flatMap((one) => one.jobs);
+  const byTheClock = [secrets, notifications, blobs, tickets, serviceLevels, kits, idempotency].flatMap((one) => one.jobs);
   const jobs = createJobs({
     db,
     log,
@@ -461,6 +464,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   mountHomeAssistant(http.mount, homeAssistant);
   mountAlarms(http.mount, alarms);
   mountTickets(http.mount, tickets);
+  mountServiceLevels(http.mount, serviceLevels);
   mountWindows(http.mount, windows);
   mountRules(http.mount, rules);
   mountExternalAlarms(http.mount, externalAlarms, { startedAt, version });

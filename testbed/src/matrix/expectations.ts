@@ -11,6 +11,7 @@ import { peopleExpectations } from "./expect-people.ts";
 import { platformExpectations } from "./expect-platform.ts";
 import { registrationExpectations } from "./expect-registrations.ts";
 import { routingExpectations } from "./expect-routing.ts";
+import { serviceExpectations } from "./expect-services.ts";
 import { signInExpectations } from "./expect-sign-in.ts";
 import { ticketExpectations } from "./expect-tickets.ts";
 import { windowExpectations } from "./expect-windows.ts";
@@ -26,6 +27,7 @@ export const expectations: Expectations = {
   ...registrationExpectations,
   ...alarmExpectations,
   ...ticketExpectations,
+  ...serviceExpectations,
   ...windowExpectations,
   ...routingExpectations,
   ...externalAlarmExpectations,

@@ -10,6 +10,7 @@ import { addCommand } from "./expect-commands.ts";
 import { addInboxEntry } from "./expect-notifications.ts";
 import { addCode, addRegistration } from "./expect-registrations.ts";
 import { addRouting } from "./expect-routing.ts";
+import { addService } from "./expect-services.ts";
 import { addTicket } from "./expect-tickets.ts";
 import { addWindow } from "./expect-windows.ts";
 import { markers, organisationOf } from "./stage.ts";
@@ -68,6 +69,7 @@ export async function addStanding(world: Omit<World, "close">, place: Place): Pr
     erasureId,
     ...(await addWindow(world, place)),
     ...(await addTicket(world, place)),
+    ...(await addService(world, place)),
     ...(await addCommand(world, place)),
     ...(await addRegistration(world, place)),
     enrolmentCodeId: (await addCode(world, place))["enrolmentCodeId"] ?? "",

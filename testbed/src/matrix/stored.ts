@@ -2,7 +2,7 @@ import type pg from "pg";
 
 // What changes by itself: the canary's readings, clocks of use, jobs, and the records of refusals themselves.
 const livingTables =
-  /^(?:event_cursors|schema_migrations|claim_tries|rate_|throttle|audit_|secret_sightings|data_keys|flag_revision|hot_|tellings|planned_alarms|escalations)/;
+  /^(?:event_cursors|schema_migrations|claim_tries|rate_|throttle|audit_|secret_sightings|data_keys|flag_revision|hot_|tellings|planned_alarms|escalations|watched_spans)/;
 const livingColumns = [
   "last_used_at",
   "last_read_at",

@@ -17,6 +17,7 @@ const kindWords: Readonly<Record<AlarmKind, string>> = {
   composite: "Several things at once",
   external: "Another system says so",
   delivery: "People cannot be told",
+  service_level: "A promise is not kept",
 };
 
 /** Kinds of alarms to choose from, in the words that alarms are shown with. */

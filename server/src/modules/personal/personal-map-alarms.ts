@@ -79,6 +79,16 @@ export const alarmShares: readonly TableShare[] = [
     },
   },
   {
+    table: "services",
+    about: "Services that the device carries.",
+    words: ["name", "customer"],
+    device: {
+      rows: (s) => sql`${here(s)} and ${s.id} = any(t.device_ids)`,
+      erase: "keep",
+      why: "It says what was promised to a customer, of other devices too.",
+    },
+  },
+  {
     table: "maintenance_windows",
     about: "Times in which alarms are told to nobody: planned or ended by the person, or about the device by name.",
     words: ["created_by", "cancelled_by", "title", "note"],
