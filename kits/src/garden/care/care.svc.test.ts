@@ -135,12 +135,14 @@ describe("work on care plans", () => {
     await withKey();
     const plantId = await world.addPlant();
     const late = goodAnswer({ watering: { ...goodAnswer().watering, frequency: "Too late" } });
-    world.outside.plan({ says: JSON.stringify(late), delayMs: 4_000 });
+    const overtaken = Promise.withResolvers<void>();
+    world.outside.plan({ says: JSON.stringify(late), after: overtaken.promise });
     const slow = world.second();
     await slow.analyze(world.keeper, plantId);
     await expect.poll(() => world.outside.asked.length).toBe(1);
     world.clock.forward(91_000);
     await world.work();
+    overtaken.resolve();
     await slow.settled();
     const plans = await world.care.plans(world.keeper, plantId);
     expect(plans.map(({ body }) => body.watering.frequency)).toEqual(["About once a week"]);

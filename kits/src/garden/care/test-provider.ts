@@ -37,6 +37,7 @@ export async function startTestProvider(port = 0): Promise<TestProvider> {
     asked.push(one);
     const scripted = planned.shift() ?? fallback;
     if (scripted.delayMs !== undefined) await sleep(scripted.delayMs, undefined, { ref: false });
+    await scripted.after;
     if (scripted.drop === true) return void request.socket.destroy();
     const form = one.path.endsWith("/messages") ? anthropic : one.path.endsWith("/responses") ? responses : chat;
     const status = scripted.status ?? 200;

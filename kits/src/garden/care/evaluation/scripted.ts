@@ -16,6 +16,8 @@ export interface Scripted {
   /** The body as it is, instead of the provider's form. */
   readonly raw?: string;
   readonly delayMs?: number;
+  /** Answers when this is over. */
+  readonly after?: Promise<void>;
   /** Hangs up without an answer. */
   readonly drop?: true;
 }
