@@ -8,7 +8,7 @@ import { launchBrowser, openPage, signInByPage, untilLoaded } from "@roost/testb
 import type { Misdeeds } from "@roost/testbed/browser";
 import { walkPages } from "@roost/testbed/page-walk";
 import { until } from "@roost/testbed/waiting";
-import type { Browser, BrowserContext, Download, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, Download, Locator, Page, Request } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { startTestProvider } from "./care/test-provider.ts";
@@ -148,6 +148,10 @@ describe("the garden's pages", () => {
       humidity: { min: 80, max: 90 },
     });
 
+    const asked = new Set<Request>();
+    page.on("request", (request) => request.url().includes(items[0]?.id ?? "") && asked.add(request));
+    page.on("requestfinished", (request) => asked.delete(request));
+    page.on("requestfailed", (request) => asked.delete(request));
     const record = await goTo("Record");
     await record.getByRole("textbox", { name: "Species" }).fill("");
     await record.getByRole("button", { name: "Save" }).click();
@@ -160,6 +164,7 @@ describe("the garden's pages", () => {
     await page.getByRole("heading", { name: "Plants", level: 1 }).waitFor();
     await until("its card is gone", async () => (await card("Spearmint").count()) === 0, patienceMs);
     // The news of it may come before the page is left, which asks once more.
+    await until("nothing is asked of it any more", () => asked.size === 0, patienceMs);
     misdeeds.console.splice(0, Infinity, ...misdeeds.console.filter((line) => !line.includes("404 (Not Found)")));
   });
 
