@@ -17,7 +17,8 @@ const isLong = process.env["ROOST_TEST_LONG"] === "1";
 const runsPerOperation = isLong ? 120 : 20;
 const sequences = isLong ? 500 : 80;
 const timeoutMs = isLong ? 1_800_000 : 600_000;
-const seed = Number(process.env["ROOST_TEST_SEED"] ?? Date.now() % 2 ** 31);
+// The same requests every time, so that what turns red is what was changed; the long run looks for what nobody has thought of.
+const seed = Number(process.env["ROOST_TEST_SEED"] ?? (isLong ? Date.now() % 2 ** 31 : 1_122_026));
 
 describe("S7: requests made from the reference", () => {
   let world: World;
