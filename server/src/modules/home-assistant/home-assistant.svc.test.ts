@@ -15,7 +15,7 @@ import { emit } from "../../platform/events.ts";
 import { createLog } from "../../platform/log.ts";
 import { addDevice, send, startIngest, storedValues } from "../ingest/test-ingest.ts";
 import type { TestIngest } from "../ingest/test-ingest.ts";
-import { createBridgeHouse, listenTo } from "./test-bridge.ts";
+import { createBridgeHouse, goesOnLate, listenTo } from "./test-bridge.ts";
 
 const patience = { timeout: 60_000, interval: 20 };
 const code = (name: keyof typeof homeAssistantErrors) => expect.objectContaining({ code: homeAssistantErrors[name].code });
@@ -136,6 +136,20 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
     await here.say("homeassistant/status", "online");
     await expect.poll(() => here.all(bridge.config(device.id)), patience).toHaveLength(2);
     await expect.poll(() => here.all(state), patience).toHaveLength(2);
+  });
+
+  it("GA: what was just set and is heard of before whoever set it goes on is announced once", async () => {
+    const device = await aDevice();
+    let isHeard: () => Promise<unknown> = async () => undefined;
+    const other = await createBridgeHouse({ ...house, db: goesOnLate(db, async () => isHeard()) });
+    await db.query(sql`update devices set organisation_id = ${other.organisationId} where id = ${device.id}`);
+    await db.query(sql`select roost_move_device(${device.id}, ${other.organisationId})`);
+    await house.devices.refresh();
+    isHeard = async () => expect.poll(async () => (await other.state()).state, patience).toBe("connected");
+    await other.set(broker, { publish: true });
+    await here.retained();
+    expect(here.all(other.config(device.id))).toHaveLength(1);
+    await other.close();
   });
 
   it("GA: says of each device whether it is there, and of itself by its last will", async () => {

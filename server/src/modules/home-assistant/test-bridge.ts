@@ -106,6 +106,24 @@ export async function createBridgeHouse(house: BridgeHouse, options: Partial<Pic
   };
 }
 
+/** A database whose callers go on with what they committed only when that has come about. */
+export function goesOnLate(db: Db, hasComeAbout: () => Promise<unknown>): Db {
+  return {
+    ...db,
+    within(within) {
+      const { query, transaction } = db.within(within);
+      return {
+        query,
+        async transaction(work) {
+          const result = await transaction(work);
+          await hasComeAbout();
+          return result;
+        },
+      };
+    },
+  };
+}
+
 /** What a foreign client of a broker sees, and what it says: Home Assistant's part, and that of other devices. */
 export async function listenTo({ port, username, password }: Mosquitto) {
   const client: MqttClient = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { username, password, reconnectPeriod: 50 });
