@@ -33,7 +33,8 @@ export function addCommonOptions(command: Command): Command {
 export function benchOf(terminal: Terminal, command: Command): Bench {
   const { output, url: given } = command.optsWithGlobals<{ output: Format; url?: string }>();
   const { url, token } = findAccess(terminal.env, { url: given });
-  const call = createClient({ baseUrl: url, token, fetch: renewingFetch(terminal, { url, token }) });
+  const newKey = () => crypto.randomUUID();
+  const call = createClient({ baseUrl: url, token, fetch: renewingFetch(terminal, { url, token }), newKey });
   return {
     terminal,
     format: output,

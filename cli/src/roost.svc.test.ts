@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { signIn } from "@roost/contract/auth";
+import { addApiToken, signIn } from "@roost/contract/auth";
 import { addAlarmRule } from "@roost/contract/rules";
 import { confirmSecondFactor, enrolSecondFactor } from "@roost/contract/sign-in";
 import { codeOfApp } from "@roost/testbed/authenticator-app";
+import { FaultProxy } from "@roost/testbed/fault-proxy";
 import { startIdentityProvider } from "@roost/testbed/identity-provider";
 import { callerWith, setUpAdministrator } from "@roost/testbed/people";
 import type { Administrator } from "@roost/testbed/people";
@@ -97,6 +98,22 @@ describe("the roost command against a running server", () => {
       code: 1,
       err: expect.stringContaining("devices.not_found") as string,
     });
+  });
+
+  it("DESIGN contract, R1: does once what it was told once, although the answer got lost on its way", async () => {
+    const proxy = await FaultProxy.start({ port: Number(new URL(server.ready.url).port) });
+    const { secret } = await keeper.call(addApiToken, { body: { name: "roost", permissions: ["devices:read", "devices:write"] } });
+    const env = { ROOST_URL: `http://127.0.0.1:${proxy.port}`, ROOST_TOKEN: secret };
+    proxy.answersToLose = 1;
+    const added = await roost(["device", "add", "lost-1"], { env });
+    expect([added.code, proxy.answersToLose]).toEqual([0, 0]);
+    expect(added.out).toMatch(/claimSecret\s+[0-9a-f]{64}\n/);
+    proxy.answersToLose = 2;
+    expect(await roost(["device", "add", "lost-2"], { env })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("client.unreachable") as string,
+    });
+    await proxy.close();
   });
 
   interface Simulated {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-import { AppError } from "./errors.ts";
+import { AppError, httpErrors } from "./errors.ts";
+import { takesIdempotencyKey } from "./route.ts";
 import type { Route, RouteReply } from "./route.ts";
 
 type In<S> = S extends z.ZodType ? z.input<S> : undefined;
@@ -20,6 +21,11 @@ export interface ClientOptions {
   ) => Promise<FetchAnswer>;
   /** Bearer token, where no cookie is at hand. */
   readonly token?: string;
+  /**
+   * Makes an `Idempotency-Key` for each request that changes something. With it, one whose connection broke is sent once more: nothing is
+   * done twice by that.
+   */
+  readonly newKey?: () => string;
 }
 
 interface FetchAnswer {
@@ -55,22 +61,26 @@ export function addressOf(route: Route, parts: { readonly params?: unknown; read
  *
  * @throws {AppError} with the platform's own code, or `client.unreachable` / `client.unreadable`.
  */
-export function createClient({ baseUrl, fetch, token }: ClientOptions) {
+export function createClient({ baseUrl, fetch, token, newKey }: ClientOptions) {
   return async function call<R extends Route>(route: R, parts: PartsOf<R> & { readonly signal?: AbortSignal }): Promise<RouteReply<R>> {
     const headers: Record<string, string> = { accept: "application/json" };
     if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
     const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
     if (body !== undefined) headers["content-type"] = "application/json";
-    let answer: FetchAnswer;
-    let text: string;
-    try {
-      answer = await fetch(baseUrl + addressOf(route, parts), {
+    const isKeyed = newKey !== undefined && takesIdempotencyKey(route);
+    if (isKeyed) headers["idempotency-key"] = newKey();
+    const send = async (): Promise<Received> => {
+      const told = await fetch(baseUrl + addressOf(route, parts), {
         method: route.method,
         headers,
         ...(body === undefined ? {} : { body }),
         ...(parts.signal === undefined ? {} : { signal: parts.signal }),
       });
-      text = await answer.text();
+      return { status: told.status, text: await told.text(), retryAfter: told.headers.get("retry-after") };
+    };
+    let answer: Received;
+    try {
+      answer = await (isKeyed ? sendSafely(send, parts.signal) : send());
     } catch (cause) {
       throw new AppError(
         "client.unreachable",
@@ -80,6 +90,7 @@ export function createClient({ baseUrl, fetch, token }: ClientOptions) {
         { cause },
       );
     }
+    const { text } = answer;
     if (answer.status >= 400) throw readError(answer.status, text);
     if (route.reply === undefined) return undefined as RouteReply<R>;
     let json: unknown;
@@ -92,6 +103,32 @@ export function createClient({ baseUrl, fetch, token }: ClientOptions) {
     if (!read.success) throw unreadable(answer.status, read.error);
     return read.data as RouteReply<R>;
   };
+}
+
+interface Received {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfter: string | null;
+}
+
+// Longer than a server calls it under way: after that it says that nobody knows.
+const mostWaits = 90;
+
+/** Sends it once more when the connection broke, and waits for the first one where that is still under way. */
+async function sendSafely(send: () => Promise<Received>, signal: AbortSignal | undefined): Promise<Received> {
+  const isGivenUp = () => signal?.aborted === true;
+  try {
+    return await send();
+  } catch (error) {
+    if (isGivenUp()) throw error;
+  }
+  const { code, status } = httpErrors.request_under_way;
+  for (let waits = 0; ; waits += 1) {
+    const answer = await send();
+    if (answer.status !== status || !answer.text.includes(`"${code}"`) || waits === mostWaits || isGivenUp()) return answer;
+    const seconds = Math.min(5, Math.max(0.1, Number(answer.retryAfter) || 1));
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  }
 }
 
 export type Call = ReturnType<typeof createClient>;

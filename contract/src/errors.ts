@@ -66,33 +66,24 @@ export const httpErrors = defineErrors("http", {
   headers_too_large: [431, "The headers of the request are larger than Roost accepts."],
   too_large: [413, "The request is larger than this address accepts."],
   unsupported_media: [415, "This address takes JSON. Send it with the content type application/json."],
-  idempotency_key_invalid: [
-    400,
-    "The Idempotency-Key is none: 1 to 255 visible ASCII characters, one header, as they are or as a quoted string. Nothing was done.",
-  ],
-  idempotency_key_reused: [
-    422,
-    "This Idempotency-Key was sent with another request before. Give every request a key of its own, and send it again with the same one only.",
-  ],
-  request_under_way: [
-    409,
-    "The first request with this Idempotency-Key is still under way. Wait for the time given in Retry-After and send it again.",
-  ],
+  idempotency_key_invalid: [400, "An Idempotency-Key is 1 to 255 visible ASCII characters, sent once. Nothing was done."],
+  idempotency_key_reused: [422, "This Idempotency-Key was sent with another request before. Every request has a key of its own."],
+  request_under_way: [409, "The request with this Idempotency-Key is still under way. Send it again after the time in Retry-After."],
   outcome_unknown: [
     409,
-    "A request with this Idempotency-Key was begun and cut off. Whether it was done is not known, and it is not done again. Look, and send a new key if it was not.",
+    "The request with this Idempotency-Key was cut off. Look whether it was done; it is not done again under this key.",
   ],
   answer_not_kept: [
     409,
-    "The request with this Idempotency-Key was done. Its answer was too large to be kept; its status is under details. Read what it made.",
+    "The request with this Idempotency-Key is settled. Its answer is not kept, only its status, which is under details.",
   ],
   rights_changed: [
     403,
-    "The request with this Idempotency-Key was settled. What you may do or see has changed since, so its answer is not shown again.",
+    "The request with this Idempotency-Key is settled. Your rights, or what they reach, have changed since: its answer is not shown again.",
   ],
   too_many_idempotency_keys: [
     429,
-    "You hold as many idempotency keys as Roost keeps for one caller. Each is forgotten after 24 hours; leave the header out, or wait. Nothing was done.",
+    "You hold as many idempotency keys as are kept for one caller. Send the request without one, or wait. Nothing was done.",
   ],
   too_many_requests: [429, "Too many requests. Wait for the time given in Retry-After and try again."],
   internal: [500, "Something went wrong inside Roost. The request id leads to the log line."],

@@ -7,11 +7,13 @@ create table idempotency_keys (
   key_digest bytea not null,
   -- Which of the requests with this key does the work: another one that comes late settles nothing.
   run_id uuid not null,
-  -- Digests of what was asked, and of what the caller could do and see: sealed, since a password or a short code is soon guessed by its digest.
-  request_sealed bytea not null,
+  -- Of what was asked, keyed by the key itself: a password or a short code is soon guessed by its bare digest.
+  request_digest bytea not null,
+  -- Of what the caller could do and see.
+  rights_digest bytea not null,
   -- Null while it is under way or cut off.
   status smallint,
-  -- Null in a settled one: the answer was too large to be kept.
+  -- Null in a settled one: the answer could not be kept.
   answer_sealed bytea,
   begun_at timestamptz not null default clock_timestamp(),
   settled_at timestamptz,

@@ -12,19 +12,6 @@ import type { SealedColumn } from "./modules/secrets/secrets.ts";
 import { sightingPurpose } from "./modules/secrets/secrets.ts";
 import { idempotencyPurpose } from "./platform/http/idempotency.ts";
 
-const ofIdempotencyKeys = (what: "request" | "answer"): SealedColumn => ({
-  table: "idempotency_keys",
-  column: `${what}_sealed`,
-  key: ["organisation_id", "caller_kind", "caller_id", "key_digest"],
-  purpose: (row) =>
-    idempotencyPurpose(what, {
-      organisationId: String(row["organisation_id"]),
-      callerKind: row["caller_kind"] as "person" | "token",
-      callerId: String(row["caller_id"]),
-      keyDigest: row["key_digest"] as Buffer,
-    }),
-});
-
 /**
  * Every column that keeps sealed secrets, with what each value is bound to. The rotation of the data key walks them all; a test compares the
  * list with the schema, so that none is forgotten.
@@ -56,8 +43,18 @@ export const sealedColumns: readonly SealedColumn[] = [
     key: ["organisation_id"],
     purpose: ({ organisation_id: id }) => brokerPurpose(String(id)),
   },
-  ofIdempotencyKeys("request"),
-  ofIdempotencyKeys("answer"),
+  {
+    table: "idempotency_keys",
+    column: "answer_sealed",
+    key: ["organisation_id", "caller_kind", "caller_id", "key_digest"],
+    purpose: ({ organisation_id: organisationId, caller_kind: kind, caller_id: callerId, key_digest: keyDigest }) =>
+      idempotencyPurpose({
+        organisationId: String(organisationId),
+        callerKind: kind as "person" | "token",
+        callerId: String(callerId),
+        keyDigest: keyDigest as Buffer,
+      }),
+  },
   { table: "secret_sightings", column: "digest_sealed", key: ["name"], purpose: ({ name }) => sightingPurpose(String(name)) },
 ];
 

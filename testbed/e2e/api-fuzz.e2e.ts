@@ -43,7 +43,7 @@ describe("S7: requests made from the reference", () => {
   });
 
   async function send(operation: Operation, drawn: Drawn): Promise<string[]> {
-    const { path, body, values } = filledIn(operation, drawn, pool);
+    const { path, body, headers: asked, values } = filledIn(operation, drawn, pool);
     const callers = callersFor(operation, world);
     const caller = callers[drawn.caller % callers.length] ?? world.as("nobody");
     const headers = spending.has(operation.id) ? await world.standIn(caller) : caller.headers;
@@ -51,7 +51,7 @@ describe("S7: requests made from the reference", () => {
     const answer = await wire.send({
       method: operation.method,
       path,
-      headers: { ...(body === undefined || drawn.contentType === "" ? {} : { "content-type": drawn.contentType }), ...headers },
+      headers: { ...(body === undefined || drawn.contentType === "" ? {} : { "content-type": drawn.contentType }), ...asked, ...headers },
       body,
     });
     if (operation.media !== "text/event-stream") tookMs.push(performance.now() - startedMs);

@@ -11,6 +11,8 @@ export class FaultProxy {
   blackHole = false;
   /** Refuses new connections. */
   down = false;
+  /** Of so many answers not a byte arrives: their connections are cut instead. */
+  answersToLose = 0;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -44,6 +46,11 @@ export class FaultProxy {
     for (const [from, to] of [pair, [far, near] as const]) {
       from.on("data", (chunk) => {
         if (this.blackHole) return;
+        if (from === far && this.answersToLose > 0) {
+          this.answersToLose -= 1;
+          near.resetAndDestroy();
+          return;
+        }
         if (this.latencyMs === 0) to.write(chunk);
         else setTimeout(() => to.write(chunk), this.latencyMs);
       });

@@ -85,7 +85,7 @@ export function filledIn(
   operation: Operation,
   drawn: Drawn,
   pool: Pool,
-): { path: string; body: string | undefined; values: Readonly<Record<string, string>> } {
+): { path: string; body: string | undefined; headers: Readonly<Record<string, string>>; values: Readonly<Record<string, string>> } {
   const values: Record<string, string> = { ...drawn.parameters };
   const pick = (name: string, index: number): string | undefined => {
     const number = drawn.picks[index % drawn.picks.length] ?? 1;
@@ -112,7 +112,15 @@ export function filledIn(
     .filter(({ name, in: place }) => place === "query" && values[name] !== undefined)
     .map(({ name }) => `${name}=${encoded(values[name] ?? "")}`)
     .join("&");
-  return { path: query === "" ? path : `${path}?${query}`, body, values };
+  const headers: Record<string, string> = {};
+  for (const { name } of operation.parameters.filter(({ in: place }) => place === "header")) {
+    const text = values[name];
+    if (text === undefined) continue;
+    // What no header can carry, and what loses its ends on the way, never arrives as it was drawn.
+    if (/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && text.length < 8_000) headers[name] = text;
+    else delete values[name];
+  }
+  return { path: query === "" ? path : `${path}?${query}`, body, headers, values };
 }
 
 /** Faults of an answer: what broke, what nobody told of, and what should never have been taken. */

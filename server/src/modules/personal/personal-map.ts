@@ -28,7 +28,7 @@ export const platformShares: readonly TableShare[] = [
   {
     table: "idempotency_keys",
     about: "When the person, or a token of theirs, sent requests with a key against doing them twice. Gone within a day.",
-    withheld: ["key_digest", "request_sealed", "answer_sealed"],
+    withheld: ["key_digest", "request_digest", "rights_digest", "answer_sealed"],
     // Before their tokens, by which the rows of those are found.
     person: {
       rows: (s) =>

@@ -35,8 +35,8 @@ describe("the Idempotency-Key of a request", () => {
 
   it("goes with one request: method, address, condition and meaning of its body", () => {
     const asked = { method: "POST", url: "/a?b=1", ifMatch: undefined, body: { b: [1, { d: "x", c: null }], a: true } };
-    const same = digestOfRequest(asked);
-    expect(digestOfRequest({ ...asked, body: JSON.parse('{"a":true,"b":[1.0,{"c":null,"d":"x"}]}') as unknown })).toEqual(same);
+    const same = digestOfRequest("k", asked);
+    expect(digestOfRequest("k", { ...asked, body: JSON.parse('{"a":true,"b":[1.0,{"c":null,"d":"x"}]}') as unknown })).toEqual(same);
     const others = [
       { method: "PUT" },
       { url: "/a?b=2" },
@@ -46,8 +46,9 @@ describe("the Idempotency-Key of a request", () => {
       { body: { b: [1, { d: "x", c: null }], a: "true" } },
       { body: Buffer.alloc(0) },
     ];
-    const digests = others.map((other) => digestOfRequest({ ...asked, ...other }).toString("hex"));
+    const digests = others.map((other) => digestOfRequest("k", { ...asked, ...other }).toString("hex"));
     expect(new Set([same.toString("hex"), ...digests]).size).toBe(others.length + 1);
+    expect(digestOfRequest("l", asked)).not.toEqual(same);
   });
 
   it("goes with what its holder may do and see, in whatever order that is named", () => {

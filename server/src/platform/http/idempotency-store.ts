@@ -13,10 +13,11 @@ export interface KeyPlace {
 
 /** What is known of a key. */
 export interface KeptRequest {
-  readonly requestSealed: Buffer;
+  readonly requestDigest: Buffer;
+  readonly rightsDigest: Buffer;
   /** Absent while it is under way or cut off. */
   readonly status: number | undefined;
-  /** Absent in a settled one: its answer was too large. */
+  /** Absent in a settled one: its answer could not be kept. */
   readonly answerSealed: Buffer | undefined;
   readonly begunAt: Date;
   readonly settledAt: Date | undefined;
@@ -30,7 +31,8 @@ export type Beginning = "begun" | "full" | "raced" | KeptRequest;
 interface BeginningRow {
   begun: boolean;
   is_full: boolean;
-  request_sealed: Buffer | null;
+  request_digest: Buffer | null;
+  rights_digest: Buffer | null;
   status: number | null;
   answer_sealed: Buffer | null;
   begun_at: Date | null;
@@ -47,7 +49,7 @@ function at({ organisationId, callerKind, callerId, keyDigest }: KeyPlace): Sql 
 export async function takeKey(
   db: Queryable,
   place: KeyPlace,
-  given: { runId: string; requestSealed: Buffer; now: Date; leaseUntil: Date; expiresAt: Date; most: number },
+  given: { runId: string; requestDigest: Buffer; rightsDigest: Buffer; now: Date; leaseUntil: Date; expiresAt: Date; most: number },
 ): Promise<Beginning> {
   const { organisationId, callerKind, callerId, keyDigest } = place;
   const [row] = await db.query<BeginningRow>(sql`
@@ -57,26 +59,33 @@ export async function takeKey(
         limit ${given.most}) n),
     taken as (
       insert into idempotency_keys as k
-        (organisation_id, caller_kind, caller_id, key_digest, run_id, request_sealed, lease_until, expires_at)
-      select ${organisationId}::uuid, ${callerKind}, ${callerId}::uuid, ${keyDigest}::bytea, ${given.runId}::uuid, ${given.requestSealed}::bytea,
-        ${given.leaseUntil}::timestamptz, ${given.expiresAt}::timestamptz
+        (organisation_id, caller_kind, caller_id, key_digest, run_id, request_digest, rights_digest, lease_until, expires_at)
+      select ${organisationId}::uuid, ${callerKind}, ${callerId}::uuid, ${keyDigest}::bytea, ${given.runId}::uuid, ${given.requestDigest}::bytea,
+        ${given.rightsDigest}::bytea, ${given.leaseUntil}::timestamptz, ${given.expiresAt}::timestamptz
       from held h where not h.is_full or exists (select from idempotency_keys k where ${at(place)})
       on conflict (organisation_id, caller_kind, caller_id, key_digest) do update
-        set run_id = excluded.run_id, request_sealed = excluded.request_sealed, status = null, answer_sealed = null,
+        set run_id = excluded.run_id, request_digest = excluded.request_digest, rights_digest = excluded.rights_digest, status = null, answer_sealed = null,
           begun_at = clock_timestamp(), settled_at = null, lease_until = excluded.lease_until, expires_at = excluded.expires_at
         where k.expires_at <= ${given.now}
       returning k.run_id)
-    select t.run_id is not null as begun, h.is_full, k.request_sealed, k.status, k.answer_sealed, k.begun_at, k.settled_at, k.lease_until,
+    select t.run_id is not null as begun, h.is_full, k.request_digest, k.rights_digest, k.status, k.answer_sealed, k.begun_at, k.settled_at, k.lease_until,
       k.expires_at
     from held h left join taken t on true left join idempotency_keys k on t.run_id is null and ${at(place)}`);
   if (row === undefined) throw new TypeError("What is known of a key has always one row.");
   if (row.begun) return "begun";
-  if (row.request_sealed === null || row.begun_at === null || row.lease_until === null || row.expires_at === null)
+  if (
+    row.request_digest === null ||
+    row.rights_digest === null ||
+    row.begun_at === null ||
+    row.lease_until === null ||
+    row.expires_at === null
+  )
     return row.is_full ? "full" : "raced";
   // Seen as it was before somebody else took it anew.
   if (row.expires_at <= given.now) return "raced";
   return {
-    requestSealed: row.request_sealed,
+    requestDigest: row.request_digest,
+    rightsDigest: row.rights_digest,
     status: row.status ?? undefined,
     answerSealed: row.answer_sealed ?? undefined,
     begunAt: row.begun_at,

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import { AppError } from "@roost/contract/errors";
 import { sql } from "@roost/contract/sql";
 import { FaultProxy } from "@roost/testbed/fault-proxy";
 import { createTestDatabase } from "@roost/testbed/postgres";
@@ -370,6 +371,20 @@ describe("DESIGN contract: idempotency by Idempotency-Key", () => {
       details: { status: 201 },
     });
     expect(await things()).toEqual(["gate"]);
+  });
+
+  it("while the keys that seal are out of reach, it is done and done once; its answer is not kept", async () => {
+    const sealless = {
+      ...seal,
+      seal: () => {
+        throw new AppError("secrets.sealed", 503, "Away.");
+      },
+    };
+    const server = await startThings({ db, seal: sealless, clock, people });
+    expect(await send(server.url, { name: "gate" }, "k-22")).toMatchObject({ status: 201, isRepeat: false });
+    expect(await send(one.url, { name: "gate" }, "k-22")).toMatchObject({ code: "http.answer_not_kept", details: { status: 201 } });
+    expect(await things()).toEqual(["gate"]);
+    await server.close();
   });
 
   it("a caller holds so many keys and no more; those they hold are answered still, and others hold their own", async () => {

@@ -3,6 +3,7 @@ import type { AppError } from "@roost/contract/errors";
 import type { Permission } from "@roost/contract/permissions";
 
 import type { Clock } from "../clock.ts";
+import { isDatabaseAway } from "../db.ts";
 import type { Db } from "../db.ts";
 import { watchEffects } from "../effects.ts";
 import { newId } from "../id.ts";
@@ -54,9 +55,14 @@ export interface IdempotencyDeps {
   readonly limits?: Partial<HttpLimits>;
 }
 
-/** What the sealed columns of a key are bound to. */
-export function idempotencyPurpose(what: "request" | "answer", { organisationId, callerKind, callerId, keyDigest }: KeyPlace): string {
-  return `idempotency ${what} ${organisationId} ${callerKind} ${callerId} ${keyDigest.toString("hex")}`;
+/** What a sealed answer is bound to. */
+export function idempotencyPurpose({ organisationId, callerKind, callerId, keyDigest }: KeyPlace): string {
+  return `idempotent answer ${organisationId} ${callerKind} ${callerId} ${keyDigest.toString("hex")}`;
+}
+
+interface Digests {
+  readonly requestDigest: Buffer;
+  readonly rightsDigest: Buffer;
 }
 
 const retryAfterSeconds = 1;
@@ -75,9 +81,18 @@ export function createIdempotency({ db, seal, clock, log, ...options }: Idempote
 
   async function settleLeftOver(): Promise<void> {
     for (const [runId, write] of leftOver) {
-      await write();
+      try {
+        await write();
+      } catch (error) {
+        if (isDatabaseAway(error)) throw error;
+        log.error({ err: error }, "the outcome of a request with an idempotency key is lost");
+      }
       leftOver.delete(runId);
     }
+  }
+
+  function leaveOver(runId: string, write: () => Promise<void>): void {
+    if (leftOver.size < mostLeftOver) leftOver.set(runId, write);
   }
 
   /** The answer to who asked first is true whether it can be kept or not; who asks again is told at worst that nobody knows. */
@@ -86,50 +101,61 @@ export function createIdempotency({ db, seal, clock, log, ...options }: Idempote
       await write();
     } catch (error) {
       log.warn({ err: error }, "the outcome of a request with an idempotency key is not kept yet");
-      if (leftOver.size < mostLeftOver) leftOver.set(runId, write);
+      leaveOver(runId, write);
     }
   }
 
-  async function begin(holder: KeyHolder, place: KeyPlace, runId: string, digests: Buffer): Promise<Beginning> {
+  async function begin(holder: KeyHolder, place: KeyPlace, runId: string, digests: Digests): Promise<Exclude<Beginning, "raced">> {
     const given = {
       runId,
-      requestSealed: seal.seal(digests, idempotencyPurpose("request", place)),
+      ...digests,
       now: inSeconds(0),
       leaseUntil: inSeconds(limits.idempotencyLeaseSeconds),
       expiresAt: inSeconds(limits.idempotencySeconds),
       most: limits.idempotencyKeys,
     };
     for (let tries = 0; tries < 5; tries += 1) {
-      const found = await takeKey(db.within(holder), place, given);
+      const found = await takeKey(db.within(holder), place, given).catch((error: unknown) => {
+        // It may have been taken all the same, and nothing is done under it.
+        leaveOver(runId, () => freeKey(db.within(place), place, runId));
+        throw error;
+      });
       if (found !== "raced") return found;
     }
     throw httpErrors.request_under_way({ retryAfterSeconds });
   }
 
   /** @throws {AppError} where there is no answer that may be shown. */
-  async function answerAgain(holder: KeyHolder, place: KeyPlace, digests: Buffer, kept: KeptRequest): Promise<WireAnswer> {
-    const before = seal.open(kept.requestSealed, idempotencyPurpose("request", place));
-    if (!before.subarray(0, 32).equals(digests.subarray(0, 32))) throw httpErrors.idempotency_key_reused();
+  async function answerAgain(holder: KeyHolder, place: KeyPlace, digests: Digests, kept: KeptRequest): Promise<WireAnswer> {
+    if (!kept.requestDigest.equals(digests.requestDigest)) throw httpErrors.idempotency_key_reused();
     const { status, answerSealed, settledAt, begunAt, leaseUntil } = kept;
     if (status === undefined || settledAt === undefined) {
       if (leaseUntil.getTime() > clock.nowMs()) throw httpErrors.request_under_way({ retryAfterSeconds });
       throw httpErrors.outcome_unknown({ begunAt: begunAt.toISOString() });
     }
-    if (!before.subarray(32).equals(digests.subarray(32))) throw httpErrors.rights_changed();
+    if (!kept.rightsDigest.equals(digests.rightsDigest)) throw httpErrors.rights_changed();
     if (answerSealed === undefined) throw httpErrors.answer_not_kept({ status });
-    const text = seal.open(answerSealed, idempotencyPurpose("answer", place)).toString("utf8");
+    const text = seal.open(answerSealed, idempotencyPurpose(place)).toString("utf8");
     if (text === "") return { status, body: undefined };
     // The right is the same; what it is about may have been put elsewhere.
     if (holder.scope !== undefined && (await hasMovedSince(db.within(holder), place, settledAt))) throw httpErrors.rights_changed();
     return { status, body: text };
   }
 
+  /** Where the keys are out of reach, that it was done is kept nevertheless. */
+  function sealed(place: KeyPlace, plain: Buffer): Buffer | undefined {
+    if (plain.length > limits.idempotentAnswerBytes) return undefined;
+    try {
+      return seal.seal(plain, idempotencyPurpose(place));
+    } catch (error) {
+      log.warn({ err: error }, "the answer to a request with an idempotency key could not be sealed");
+      return undefined;
+    }
+  }
+
   function keep(place: KeyPlace, runId: string, { status, body = "" }: WireAnswer): Promise<void> {
-    const plain = Buffer.from(body);
-    return settle(runId, async () => {
-      const answerSealed = plain.length > limits.idempotentAnswerBytes ? undefined : seal.seal(plain, idempotencyPurpose("answer", place));
-      await keepAnswer(db.within(place), place, runId, { status, answerSealed });
-    });
+    const answerSealed = sealed(place, Buffer.from(body));
+    return settle(runId, () => keepAnswer(db.within(place), place, runId, { status, answerSealed }));
   }
 
   /** What of a failure is kept, see the guide: nothing where nothing can have been done; else its answer, or that nobody knows. */
@@ -142,17 +168,18 @@ export function createIdempotency({ db, seal, clock, log, ...options }: Idempote
 
   return {
     async once(holder, { key, requestId, ...asked }, work) {
-      const digests = Buffer.concat([digestOfRequest(asked), digestOfRights(holder)]);
+      const text = readIdempotencyKey(key);
+      const digests = { requestDigest: digestOfRequest(text, asked), rightsDigest: digestOfRights(holder) };
       const place: KeyPlace = {
         organisationId: holder.organisationId,
         callerKind: holder.kind,
         callerId: holder.id,
-        keyDigest: digestOfKey(readIdempotencyKey(key)),
+        keyDigest: digestOfKey(text),
       };
       if (leftOver.size > 0) await settleLeftOver();
       const runId = newId();
       const found = await begin(holder, place, runId, digests);
-      if (found === "full" || found === "raced") throw httpErrors.too_many_idempotency_keys({ most: limits.idempotencyKeys });
+      if (found === "full") throw httpErrors.too_many_idempotency_keys({ most: limits.idempotencyKeys });
       if (found !== "begun") return { ...(await answerAgain(holder, place, digests, found)), repeated: true };
       const effects = { maybe: false };
       let answer: WireAnswer;

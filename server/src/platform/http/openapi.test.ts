@@ -42,6 +42,34 @@ describe("the OpenAPI reference", () => {
     }
   });
 
+  it("DESIGN contract: says of whatever a signed-in caller changes, and of nothing else, that it takes an Idempotency-Key", () => {
+    const takers = new Set(
+      operations
+        .filter(({ operation }) => operation.parameters?.some((one) => one.in === "header"))
+        .map(({ operation }) => operation.operationId),
+    );
+    for (const { operationId } of operations.map(({ operation }) => operation)) {
+      const route = routes.find((one) => one.operation === operationId);
+      const isSignedIn = route?.access !== "public" && route?.access !== "device";
+      const isChange = route?.method !== "GET" && route?.streams === undefined && route?.rawBody !== true;
+      expect([operationId, takers.has(operationId)]).toEqual([operationId, isSignedIn && isChange]);
+    }
+    expect(takers.size).toBeGreaterThan(100);
+    const { parameters = [], responses } = operations.find(({ operation }) => operation.operationId === "addDevice")?.operation ?? {
+      responses: {} as Operation["responses"],
+    };
+    const key = parameters.find(({ in: place }) => place === "header");
+    expect(key).toMatchObject({ name: "Idempotency-Key", required: false });
+    const pattern = new RegExp((key?.schema as { pattern: string }).pattern, "u");
+    for (const one of ["k", "a".repeat(255), `"${"a".repeat(255)}"`, String.raw`"\""`])
+      expect([one, pattern.test(one)]).toEqual([one, true]);
+    for (const one of ["", "a b", "a".repeat(256), '"', '"a', '""', '"a"b"']) expect([one, pattern.test(one)]).toEqual([one, false]);
+    expect(responses["409"]?.["x-codes"]).toEqual(
+      expect.arrayContaining(["http.request_under_way", "http.outcome_unknown", "http.answer_not_kept"]),
+    );
+    expect(responses["422"]?.["x-codes"]).toContain("http.idempotency_key_reused");
+  });
+
   it("is JSON through and through, with the forms of the wire and no reference that leads nowhere", () => {
     const text = JSON.stringify(reference);
     expect(JSON.parse(text)).toEqual(reference);

@@ -1,11 +1,31 @@
 import { httpErrors } from "@roost/contract/errors";
 import type { Access } from "@roost/contract/permissions";
 import { personalMark, personalNames } from "@roost/contract/personal";
+import { takesIdempotencyKey } from "@roost/contract/route";
 import type { Route } from "@roost/contract/route";
 import { z } from "zod";
 
 type Json = Readonly<Record<string, unknown>>;
 type Told = { readonly code: string; readonly status: number; readonly message: string };
+
+/** What else is answered to requests with an `Idempotency-Key`. */
+const withKey: readonly Told[] = [
+  httpErrors.idempotency_key_invalid,
+  httpErrors.idempotency_key_reused,
+  httpErrors.request_under_way,
+  httpErrors.outcome_unknown,
+  httpErrors.answer_not_kept,
+  httpErrors.rights_changed,
+  httpErrors.too_many_idempotency_keys,
+];
+
+const idempotencyKey: Json = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description: "Sent again with the same key within 24 hours, the request is not done again: the answer is the first one.",
+  schema: { type: "string", pattern: String.raw`^(?:[!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")$` },
+};
 
 const everyRoute: readonly Told[] = [httpErrors.invalid, httpErrors.too_many_requests, httpErrors.internal, httpErrors.unavailable];
 
@@ -32,7 +52,8 @@ export function openApi(routes: readonly Route[], { version, url }: { version: s
       license: { name: "Apache 2.0", identifier: "Apache-2.0" },
       description:
         "Every answer carries X-Request-Id and X-Correlation-Id; a correlation id sent along is kept. " +
-        "Errors have one form; branch on `error.code`. Lists answer `items`, and `next` while there are more.",
+        "Errors have one form; branch on `error.code`. Lists answer `items`, and `next` while there are more. An answer that was given before " +
+        "to the same request with the same Idempotency-Key carries X-Idempotent-Request: true.",
     },
     servers: [{ url: url ?? "/" }],
     tags: [...new Set(routes.map(tagOf))].map((name) => ({ name })),
@@ -71,7 +92,11 @@ const errorShape: Json = {
 };
 
 function operationOf(route: Route): Json {
-  const parameters = [...parametersOf(route.params, "path"), ...parametersOf(route.query, "query")];
+  const parameters = [
+    ...parametersOf(route.params, "path"),
+    ...parametersOf(route.query, "query"),
+    ...(takesIdempotencyKey(route) ? [idempotencyKey] : []),
+  ];
   return {
     operationId: route.operation,
     summary: route.summary,
@@ -110,6 +135,7 @@ function errorsOf(route: Route): Json {
   // Anyone signed in may be a token, and what belongs to a person alone is refused to it.
   if (route.access !== "public" && route.access !== "device") told.push(httpErrors.forbidden);
   if (route.method !== "GET") told.push(httpErrors.foreign_origin);
+  if (takesIdempotencyKey(route)) told.push(...withKey);
   if (route.body !== undefined) told.push(httpErrors.too_large, httpErrors.unsupported_media);
   const byStatus = new Map<number, Told[]>();
   for (const error of told) {

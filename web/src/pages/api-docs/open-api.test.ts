@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { exampleOf, fillPath, readReference } from "./open-api.ts";
+import { exampleOf, fillPath, headersOf, readReference } from "./open-api.ts";
 
 const document = {
   openapi: "3.1.0",
@@ -59,4 +59,15 @@ it("fills places safely and leaves empty query values out", () => {
   expect(fillPath("/api/v1/devices/{deviceId}", { deviceId: "../x?y", limit: "", q: "a b" }, parameters)).toBe(
     "/api/v1/devices/..%2Fx%3Fy?q=a+b",
   );
+});
+
+it("sends the headers that were filled in, and no part of another place as one", () => {
+  const parameters = [
+    { name: "Idempotency-Key", in: "header", required: false, schema: {} },
+    { name: "If-None", in: "header", required: false, schema: {} },
+    { name: "q", in: "query", required: false, schema: {} },
+  ];
+  const values = { "Idempotency-Key": "k", "If-None": "", q: "x" };
+  expect(headersOf(values, parameters)).toEqual({ "Idempotency-Key": "k" });
+  expect(fillPath("/a", values, parameters)).toBe("/a?q=x");
 });

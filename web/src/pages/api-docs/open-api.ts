@@ -172,3 +172,9 @@ export function fillPath(path: string, values: Readonly<Record<string, string>>,
   const text = query.toString();
   return text === "" ? filled : `${filled}?${text}`;
 }
+
+/** The headers that were filled in. */
+export function headersOf(values: Readonly<Record<string, string>>, parameters: readonly Parameter[]): Readonly<Record<string, string>> {
+  const given = parameters.filter(({ name, in: where }) => where === "header" && (values[name] ?? "") !== "");
+  return Object.fromEntries(given.map(({ name }) => [name, values[name] ?? ""]));
+}

@@ -2,7 +2,7 @@ import { Button, Textarea, TextInput } from "@mantine/core";
 import { type SyntheticEvent, useState } from "react";
 
 import { CopyBox } from "../../parts/copy.tsx";
-import { exampleOf, fillPath, type JsonSchema, type Operation } from "./open-api.ts";
+import { exampleOf, fillPath, headersOf, type JsonSchema, type Operation, type Parameter } from "./open-api.ts";
 
 import styles from "./api-docs-page.module.css";
 
@@ -73,6 +73,10 @@ function OperationBody({ operation, schemas }: OperationProps) {
   );
 }
 
+function placeOf({ in: place, schema }: Parameter): string {
+  return place === "query" ? describeSchema(schema) : place === "path" ? "in the path" : "as a header";
+}
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -99,7 +103,10 @@ function TryIt({ operation, schemas }: OperationProps) {
       const reply = await fetch(path, {
         method: operation.method,
         credentials: "same-origin",
-        headers: operation.body === undefined ? {} : { "content-type": "application/json" },
+        headers: {
+          ...headersOf(values, operation.parameters),
+          ...(operation.body === undefined ? {} : { "content-type": "application/json" }),
+        },
         ...(operation.body === undefined ? {} : { body }),
         signal: AbortSignal.timeout(giveUpMs),
       });
@@ -126,7 +133,7 @@ function TryIt({ operation, schemas }: OperationProps) {
           <TextInput
             key={parameter.name}
             label={<span className="mono">{parameter.name}</span>}
-            description={parameter.in === "path" ? "in the path" : describeSchema(parameter.schema)}
+            description={placeOf(parameter)}
             required={parameter.required}
             value={values[parameter.name] ?? ""}
             onChange={(event) => {
