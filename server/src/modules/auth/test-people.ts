@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import { setUp } from "@roost/contract/auth";
 import { defineRoute } from "@roost/contract/route";
+import { patientLimits } from "@roost/testbed/patience";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type pg from "pg";
 import { z } from "zod";
@@ -13,7 +14,7 @@ import { createDb } from "../../platform/db.ts";
 import type { Db } from "../../platform/db.ts";
 import { createEgress } from "../../platform/egress.ts";
 import { createHttp } from "../../platform/http/http.ts";
-import { readRateTable } from "../../platform/http/limits.ts";
+import { httpLimits, readRateTable } from "../../platform/http/limits.ts";
 import { createMetrics } from "../../platform/http/metrics.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMail } from "../../platform/mail.ts";
@@ -88,7 +89,7 @@ export async function startInstallation({
   });
   const metrics = createMetrics({ processMetrics: false });
   const rateLimits = createRateLimits({ clock: systemClock, log, metrics, db, rates: readRateTable(config.ROOST_RATE_LIMITS) });
-  const egress = createEgress({ allow: config.ROOST_EGRESS_ALLOW });
+  const egress = createEgress({ allow: config.ROOST_EGRESS_ALLOW, timeoutMs: 60_000 });
   const mail = createMail({ smtpUrl: config.ROOST_SMTP_URL?.reveal(), from: config.ROOST_MAIL_FROM, egress, log });
   const audit = createAudit({ db, clock: systemClock, log, key: randomBytes(32) });
   const seal = createSeal(randomBytes(32));
@@ -101,7 +102,7 @@ export async function startInstallation({
   const { organisationId, setupCode: code = "" } = await auth.ensureFirstOrganisation();
   const http = createHttp({
     // A machine that is busy with other things thinks long about everything; of a database of their own tests want to know it.
-    ...(connection === undefined ? { limits: { deadlineMs: 60_000 } } : {}),
+    limits: { ...patientLimits, ...(connection === undefined ? {} : { deadlineMs: httpLimits.deadlineMs.default }) },
     config,
     clock: systemClock,
     log,

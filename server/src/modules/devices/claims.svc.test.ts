@@ -4,6 +4,7 @@ import { claimReply, claimRequest } from "@roost/contract/claim";
 import type { ClaimReply } from "@roost/contract/claim";
 import { sql } from "@roost/contract/sql";
 import { claimBody } from "@roost/testbed/device";
+import { patientLimits } from "@roost/testbed/patience";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -64,7 +65,7 @@ describe("claiming a device over HTTP", () => {
     });
     await devices.start();
     http = createHttp({
-      limits: { deadlineMs: 60_000 },
+      limits: patientLimits,
       config: { ROOST_HTTP_HOST: "127.0.0.1", ROOST_HTTP_PORT: 0, ROOST_PUBLIC_URL: undefined, ROOST_TRUSTED_PROXIES: [] },
       clock: systemClock,
       log,

@@ -7,6 +7,7 @@ import { rolePermissions } from "@roost/contract/permissions";
 import type { Role } from "@roost/contract/permissions";
 import { sql } from "@roost/contract/sql";
 import { claimBody } from "@roost/testbed/device";
+import { patientLimits } from "@roost/testbed/patience";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -73,7 +74,7 @@ describe("devices", () => {
     devices = make();
     await devices.start();
     http = createHttp({
-      limits: { deadlineMs: 60_000 },
+      limits: patientLimits,
       config: { ROOST_HTTP_HOST: "127.0.0.1", ROOST_HTTP_PORT: 0, ROOST_PUBLIC_URL: undefined, ROOST_TRUSTED_PROXIES: [] },
       clock: systemClock,
       log,

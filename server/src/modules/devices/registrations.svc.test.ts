@@ -6,6 +6,7 @@ import type { Role } from "@roost/contract/permissions";
 import * as contract from "@roost/contract/registrations";
 import type { RegisterReply } from "@roost/contract/registrations";
 import { sql } from "@roost/contract/sql";
+import { patientLimits } from "@roost/testbed/patience";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { TestDatabase } from "@roost/testbed/postgres";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -66,7 +67,7 @@ describe("registrations", () => {
     await devices.start();
     registrations = createRegistrations({ db, audit, devices, reach: () => reach, kinds: ["garden-node", "pot"], log });
     http = createHttp({
-      limits: { deadlineMs: 60_000 },
+      limits: patientLimits,
       config: { ROOST_HTTP_HOST: "127.0.0.1", ROOST_HTTP_PORT: 0, ROOST_PUBLIC_URL: undefined, ROOST_TRUSTED_PROXIES: ["127.0.0.1"] },
       clock: systemClock,
       log,

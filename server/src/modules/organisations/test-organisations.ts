@@ -6,6 +6,7 @@ import { AppError } from "@roost/contract/errors";
 import { addInvitation, joinByInvitation } from "@roost/contract/people";
 import type { Permission } from "@roost/contract/permissions";
 import { sql } from "@roost/contract/sql";
+import { patientLimits } from "@roost/testbed/patience";
 import { createTestDatabase } from "@roost/testbed/postgres";
 import type { z } from "zod";
 
@@ -100,7 +101,7 @@ export async function startHouse({
   });
   const authenticate = { person: auth.authenticatePerson, device: async () => undefined };
   const http = createHttp({
-    limits: { deadlineMs: 60_000 },
+    limits: patientLimits,
     config,
     clock,
     log,
