@@ -332,7 +332,15 @@ export async function createAuth({ db, config, audit, mail, egress, limits, cloc
 
     /** Who is signed in, in words for a person. @throws {AppError} `http.unauthenticated` when they are gone. */
     async getSession(caller: Omit<PersonCaller, "by">): Promise<Session> {
-      const personId = caller.kind === "person" ? caller.id : (await tokens.listStandingTokens(db, [caller.id])).get(caller.id)?.personId;
+      if (caller.kind === "person") {
+        const now = await findMembership(db, caller.id, caller.organisationId);
+        // A right is remembered for a moment longer than it stands: whoever lost one organisation is signed in still, and acts in another.
+        if (now === undefined || now.organisationId === caller.organisationId)
+          return signIn.describe(caller.id, caller.organisationId, caller.permissions);
+        rights.leave(caller.id, caller.organisationId);
+        return signIn.describe(caller.id, now.organisationId, now.permissions);
+      }
+      const personId = (await tokens.listStandingTokens(db, [caller.id])).get(caller.id)?.personId;
       return signIn.describe(personId, caller.organisationId, caller.permissions);
     },
 

@@ -46,6 +46,8 @@ export interface Rights {
   find(key: string, load: () => Promise<Grant | undefined>): Promise<Right | undefined>;
   /** Ends a right at once, in this process. */
   end(kind: Grant["kind"], id: string): void;
+  /** Ends what a person holds in an organisation to which they do not belong any more, at once, in this process. */
+  leave(personId: string, organisationId: string): void;
   close(): void;
 }
 
@@ -168,6 +170,12 @@ export function createRights({ clock, log, recheck }: RightsOptions): Rights {
     end(kind, id) {
       for (const held of new Set([...byKey.values(), ...open])) {
         if (held.grant.kind === kind && held.grant.id === id) forget(held);
+      }
+    },
+    leave(personId, organisationId) {
+      for (const held of new Set([...byKey.values(), ...open])) {
+        const { kind, callerId } = held.grant;
+        if (kind === "person" && callerId === personId && held.grant.organisationId === organisationId) forget(held);
       }
     },
     close() {
