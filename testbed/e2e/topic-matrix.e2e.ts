@@ -135,9 +135,11 @@ describe("topics of others", () => {
       "the witness hears the last device of its organisation",
       () => witness?.listener.bytes().includes('"temperature":2') === true,
     );
+    // Each token by both versions: the look would prove nothing if nobody had heard anything.
+    const served = () => heard.filter(({ listener }) => listener.bytes().includes("telemetry")).length;
+    await until("everybody hears what they may", () => served() >= 6);
     await pause(500);
     let bytes = 0;
-    let served = 0;
     for (const { what, listener, principal } of heard) {
       const got = listener.bytes();
       for (const word of principal.foreign) {
@@ -146,17 +148,14 @@ describe("topics of others", () => {
         bytes += got.length;
         faults.push(`${what}: heard ${got.subarray(Math.max(0, at - 40), at + 60).toString("latin1")}`);
       }
-      if (got.includes("telemetry")) served += 1;
       listener.client.close();
     }
     expect(faults).toEqual([]);
-    // The look would prove nothing if nobody had heard anything.
-    expect(served).toBeGreaterThanOrEqual(6);
     printFigures("M9", {
       filters: triedFilters.length,
       principals: principals.length,
       subscriptions: tries,
-      served,
+      served: served(),
       foreign_bytes: bytes,
     });
   });
@@ -174,6 +173,8 @@ describe("topics of others", () => {
       "anything/else",
       `/devices/${ids("b")["deviceId"]}/telemetry`,
     ];
+    // Of the values that were published before an alarm ended, which is told in its own time.
+    await world.stored.settled();
     const before = await world.stored.hashes();
     const counted = (await rejects("ingest.not_allowed")) + (await rejects("ingest.unknown_topic"));
     let refused = 0;

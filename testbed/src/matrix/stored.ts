@@ -1,5 +1,7 @@
 import type pg from "pg";
 
+import { until } from "../waiting.ts";
+
 // What changes by itself: the canary's readings, clocks of use, jobs, and the records of refusals themselves.
 const livingTables =
   /^(?:event_cursors|schema_migrations|claim_tries|rate_|throttle|audit_|secret_sightings|data_keys|flag_revision|hot_|tellings|planned_alarms|escalations|watched_spans)/;
@@ -22,10 +24,19 @@ const livingColumnsOf: Readonly<Record<string, readonly string[]>> = {
   "kit_garden.care_jobs": ["reason", "run_after", "attempts", "lease", "lease_until", "finished_at", "strong_at", "seen"],
 };
 
+// A notice that was tried in vain comes again in its own time, and to a target that does not work nobody hurries.
+const busy = `
+  select exists (select from event_cursors c where exists (select from events e where (e.xact_id, e.id) > (c.xact_id, c.event_id)))
+    or exists (select from deliveries d join notification_targets t on t.id = d.target_id
+      where d.state = 'waiting' and d.attempts = 0 and d.next_try_at <= now() and t.opened_at is null and t.held_until is null)
+    or exists (select from deliveries d where d.leased_until > now()) as busy`;
+
 /** Reads what the database holds, behind the server's back. */
 export interface Stored {
   /** A hash per table, without what changes by itself. */
   hashes(): Promise<ReadonlyMap<string, string>>;
+  /** Waits until what follows by itself from what was done is done: facts are handled, and notices that are due are told. */
+  settled(): Promise<void>;
   /** Tables in which a text stands anywhere. */
   tablesWith(text: string): Promise<string[]>;
   /** Every id, by whose row it is: an organisation's, or a device's. */
@@ -57,6 +68,10 @@ export async function createStored(sql: pg.Client, { without = [] }: { without?:
       );
       const answer = await sql.query<{ name: string; hash: string }>(parts.join(" union all "));
       return new Map(answer.rows.map(({ name, hash }) => [name, hash]));
+    },
+    async settled() {
+      const isBusy = async () => (await sql.query<{ busy: boolean }>(busy)).rows[0]?.busy !== false;
+      await until("nothing goes on by itself any more", async () => !(await isBusy()));
     },
     async tablesWith(text) {
       const parts = tables.map(

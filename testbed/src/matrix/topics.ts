@@ -150,7 +150,8 @@ export async function listen(
         protocolId: "MQTT",
         protocolVersion: version,
         clean: true,
-        keepalive: 60,
+        // It sends nothing by itself, and says so: a story that takes its time does not end it.
+        keepalive: 3_600,
         clientId,
         username,
         password: Buffer.from(password),
