@@ -303,9 +303,14 @@ describe("a server whose database asks for a password", () => {
     let over = false;
     const failures: unknown[] = [];
     let asked = 0;
+    let underWay = 0;
+    let rest = Promise.resolve();
     const ask = async () => {
       while (!over) {
+        await rest;
+        underWay += 1;
         await keeper.call(getSession, {}).catch((error: unknown) => failures.push(error));
+        underWay -= 1;
         asked += 1;
       }
     };
@@ -319,6 +324,10 @@ describe("a server whose database asks for a password", () => {
       if (turn === 1) writeFile();
       // The pool keeps its connections, and nobody would notice anything: those that rest are taken away, and many are wanted at once.
       await pause(1_000);
+      // Whoever is given one in the very moment in which it is taken away could do nothing about it, and it is no matter of passwords.
+      const rested = Promise.withResolvers<void>();
+      rest = rested.promise;
+      await until("nobody asks", () => underWay === 0);
       // Work of the platform itself wakes one of them now and then: another one rests.
       await until("a connection that rests is taken away", async () => {
         const taken = await admin.query(
@@ -328,7 +337,10 @@ describe("a server whose database asks for a password", () => {
         return taken.rows.length > 0;
       });
       await pause(200);
+      // Who answers has seen what came before.
+      for (let look = 0; look < 3; look += 1) await fetch(`${server.ready.url}/health`).then((answer) => answer.text());
       const { rows } = await admin.query<{ at: Date }>("select clock_timestamp() as at");
+      rested.resolve();
       const burst = Array.from({ length: 40 }, () => keeper.call(listSecrets, {}).catch((error: unknown) => failures.push(error)));
       await Promise.all(burst);
       const signedIn = await admin.query("select 1 from pg_stat_activity a where a.usename = 'app' and a.backend_start > $1", [
