@@ -38,6 +38,8 @@ export default defineConfig({
           exclude: alone,
           globalSetup: "./testbed/global-setup.ts",
           testTimeout: 600_000,
+          hookTimeout: 600_000,
+          hookTimeout: 600_000,
           // Stories wait more than they work: on two processors three of them keep both busy.
           maxWorkers: 3,
         },
@@ -49,6 +51,8 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
           include: alone,
           testTimeout: 600_000,
+          hookTimeout: 600_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },
