@@ -39,7 +39,6 @@ export default defineConfig({
           globalSetup: "./testbed/global-setup.ts",
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          hookTimeout: 600_000,
           // Stories wait more than they work: on two processors three of them keep both busy.
           maxWorkers: 3,
         },
@@ -51,7 +50,6 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
           include: alone,
           testTimeout: 600_000,
-          hookTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,
         },
