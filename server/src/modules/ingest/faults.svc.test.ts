@@ -47,6 +47,10 @@ describe("ingest under faults", () => {
   let made = 0;
   const device = (): Promise<SendingDevice> => addDevice(db, part, organisationId, `fault-${(made += 1)}`);
 
+  /** The one that is written: of a connection that was cut before, another may not be closed yet. */
+  const newestSegment = async () =>
+    (await db.query<{ id: number }>(sql`select s.id from hot_segments s where s.closed_at is null order by s.id desc limit 1`))[0]?.id;
+
   beforeAll(async () => {
     database = await createTestDatabase();
     db = createDb({ connection: database.connection, log });
@@ -119,8 +123,8 @@ describe("ingest under faults", () => {
     send(part.ingest, one, { timestamp: Date.now() - 120_000, level: -1 });
     await part.ingest.drain();
     const blocker = await db.connect("blocker");
-    const [open] = await db.query<{ id: number }>(sql`select s.id from hot_segments s where s.closed_at is null`);
-    const table = identifier(`hot_samples_s${open?.id}`);
+    const open = await newestSegment();
+    const table = identifier(`hot_samples_s${open}`);
     await blocker.query("begin");
     await blocker.query(sql`lock table ${table} in access exclusive mode`.text);
     const at = Date.now() - 60_000;
@@ -151,8 +155,8 @@ describe("ingest under faults", () => {
     const other = await device();
     send(part.ingest, one, { timestamp: Date.now() - 120_000, level: -1 });
     await part.ingest.drain();
-    const [open] = await db.query<{ id: number }>(sql`select s.id from hot_segments s where s.closed_at is null`);
-    const table = identifier(`hot_samples_s${open?.id}`);
+    const open = await newestSegment();
+    const table = identifier(`hot_samples_s${open}`);
     await db.query(sql`alter table ${table} add constraint poison check (not (666 = any (sample_values)))`);
     const at = Date.now() - 60_000;
     const tickets = Array.from({ length: 100 }, (_, n) =>
@@ -198,13 +202,12 @@ describe("ingest under faults", () => {
     const one = await device();
     send(part.ingest, one, { timestamp: Date.now() - 3_000, level: 1 });
     await part.ingest.drain();
-    const [open] = await db.query<{ id: number }>(
-      sql`update segment_writers w set closed = true where not w.closed returning w.segment_id as id`,
-    );
-    await db.query(sql`update hot_segments set closed_at = now() where id = ${open?.id}`);
+    const open = await newestSegment();
+    await db.query(sql`update segment_writers w set closed = true where w.segment_id = ${open}`);
+    await db.query(sql`update hot_segments set closed_at = now() where id = ${open}`);
     send(part.ingest, one, { timestamp: Date.now() - 2_000, level: 2 });
     await part.ingest.drain();
-    expect(await db.query(sql`select 1 from ${identifier(`hot_samples_s${open?.id}`)}`)).toHaveLength(1);
+    expect(await db.query(sql`select 1 from ${identifier(`hot_samples_s${open}`)}`)).toHaveLength(1);
     expect((await storedValues(db, one)).map((row) => row.value)).toEqual([1, 2]);
   });
 
@@ -311,9 +314,9 @@ describe("ingest under faults", () => {
     send(part.ingest, one, { timestamp: Date.now() - 120_000, level: 1 });
     await part.ingest.drain();
     const blocker = await db.connect("blocker");
-    const [open] = await db.query<{ id: number }>(sql`select s.id from hot_segments s where s.closed_at is null`);
+    const open = await newestSegment();
     await blocker.query("begin");
-    await blocker.query(sql`lock table ${identifier(`hot_samples_s${open?.id}`)} in access exclusive mode`.text);
+    await blocker.query(sql`lock table ${identifier(`hot_samples_s${open}`)} in access exclusive mode`.text);
     const tickets = [2, 3].map((level) => send(part.ingest, one, { timestamp: Date.now() - 60_000 + level, level }));
     await part.ingest.stop(100);
     await part.samples.close();
