@@ -4,6 +4,7 @@ import type { DeliveryId } from "@roost/contract/ids";
 import { sql } from "@roost/contract/sql";
 import { startCatcher } from "@roost/testbed/catchers";
 import type { Catcher } from "@roost/testbed/catchers";
+import { freePort } from "@roost/testbed/free-port";
 import { startMailbox } from "@roost/testbed/mailbox";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
@@ -51,7 +52,10 @@ describe("the delivery ledger", () => {
   it("R12: a provider that is down, in haste, slow, broken and drops its answers costs no alarm, and each goes out with one key", async () => {
     const impatient = { egress: { timeoutMs: 2_000 } };
     await house.start(impatient);
-    const { port } = catcher;
+    await catcher.close();
+    // Nobody else takes it while it is closed.
+    const port = await freePort();
+    catcher = await startCatcher({ port });
     const { id } = await house.addWebhook(`${catcher.url}/hook`);
     await catcher.close();
     const alarms = 20;

@@ -197,9 +197,10 @@ describe("notifications", () => {
     await addWebhook();
     await notifications.close();
     catcher.otherwise({ status: 503 });
-    notifications = notificationsOf({ backOffMs: [200] });
     await raise(35);
     await raise(20);
+    // Begun when both wait: a few tries more, and the channel would be left alone for a minute.
+    notifications = notificationsOf({ backOffMs: [200] });
     await expect.poll(() => catcher.caught.length).toBeGreaterThan(0);
     await notifications.close();
     expect(catcher.caught.every(({ headers }) => headers["x-roost-event"] === "alarm.raised")).toBe(true);
