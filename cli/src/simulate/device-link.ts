@@ -16,6 +16,8 @@ interface DeviceLinkOptions {
 
 const patienceMs = 2_000;
 const againMs = 100;
+/** The door's answer to a user name or a password that does not count. */
+const badCredentials = 0x86;
 const connectionLost = "connection lost";
 /** Not 0: a client that never comes back gives up what it has under way. */
 const neverMs = 2_147_483_647;
@@ -112,7 +114,10 @@ export function connectDevice({ credentials, firmwareVersion, random, onConnecte
     knockInVain() {
       let refusals = 0;
       const knocker = open(credentials, `${credentials.mqtt.password.slice(0, -4)}XXXX`);
-      knocker.on("error", () => (refusals += 1));
+      knocker.on("error", (error: Error & { code?: unknown }) => {
+        // While the door is away nobody says anything of a password.
+        if (error.code === badCredentials) refusals += 1;
+      });
       return {
         async end() {
           await knocker.endAsync(true);
