@@ -348,8 +348,8 @@ describe("a reading travels from device to screen", () => {
     await until("ready", async () => (await fetch(`${server.ready.url}/ready`)).status === 200);
     const fleet = await call(listDevices, { query: {} });
     expect(fleet.items.map((device) => device.id)).not.toContain("roost-canary");
+    await until("the status says so", async () => (await call(getStatus, {})).ready);
     const status = await call(getStatus, {});
-    expect(status.ready).toBe(true);
     expect(status.ingest.storedValues).toBeGreaterThan(10);
     const metrics = await (await fetch(`${server.ready.url}/metrics`)).text();
     expect(metrics).toMatch(/^roost_ingest_values_stored_total \d+$/m);

@@ -8,7 +8,7 @@ import type { MqttClient } from "mqtt";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { launchBrowser, openPage } from "../src/browser.ts";
+import { launchBrowser, openPage, untilLoaded, untilSettled } from "../src/browser.ts";
 import type { Misdeeds } from "../src/browser.ts";
 import { startCatcher } from "../src/catchers.ts";
 import type { Catcher } from "../src/catchers.ts";
@@ -200,6 +200,8 @@ describe("a person and Roost in a browser", () => {
     await page.goto("/devices/coop-north?range=1h&metric=temperature");
     const chart = page.getByRole("slider");
     await chart.locator("canvas").waitFor();
+    await untilLoaded(page);
+    await untilSettled(page);
     const box = await chart.boundingBox();
     if (box === null) throw new Error("The chart has no box.");
     await page.mouse.move(box.x + box.width * 0.5, box.y + 100);
@@ -239,6 +241,8 @@ describe("a person and Roost in a browser", () => {
     await phone.page.goto("/devices/coop-north?range=1h&metric=temperature");
     const chart = phone.page.getByRole("slider");
     await chart.locator("canvas").waitFor();
+    await untilLoaded(phone.page);
+    await untilSettled(phone.page);
     await chart.scrollIntoViewIfNeeded();
     const box = await chart.boundingBox();
     if (box === null) throw new Error("The chart has no box.");
