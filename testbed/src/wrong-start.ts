@@ -29,7 +29,7 @@ export async function startWrongly(dataDir: string, env: Readonly<Record<string,
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   // The time begins when it runs: on a machine that is busy with other things a start takes as long.
-  await Promise.race([gone, until("it says something", () => output !== "")]);
+  await Promise.race([gone, until("it says something", () => output !== "", 180_000)]);
   await Promise.race([gone, sleep(waitMs, undefined, { ref: false })]);
   if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
   await gone;
