@@ -7,7 +7,7 @@ import type { Tally } from "./tally.ts";
 
 // A device has a small memory: what it cannot get rid of it does not send.
 const mostWaiting = 1_000;
-const drainMs = 5_000;
+const drainMs = 20_000;
 
 /** A device that talks MQTT over TLS like any other, with a part to play. */
 export interface SimulatedDevice {
