@@ -95,7 +95,8 @@ describe("people who change each other's rights all at once", () => {
       }),
       { numRuns: 25 },
     );
-    expect(done["role"] ?? 0).toBeGreaterThan(5);
+    // How many of them win is by chance; none would be no storm.
+    expect(done["role"] ?? 0).toBeGreaterThan(0);
     const [recorded] = await house.db.query<{ n: number }>(sql`
       select count(*)::int as n from audit_entries e where e.outcome = 'done' and e.action in ('person.changed', 'person.removed', 'person.left')`);
     const changes = ["role", "deny", "end", "remove", "leave"].reduce((sum, what) => sum + (done[what] ?? 0), 0);
