@@ -8,8 +8,8 @@ import { z } from "zod";
 
 import { consoleSearch } from "./pages/alarms/console-search.ts";
 import { FleetPage } from "./pages/fleet/fleet-page.tsx";
+import { Frame } from "./pages/organisation/frame.tsx";
 import { NotFound, PageBroke } from "./parts/not-found.tsx";
-import { Shell } from "./parts/shell.tsx";
 import { PageWaiting } from "./parts/waiting.tsx";
 import type { Roost } from "./roost.tsx";
 
@@ -81,7 +81,7 @@ const signedInRoute = createRoute({
       redirect({ to: "/sign-in", search: here, throw: true });
     }
   },
-  component: Shell,
+  component: Frame,
 });
 
 const fleetRoute = createRoute({

@@ -145,7 +145,7 @@ export function Shell() {
 }
 
 /** For people of several organisations: which one they look at. */
-function OrganisationSwitch() {
+export function OrganisationSwitch() {
   const { organisation, organisations } = useSession();
   const { call } = useApi();
   const go = useMutation({
@@ -258,7 +258,8 @@ const schemes = [
   ["dark", "Dark"],
 ] as const;
 
-function UserMenu() {
+/** The person's own: who they are here, colours, their sign-in, the way out. */
+export function UserMenu() {
   const { person, roleName } = useSession();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const leave = useSignOut();

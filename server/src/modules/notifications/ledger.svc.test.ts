@@ -14,6 +14,7 @@ import { failuresToOpen } from "./breaker.ts";
 import { insertDelivery } from "./delivery-store.ts";
 import { maxAttempts } from "./delivery.ts";
 import { testNotice } from "./notice.ts";
+import { claimDue, failWaitingOf, msUntilNext } from "./queue-store.ts";
 import { createHouse } from "./test-house.ts";
 import type { House } from "./test-house.ts";
 
@@ -27,10 +28,14 @@ describe("the delivery ledger", () => {
   const keys = () => new Set(catcher.caught.map(({ headers }) => headers["idempotency-key"]));
   const allSettled = () => expect.poll(house.waiting, patience).toBe(0);
   const factsOf = async (type: string) => house.db.query<{ noun_id: string }>(sql`select e.noun_id from events e where e.type = ${type}`);
-  async function tell(targetId: string, more: Partial<Parameters<typeof insertDelivery>[1]> = {}): Promise<string> {
+  async function queue(targetId: string, more: Partial<Parameters<typeof insertDelivery>[1]> = {}): Promise<string> {
     const id = newId();
     const notice = testNotice(new Date());
     await insertDelivery(house.db, { id, organisationId: house.organisationId, target: { id: targetId }, notice, ...more });
+    return id;
+  }
+  async function tell(...what: Parameters<typeof queue>): Promise<string> {
+    const id = await queue(...what);
     house.it.wake();
     return id;
   }
@@ -48,6 +53,26 @@ describe("the delivery ledger", () => {
     await catcher.close();
   });
   afterAll(async () => house.close());
+
+  it("sends nothing of an organisation that is closed, and what waited then not when it is kept either", async () => {
+    const { id } = await house.addWebhook(`${catcher.url}/hook`);
+    // Nobody sends meanwhile: the queue itself is asked.
+    await house.stop();
+    const claimed = () => claimDue(house.db, { limit: 10, perTarget: { working: 6, other: 2 }, leaseSeconds: 30 });
+    await house.db.query(sql`
+      insert into organisation_removals (organisation_id, requested_by, requested_by_email, requested_at, ends_at)
+      values (${house.organisationId}, ${newId()}, 'olga@example.org', now(), now())`);
+    await queue(id);
+    expect(await claimed()).toEqual([]);
+    expect(await msUntilNext(house.db)).toBeUndefined();
+    await failWaitingOf(house.db, house.organisationId, new Date(Date.now() + 60_000));
+    await house.db.query(sql`delete from organisation_removals`);
+    expect(await claimed()).toEqual([]);
+    expect(await house.db.query(sql`select d.state from deliveries d`)).toEqual([{ state: "failed" }]);
+    const later = await queue(id);
+    expect((await claimed()).map((one) => one.id)).toEqual([later]);
+    await house.start();
+  });
 
   it("R12: a provider that is down, in haste, slow, broken and drops its answers costs no alarm, and each goes out with one key", async () => {
     const impatient = { egress: { timeoutMs: 2_000 } };

@@ -46,6 +46,7 @@ function partsOn(db: Db, latest: StoredHistory["latest"]) {
     settle: rules.settle,
     catchUp: rules.catchUp,
     observe: rules.observe,
+    settled: rules.settled,
     addRule: rules.add,
     changeRule: rules.change,
     removeRule: rules.remove,
@@ -94,6 +95,26 @@ describe("rules and their alarms", () => {
   afterAll(async () => {
     await db.close();
     await database.drop();
+  });
+
+  it("rests while its organisation is closed, leaves its alarms as they are, and judges again when it is kept", async () => {
+    const about = (type: string) => ({ id: newId(), organisationId, type, nounId: organisationId, data: {}, at: new Date() });
+    const states = async () => (await alarms.list({ organisationId }, all)).items.map(({ state, kind }) => `${kind} ${state}`).toSorted();
+    const watch = alarms.watchFor(device, "temperature");
+    await alarms.addRule({ organisationId }, rule({ above: 30 }));
+    await alarms.addRule({ organisationId }, rule({ below: 5 }));
+    expect(watch.observe(31, next())).toBe(true);
+    await alarms.settle();
+    alarms.observe(about("organisation.closed"));
+    await alarms.settled();
+    expect(watch.observe(1, next())).toBe(false);
+    await alarms.settle();
+    expect(await states()).toEqual(["above raised"]);
+    alarms.observe(about("organisation.kept"));
+    await alarms.settled();
+    watch.observe(2, next());
+    await alarms.settle();
+    expect(await states()).toEqual(["above cleared", "below raised"]);
   });
 
   it("raises once, keeps it open inside the hysteresis, clears, and puts each turn on record", async () => {

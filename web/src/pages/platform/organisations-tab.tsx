@@ -22,6 +22,7 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { CopyBox } from "../../parts/copy.tsx";
 import { Dialog, FormEnd } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/fault.tsx";
+import { formatMinute } from "../../parts/format.ts";
 import { PlusIcon } from "../../parts/icons.tsx";
 import { List } from "../../parts/list.tsx";
 import { Section } from "../../parts/page.tsx";
@@ -118,11 +119,13 @@ function OrganisationRow({
             made <Age at={organisation.createdAt} />
             {!organisation.hasOwner && " · waits for its first owner"}
             {mine && " · you belong to it"}
+            {organisation.removedAt !== undefined && ` · closed, goes for good on ${formatMinute(organisation.removedAt)}`}
           </>
         }
         actions={
           organisation.hasOwner ? (
-            !mine && (
+            !mine &&
+            organisation.removedAt === undefined && (
               <Button variant="default" onClick={() => setAsking(true)} aria-label={`Ask ${organisation.name} to let you in`}>
                 Ask to be let in
               </Button>
