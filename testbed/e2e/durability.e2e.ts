@@ -1,19 +1,22 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterEach, describe, expect, it } from "vitest";
 
 import { printFigures } from "../src/figures.ts";
 import { Ledger, percentile } from "../src/ledger.ts";
+import type { LedgerVerdict } from "../src/ledger.ts";
 import { addClaimedDevice, setUpAdministrator } from "../src/people.ts";
 import type { Administrator } from "../src/people.ts";
+import { processTree } from "../src/process-usage.ts";
 import { createDataDir, startServer } from "../src/server-process.ts";
 import type { ServerProcess } from "../src/server-process.ts";
 import { readByApi, readBySql } from "../src/stored-rows.ts";
 import { pause, until } from "../src/waiting.ts";
 
 const long = process.env["ROOST_TEST_LONG"] === "1";
+// An end for what never comes: a database that was killed looks through all its files first, and a busy disk takes its time.
+const patienceMs = 180_000;
 const clean = { lost: 0, duplicate: 0, phantom: 0, altered: 0 };
 
 interface Stage {
@@ -78,17 +81,34 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** The postmaster of a data folder and its children: each has a process group of its own. */
-async function postgresPids(server: ServerProcess): Promise<number[]> {
+/** The postmaster of a data folder and its children, of which there are some: each has a process group of its own. */
+async function postgresPids(server: ServerProcess): Promise<readonly [postmaster: number, ...children: number[]]> {
   const lock = join(server.ready.databaseSocketDir ?? "", ".s.PGSQL.5432.lock");
-  // Between a crash and the next start there is none.
-  await until("PostgreSQL runs", () => existsSync(lock));
-  const postmaster = Number(readFileSync(lock, "utf8").split("\n")[0]);
-  const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(postmaster)], { encoding: "utf8" })
-    .trim()
-    .split(/\s+/)
-    .map(Number);
+  let pids: number[] = [];
+  // Between a crash and the next start there is no such file, or one without a number, or nobody below the one it names.
+  await until("PostgreSQL runs", () => {
+    const postmaster = postmasterOf(lock);
+    pids = postmaster === undefined ? [] : processTree(postmaster);
+    return pids.length > 1;
+  });
+  const [postmaster = 0, ...children] = pids;
   return [postmaster, ...children];
+}
+
+/** The first line of a lock file; nobody where there is none yet, or no more. */
+function postmasterOf(lock: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(lock, "utf8"), 10);
+    return pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Checks the books against the store; what is acknowledged while it is read need not be in it. */
+async function verdictOf({ ledger, server, deviceIds }: Stage): Promise<LedgerVerdict> {
+  const due = ledger.acknowledgedKeys();
+  return ledger.check(await readBySql(server.ready, deviceIds), due);
 }
 
 function rssMb(server: ServerProcess): number {
@@ -113,7 +133,7 @@ describe("acknowledged is stored", () => {
       await set.server.kill();
       const killedMs = performance.now();
       set.server = await set.server.restart();
-      await until("the first acknowledgement after the restart", () => set.ledger.lastAcknowledgedMs > killedMs);
+      await until("the first acknowledgement after the restart", () => set.ledger.lastAcknowledgedMs > killedMs, patienceMs);
       returnsMs.push(performance.now() - killedMs);
       // The first device is back; the others come within their own waits.
       breaks.push({ fromMs, toMs: performance.now() + 1_000 });
@@ -121,14 +141,15 @@ describe("acknowledged is stored", () => {
     await pause(1_000);
     const endedMs = performance.now();
     set.ledger.stop();
-    await set.ledger.quiet(15_000);
-    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    await set.ledger.quiet();
+    const verdict = await verdictOf(set);
+    const some = set.deviceIds.slice(0, 3);
+    const bySql = async () => (await readBySql(set.server.ready, some)).filter((row) => row.metric === "a").length;
+    const atLeast = await bySql();
     const byApi = (
-      await Promise.all(
-        set.deviceIds.slice(0, 3).map((id) => readByApi(set.administrator, id, "a", startedAt, new Date(Date.now() + 60_000))),
-      )
+      await Promise.all(some.map((id) => readByApi(set.administrator, id, "a", startedAt, new Date(Date.now() + 60_000))))
     ).flat();
-    const bySql = (await readBySql(set.server.ready, set.deviceIds.slice(0, 3))).filter((row) => row.metric === "a");
+    const atMost = await bySql();
     const between = set.ledger.latenciesOutside(breaks);
     const wholeMs = endedMs - beganMs - breaks.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
     printFigures("R1", {
@@ -140,7 +161,9 @@ describe("acknowledged is stored", () => {
     });
     expect(verdict).toMatchObject(clean);
     expect(verdict.acknowledged).toBeGreaterThan(cycles * (long ? 1_000 : 500));
-    expect(byApi.length).toBe(bySql.length);
+    // What was under way at the end may be stored at any time.
+    expect(byApi.length).toBeGreaterThanOrEqual(atLeast);
+    expect(byApi.length).toBeLessThanOrEqual(atMost);
   });
 
   it("R1: every read shows all that is acknowledged, once, while late readings come, segments are compacted and the server is killed", async () => {
@@ -161,8 +184,8 @@ describe("acknowledged is stored", () => {
       await pause(200);
     }
     set.ledger.stop();
-    await set.ledger.quiet(15_000);
-    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    await set.ledger.quiet();
+    const verdict = await verdictOf(set);
     printFigures("R1-compaction", { reads, ...verdict, worst_lost: worst.lost, worst_duplicate: worst.duplicate });
     expect(worst).toEqual(clean);
     expect(verdict).toMatchObject(clean);
@@ -182,16 +205,16 @@ describe("acknowledged is stored", () => {
         const backend = children.find((pid) => commandOf(pid).includes("roost-ingest")) ?? children.at(-1);
         if (backend !== undefined) signal(backend, "SIGKILL");
       } else {
-        process.kill(postmaster ?? 0, "SIGQUIT");
+        signal(postmaster, "SIGQUIT");
       }
       const hurtMs = performance.now();
-      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > hurtMs + 200);
+      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > hurtMs + 200, patienceMs);
       backsMs.push(performance.now() - hurtMs);
       expect(set.server.child.exitCode).toBeNull();
     }
     set.ledger.stop();
-    await set.ledger.quiet(15_000);
-    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    await set.ledger.quiet();
+    const verdict = await verdictOf(set);
     printFigures("R2", { crashes: cycles, ...verdict, hurt_to_puback_max_ms: Math.max(...backsMs) });
     expect(verdict).toMatchObject(clean);
     expect(verdict.acknowledged).toBeGreaterThan(1_000);
@@ -199,25 +222,30 @@ describe("acknowledged is stored", () => {
 
   it("R3: a frozen database means back-pressure and an honest readiness, not memory growth or false acknowledgements", async () => {
     const frozenMs = long ? 60_000 : 10_000;
-    const set = await setStage(10, { env: { ROOST_ANSWER_SECONDS: "4.4" } });
+    const set = await setStage(10);
+    // Only now as impatient as it is by itself: on a machine that is busy with other things a stage takes longer than that to be set.
+    await set.server.terminate();
+    set.server = await set.server.restart({ ROOST_ANSWER_SECONDS: "4.4" });
     set.ledger.start(500);
+    await until("readings come in", () => set.ledger.acknowledged > 100);
     await until("ready", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200);
     await pause(2_000);
     const beforeMb = rssMb(set.server);
     // The postmaster first: then no child comes that nobody stops.
-    const [postmaster = 0] = await postgresPids(set.server);
-    process.kill(postmaster, "SIGSTOP");
-    const pids = await postgresPids(set.server);
+    const [postmaster] = await postgresPids(set.server);
+    signal(postmaster, "SIGSTOP");
+    const pids = processTree(postmaster);
     for (const pid of pids.slice(1)) signal(pid, "SIGSTOP");
     const frozenAtMs = performance.now();
-    // What was on its way to us when it froze is still told.
+    // By then the server has heard all that the database said before it froze, however late its own turn comes.
+    const honestMs = await until("readiness says 503", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 503);
+    // What it was about to tell us then is still told.
     await until("nothing is on its way to us any more", async () => {
       const before = set.ledger.acknowledged;
       await pause(1_000);
       return set.ledger.acknowledged === before;
     });
     const acknowledgedAfterFreeze = set.ledger.acknowledged;
-    const honestMs = await until("readiness says 503", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 503);
     expect((await fetch(`${set.server.ready.url}/health`)).status).toBe(200);
     const askedMs = performance.now();
     const answer = await fetch(`${set.server.ready.url}/api/v1/devices`, { headers: { cookie: set.administrator.cookie } });
@@ -227,11 +255,11 @@ describe("acknowledged is stored", () => {
     const grownMb = rssMb(set.server) - beforeMb;
     for (const pid of pids.toReversed()) signal(pid, "SIGCONT");
     const thawedMs = performance.now();
-    await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > thawedMs);
-    await until("readiness comes back", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, 60_000);
+    await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > thawedMs, patienceMs);
+    await until("readiness comes back", async () => (await fetch(`${set.server.ready.url}/ready`)).status === 200, patienceMs);
     set.ledger.stop();
-    await set.ledger.quiet(30_000);
-    const verdict = set.ledger.check(await readBySql(set.server.ready, set.deviceIds));
+    await set.ledger.quiet();
+    const verdict = await verdictOf(set);
     printFigures("R3", {
       frozen_ms: frozenMs,
       ...verdict,
@@ -264,11 +292,11 @@ describe("acknowledged is stored", () => {
       stopsMs.push(durationMs);
       set.server = await set.server.restart();
       const backMs = performance.now();
-      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > backMs);
+      await until("ingest comes back", () => set.ledger.lastAcknowledgedMs > backMs, patienceMs);
     }
     set.ledger.stop();
-    await set.ledger.quiet(15_000);
-    const verdict = set.ledger.check(await readBySql(set.server.ready, [...set.deviceIds, watcher.device.id]));
+    await set.ledger.quiet();
+    const verdict = await verdictOf({ ...set, deviceIds: [...set.deviceIds, watcher.device.id] });
     printFigures("R14", {
       stops: cycles,
       ...verdict,

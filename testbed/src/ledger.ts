@@ -157,9 +157,9 @@ export class Ledger {
     for (const member of this.#clients) clearInterval(member.timer);
   }
 
-  /** Waits until nothing is under way any more, or the time is over. */
-  async quiet(withinMs: number): Promise<void> {
-    const endMs = performance.now() + withinMs;
+  /** Waits until nothing is under way any more; what is never acknowledged is waited for as long as anything that never comes. */
+  async quiet(): Promise<void> {
+    const endMs = performance.now() + 60_000;
     while (performance.now() < endMs) {
       if ([...this.#sent.values()].every((sent) => sent.acknowledged)) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -180,9 +180,9 @@ export class Ledger {
   /**
    * Compares the books with what the store holds.
    *
-   * @param due - What must be there; all that is acknowledged unless given.
+   * @param due - What must be there: acknowledged before the rows were read, since what is acknowledged meanwhile may be missing in them.
    */
-  check(rows: Iterable<StoredRow>, due: ReadonlySet<string> = this.acknowledgedKeys()): LedgerVerdict {
+  check(rows: Iterable<StoredRow>, due: ReadonlySet<string>): LedgerVerdict {
     const found = new Map<string, (number | undefined)[]>();
     let duplicate = 0;
     let phantom = 0;

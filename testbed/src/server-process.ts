@@ -38,8 +38,8 @@ export interface ServerProcess {
   kill(): Promise<void>;
   /** SIGTERM; answers exit code and milliseconds. */
   terminate(): Promise<{ code: number | null; durationMs: number }>;
-  /** Starts again on the same data folder and the same ports. */
-  restart(): Promise<ServerProcess>;
+  /** Starts again on the same data folder and the same ports. @param more - What its environment says from now on. */
+  restart(more?: Readonly<Record<string, string>>): Promise<ServerProcess>;
 }
 
 /**
@@ -106,8 +106,8 @@ export async function startServer({
   const ready = await new Promise<Ready>((resolve, reject) => {
     const late = setTimeout(() => {
       child.kill("SIGKILL");
-      reject(new Error(`The server was not ready within 3 min:\n${output.slice(-4_000)}`));
-    }, 180_000);
+      reject(new Error(`The server was not ready within 8 min:\n${output.slice(-4_000)}`));
+    }, 480_000);
     child.on("message", (message: { type?: string }) => {
       if (message.type !== "ready") return;
       clearTimeout(late);
@@ -133,13 +133,14 @@ export async function startServer({
       const code = await gone;
       return { code, durationMs: performance.now() - startedMs };
     },
-    restart: () =>
+    restart: (more = {}) =>
       startServer({
         dataDir,
         ...(root === undefined ? {} : { root }),
         execArgv,
         env: {
           ...env,
+          ...more,
           ROOST_HTTP_PORT: new URL(ready.url).port,
           ...(ready.httpsUrl === undefined ? {} : { ROOST_HTTPS_PORT: new URL(ready.httpsUrl).port }),
           ROOST_MQTT_PORT: String(ready.mqttPort),
