@@ -104,7 +104,7 @@ describe("the roost command against a running server", () => {
     });
   });
 
-  it("DESIGN contract, R1: does once what it was told once, although the answer got lost on its way", async () => {
+  it("DESIGN contract: does once what it was told once, although the answer got lost on its way", async () => {
     const proxy = await FaultProxy.start({ port: Number(new URL(server.ready.url).port) });
     const { secret } = await keeper.call(addApiToken, { body: { name: "roost", permissions: ["devices:read", "devices:write"] } });
     const env = { ROOST_URL: `http://127.0.0.1:${proxy.port}`, ROOST_TOKEN: secret };

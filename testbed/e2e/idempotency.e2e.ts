@@ -73,7 +73,7 @@ describe("DESIGN contract: a request with an Idempotency-Key, on the running ser
     };
   }
 
-  it("R1: a program whose answer got lost sends it again by itself: one device, with the secret that is shown once", async () => {
+  it("a program whose answer got lost sends it again by itself: one device, with the secret that is shown once", async () => {
     const keys: string[] = [];
     proxy.answersToLose = 1;
     const { device, ticket } = await client(keys)(addDevice, { body: { id: "gate-1" } });
@@ -108,7 +108,7 @@ describe("DESIGN contract: a request with an Idempotency-Key, on the running ser
     expect(await askDatabase(server.ready, "select count(*)::int as n from kit_garden.plants")).toEqual([{ n: 1 }]);
   });
 
-  it("R4: a server that was killed in the middle knows after its restart that it does not know, and what it had answered", async () => {
+  it("R1: a server that was killed in the middle knows after its restart that it does not know, and what it had answered", async () => {
     const done = await post(addSite.path, { name: "East" }, "east-1");
     const hold = await holdSites();
     const lost = post(addSite.path, { name: "South" }, "south-1").catch(() => "lost");

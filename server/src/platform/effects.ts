@@ -13,6 +13,11 @@ export function watchEffects<Result>(effects: Effects, work: () => Result): Resu
   return watched.run(effects, work);
 }
 
+/** Says whether anybody wants to know: what is only looked at for {@link noteEffect} need not be looked at else. */
+export function isWatched(): boolean {
+  return watched.getStore() !== undefined;
+}
+
 /** Said by the doors of the process right before something leaves. Nobody watches: nothing happens. */
 export function noteEffect(): void {
   const effects = watched.getStore();

@@ -124,7 +124,7 @@ describe("DESIGN contract: idempotency by Idempotency-Key", () => {
   const keys = async () => (await db.query<{ n: number }>(sql`select count(*)::int as n from idempotency_keys`))[0]?.n;
   const isSettled = async () => (await db.query(sql`select from idempotency_keys k where k.status is not null`)).length === 1;
 
-  it("R1: an answer that got lost on the wire is given again to the letter, and what was done is done once", async () => {
+  it("an answer that got lost on the wire is given again to the letter, and what was done is done once", async () => {
     const proxy = await FaultProxy.start({ port: one.port });
     const url = `http://127.0.0.1:${proxy.port}`;
     const body = { name: "gate", hold: true };
@@ -146,7 +146,7 @@ describe("DESIGN contract: idempotency by Idempotency-Key", () => {
     await proxy.close();
   });
 
-  it("R4: of twenty at the same time on two servers one does it, and the others are told that it is under way", async () => {
+  it("of twenty at the same time on two servers one does it, and the others are told that it is under way", async () => {
     const body = { name: "gate", hold: true };
     const told: Told[] = [];
     const all = Array.from({ length: 20 }, async (_, index) => {
@@ -264,7 +264,7 @@ describe("DESIGN contract: idempotency by Idempotency-Key", () => {
     expect(await things()).toEqual(["gate"]);
   });
 
-  it("R4: what was cut off in the middle is said to be unknown, and never done twice; comes its end after all, that is told", async () => {
+  it("what was cut off in the middle is said to be unknown, and never done twice; comes its end after all, that is told", async () => {
     const body = { name: "gate", hold: true };
     const first = send(one.url, body, "k-10");
     await until("it is inside", () => one.held() === 1);
@@ -311,7 +311,7 @@ describe("DESIGN contract: idempotency by Idempotency-Key", () => {
     expect(await things()).toEqual(["a", "away", "crash"]);
   });
 
-  it("R4: what a database that went away kept from happening is done once when it is back", async () => {
+  it("R2: what a database that went away kept from happening is done once when it is back", async () => {
     const { host = "", port = 5432 } = database.connection;
     const proxy = await FaultProxy.start(host.startsWith("/") ? { path: `${host}/.s.PGSQL.${port}` } : { host, port });
     const farDb = createDb({ connection: { ...database.connection, host: "127.0.0.1", port: proxy.port }, log });
