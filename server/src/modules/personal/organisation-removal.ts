@@ -161,5 +161,3 @@ export function createOrganisationRemoval(deps: OrganisationRemovalDeps) {
     } satisfies JobDefinition,
   };
 }
-
-export type OrganisationRemoval = ReturnType<typeof createOrganisationRemoval>;
