@@ -207,8 +207,9 @@ export interface TelemetryQuestion {
 /** Nouns of facts, and the first part of the keys they make stale. */
 const staleBy: Readonly<Record<string, readonly string[]>> = {
   device: ["devices", "status"],
-  alarm: ["alarms", "tickets", "devices", "status"],
+  alarm: ["alarms", "tickets", "services", "devices", "status"],
   ticket: ["tickets", "alarms"],
+  service_breach: ["services"],
   incident: ["alarms"],
   window: ["windows", "alarms"],
   alarm_rule: ["alarm-rules", "alarms"],

@@ -195,6 +195,19 @@ const ticketRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/tickets/ticket-page.tsx"), "TicketPage"),
 });
 
+const servicesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/services",
+  validateSearch: z.object({ q: text(100) }),
+  component: lazyRouteComponent(() => import("./pages/services/services-page.tsx"), "ServicesPage"),
+});
+
+const serviceRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/services/$serviceId",
+  component: lazyRouteComponent(() => import("./pages/services/service-page.tsx"), "ServicePage"),
+});
+
 const rulesRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/rules",
@@ -434,6 +447,8 @@ const routeTree = rootRoute.addChildren([
     alarmRoute,
     ticketsRoute,
     ticketRoute,
+    servicesRoute,
+    serviceRoute,
     rulesRoute,
     windowsRoute,
     rejectsRoute,

@@ -47,6 +47,11 @@ export const TicketIcon = (props: IconProps) => (
     <path d="M3 5.5h14V8a2 2 0 0 0 0 4v2.5H3V12a2 2 0 0 0 0-4zM12.5 5.5v2M12.5 9v2M12.5 12.5v2" />
   </Icon>
 );
+export const ServiceIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M10 2.5 16.5 5v4.5c0 4-2.7 6.7-6.5 8-3.8-1.3-6.5-4-6.5-8V5zM7 10l2.2 2.2L13.2 8" />
+  </Icon>
+);
 export const RefusedIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M3 5.5h14M3 10h7M3 14.5h5M12.5 11.5l4.5 4.5M17 11.5l-4.5 4.5" />

@@ -15,6 +15,7 @@ const pages = [
   { word: "Fleet", to: "/" },
   { word: "Alarms", to: "/alarms" },
   { word: "Tickets", to: "/tickets" },
+  { word: "Services", to: "/services" },
   { word: "Refused messages", to: "/refused" },
   { word: "Notifications", to: "/notifications" },
   { word: "Add device", to: "/add-device" },

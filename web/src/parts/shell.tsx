@@ -26,6 +26,7 @@ import {
   RefusedIcon,
   RouteIcon,
   SendIcon,
+  ServiceIcon,
   SiteIcon,
   StatusIcon,
   SwitchIcon,
@@ -55,6 +56,7 @@ const mainPlaces: readonly Place[] = [
 ];
 const morePlaces: readonly Place[] = [
   { to: "/tickets", word: "Tickets", icon: <TicketIcon />, needs: "tickets:read" },
+  { to: "/services", word: "Services", icon: <ServiceIcon />, needs: "services:read" },
   { to: "/rules", word: "Rules", icon: <LimitIcon />, needs: "alarms:read" },
   { to: "/on-call", word: "On call", icon: <OnCallIcon />, needs: "notifications:read" },
   { to: "/routes", word: "Routes", icon: <RouteIcon />, needs: "notifications:read" },

@@ -30,8 +30,6 @@ export interface BreachDeps {
 const servicesAtOnce = 50;
 /** Of a storm, so many are written down in one look; the next one has the rest. */
 const freshAtOnce = 1_000;
-/** A look is due every minute. What is missed for longer than this was watched by nobody. */
-const watchGapMs = 5 * 60_000;
 const minuteMs = 60_000;
 
 /** Finds promises that are broken, once each, and says when they are kept again. */
@@ -134,7 +132,7 @@ export function createBreaches({ db, alarms, clock, log }: BreachDeps) {
     /** Notes that somebody watches, and judges all services as of now. */
     async look(): Promise<void> {
       const nowMs = clock.nowMs();
-      await noteWatched(db, nowMs, watchGapMs);
+      await noteWatched(db, nowMs);
       let some: KeptService[];
       let after: string | undefined;
       do {

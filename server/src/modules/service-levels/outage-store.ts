@@ -142,22 +142,28 @@ export async function selectPlannedTimes(db: Queryable, organisationId: string, 
   }));
 }
 
-/** When this installation watched. */
+/** A look is due every minute. What is missed for longer than this was watched by nobody. */
+const watchGapMs = 5 * 60_000;
+
+/** When this installation watched, up to now: the end of the stretch. Who looked a moment ago watches still. */
 export async function selectWatched(db: Queryable, { fromMs, toMs }: Span): Promise<Span[]> {
   const rows = await db.query<{ began_at: Date; until_at: Date }>(sql`
     select w.began_at, w.until_at from watched_spans w where w.until_at > ${new Date(fromMs)} and w.began_at < ${new Date(toMs)}
     order by w.began_at`);
-  return rows.map((row) => ({ fromMs: row.began_at.getTime(), toMs: row.until_at.getTime() }));
+  return rows.map((row) => {
+    const untilMs = row.until_at.getTime();
+    return { fromMs: row.began_at.getTime(), toMs: untilMs >= toMs - watchGapMs ? Math.max(toMs, untilMs) : untilMs };
+  });
 }
 
-/** Notes that this installation watches now. After a longer silence than `gapMs` it begins anew: what lies between, nobody saw. */
-export async function noteWatched(db: Queryable, nowMs: number, gapMs: number): Promise<void> {
+/** Notes that this installation watches now. After a longer silence it begins anew: what lies between, nobody saw. */
+export async function noteWatched(db: Queryable, nowMs: number): Promise<void> {
   const now = new Date(nowMs);
   await db.query(sql`
     with last as (
       update watched_spans w set until_at = greatest(w.until_at, ${now}::timestamptz)
       where w.began_at = (select v.began_at from watched_spans v where v.began_at <= ${now}::timestamptz order by v.began_at desc limit 1)
-        and w.until_at >= ${new Date(nowMs - gapMs)}::timestamptz
+        and w.until_at >= ${new Date(nowMs - watchGapMs)}::timestamptz
       returning w.began_at
     )
     insert into watched_spans (began_at, until_at) select ${now}::timestamptz, ${now}::timestamptz where not exists (select from last)

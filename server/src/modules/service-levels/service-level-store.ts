@@ -172,11 +172,11 @@ export async function lockService(tx: Transaction, id: string, organisationId?: 
   return row === undefined ? undefined : toService(row);
 }
 
-/** Services of everybody, by id, behind `after`. */
+/** Services of everybody who is at work, by id, behind `after`. */
 export async function selectAnyServices(db: Queryable, after: string | undefined, limit: number): Promise<KeptService[]> {
   const rows = await db.query<ServiceRow>(sql`
     select ${serviceColumns} from ${serviceTables}
-    where ${after === undefined ? sql`true` : sql`s.id > ${after}`} order by s.id limit ${limit}`);
+    where roost_is_open(s.organisation_id) and ${after === undefined ? sql`true` : sql`s.id > ${after}`} order by s.id limit ${limit}`);
   return rows.map(toService);
 }
 
