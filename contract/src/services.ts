@@ -79,7 +79,7 @@ export type Standing = z.output<typeof standing>;
 export const service = z.object({
   id: serviceId,
   ...serviceFields,
-  serviceLevelName: z.string(),
+  serviceLevelName: personal("text", z.string()),
   /** When the promise began. */
   since: instant,
   createdAt: instant,
@@ -99,7 +99,7 @@ export type BreachType = z.infer<typeof breachType>;
 export const serviceBreach = z.object({
   id: serviceBreachId,
   serviceId,
-  serviceName: z.string(),
+  serviceName: personal("text", z.string()),
   type: breachType,
   severity: z.enum(["breached", "critical"]),
   /** The period that was judged, or from when the outage began until it was late. */

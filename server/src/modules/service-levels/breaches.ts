@@ -5,6 +5,7 @@ import { breachTypes } from "@roost/contract/services";
 import type { BreachType, ServiceBreach } from "@roost/contract/services";
 
 import type { Clock } from "../../platform/clock.ts";
+import { isDatabaseAway } from "../../platform/db.ts";
 import type { Db, Transaction } from "../../platform/db.ts";
 import { emit } from "../../platform/events.ts";
 import { newId } from "../../platform/id.ts";
@@ -111,20 +112,24 @@ export function createBreaches({ db, alarms, clock, log }: BreachDeps) {
     });
   }
 
+  async function judgeOrganisation(organisationId: string, services: readonly KeptService[], nowMs: number): Promise<void> {
+    const levels = new Map((await store.selectLevels(db, organisationId)).map((level) => [level.id as string, level]));
+    const pledges = services.flatMap((service) => {
+      const level = levels.get(service.serviceLevelId);
+      return level === undefined ? [] : [{ service, level }];
+    });
+    const fromMs = Math.min(...pledges.map(({ level }) => rollingPeriod(level, nowMs).fromMs), nowMs);
+    const surveys = await surveyServices(db, organisationId, pledges, { fromMs, toMs: nowMs });
+    for (const survey of surveys.values()) await judgeOne(survey, nowMs);
+  }
+
+  /** What goes wrong with one organisation keeps no other from being judged. */
   async function judgeSome(services: readonly KeptService[], nowMs: number): Promise<void> {
     for (const [organisationId, own] of Map.groupBy(services, (one) => one.organisationId)) {
-      const levels = new Map((await store.selectLevels(db, organisationId)).map((level) => [level.id as string, level]));
-      const promises = own.flatMap((service) => {
-        const level = levels.get(service.serviceLevelId);
-        return level === undefined ? [] : [{ service, level }];
+      await judgeOrganisation(organisationId, own, nowMs).catch((error: unknown) => {
+        const level = isDatabaseAway(error) ? "debug" : "error";
+        log[level]({ err: error, organisationId }, "services could not be judged; they are tried again");
       });
-      const fromMs = Math.min(...promises.map(({ level }) => rollingPeriod(level, nowMs).fromMs), nowMs);
-      const surveys = await surveyServices(db, organisationId, promises, { fromMs, toMs: nowMs });
-      for (const survey of surveys.values()) {
-        await judgeOne(survey, nowMs).catch((error: unknown) => {
-          log.error({ err: error, serviceId: survey.service.id }, "a service could not be judged; it is tried again");
-        });
-      }
     }
   }
 

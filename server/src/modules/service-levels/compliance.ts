@@ -59,11 +59,6 @@ export function downSpan({ raisedMs, clearedMs = Infinity }: Pick<Down, "raisedM
   return { fromMs: raisedMs, toMs: clearedMs };
 }
 
-/** The same for a shorter stretch. */
-export function cut({ unplanned, planned, unknown }: Course, to: Span): Course {
-  return { unplanned: both(unplanned, [to]), planned: both(planned, [to]), unknown: both(unknown, [to]) };
-}
-
 /** What was measured over a stretch of time. */
 export interface Measured {
   readonly unplannedMs: number;

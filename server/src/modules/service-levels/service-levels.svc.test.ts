@@ -402,6 +402,7 @@ describe("service levels", () => {
     await refused("unknown_level", levels.change(ann, one.id, { serviceLevelId: newId() as ServiceLevelId }));
     await refused("since_in_future", service(gold, { since: ago(-1) }));
     await refused("end_before_start", levels.report(ann, one.id, { from: ago(0) }));
+    await refused("end_before_start", levels.report(ann, one.id, { to: new Date("0000-01-01T00:00:00Z") }));
     await refused("too_long", levels.report(ann, one.id, { from: ago(367) }));
     await refused("service_not_found", levels.report(ann, newId() as ServiceId, {}));
     const { devices: _devices, isDown: _isDown, standing: _standing, ...kept } = await levels.get(ann, one.id);

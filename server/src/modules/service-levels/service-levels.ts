@@ -140,7 +140,8 @@ export function createServiceLevels({ db, audit, alarms, clock, log }: ServiceLe
   function periodOf(level: ServiceLevel, { from, to }: { from?: Date | undefined; to?: Date | undefined }): Span {
     const nowMs = clock.nowMs();
     const toMs = Math.min(to?.getTime() ?? nowMs, nowMs);
-    const fromMs = from?.getTime() ?? rollingPeriod(level, toMs).fromMs;
+    // Before there were computers there is nothing to report.
+    const fromMs = Math.max(0, from?.getTime() ?? rollingPeriod(level, toMs).fromMs);
     checkPeriod({ fromMs, toMs });
     return { fromMs, toMs };
   }

@@ -1,13 +1,6 @@
 import type { Call } from "@roost/contract/client";
 import { listServiceLevels } from "@roost/contract/service-levels";
-import {
-  getComplianceSummary,
-  getService,
-  getServiceReport,
-  listComplianceDays,
-  listServiceBreaches,
-  listServices,
-} from "@roost/contract/services";
+import { getComplianceSummary, getService, getServiceReport, listComplianceDays, listServices } from "@roost/contract/services";
 import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 const everyMinute = { refetchInterval: 60_000 } as const;
@@ -64,13 +57,6 @@ export const serviceReport = (call: Call, serviceId: string, days: number | unde
 export function reportQuery(days: number | undefined): { from?: string } {
   return days === undefined ? {} : { from: new Date(Date.now() - days * 86_400_000).toISOString() };
 }
-
-export const openBreaches = (call: Call) =>
-  queryOptions({
-    queryKey: ["services", "breaches", "open"],
-    queryFn: ({ signal }) => call(listServiceBreaches, { query: { state: "open", limit: 20 }, signal }),
-    ...everyMinute,
-  });
 
 /** Something that is done to services or levels; whatever is on screen about them is asked for again. */
 export function useServiceAct<Given, Answer>(work: (given: Given) => Promise<Answer>, onDone?: (answer: Answer) => void) {
