@@ -105,6 +105,19 @@ describe("maintenance windows", () => {
     expect(await told()).toEqual(["began", "ended"]);
   });
 
+  it("N-F04: is not in force while its organisation is closed, and is again when that is kept", async () => {
+    const made = await windows.add(whole, { ...plain, plan: span(start, start + 9 * hour), scope: { everything: true } });
+    expect(covers(windows, "n-1")).toBe(made.id);
+    await db.query(sql`
+      insert into organisation_removals (organisation_id, requested_by, requested_by_email, requested_at, ends_at)
+      values (${a}, ${newId()}, 'olga@example.org', now(), now())`);
+    windows.observe({ type: "organisation.closed", nounId: a });
+    await expect.poll(() => covers(windows, "n-1"), { timeout: 60_000 }).toBeUndefined();
+    await db.query(sql`delete from organisation_removals`);
+    windows.observe({ type: "organisation.kept", nounId: a });
+    await expect.poll(() => covers(windows, "n-1"), { timeout: 60_000 }).toBe(made.id);
+  });
+
   it("N-F04: tells the end that came while no server ran, and nothing of what began and ended meanwhile", async () => {
     await windows.add(whole, { ...plain, plan: span(start, start + hour), scope: { everything: true } });
     await windows.add(whole, { ...plain, plan: span(start + 2 * hour, start + 3 * hour), scope: { everything: true } });
