@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 
 /** Of the contract what no single page has to itself: what only some pages speak of comes with them. */
 const ofPages =
-  "incidents|windows|routing|preferences|on-call|dead-man|audit|flags|rollout|sign-in|secrets|personal-data|platform|transfers|people|single-sign-on|channels|push|permission-words|commands|registrations|home-assistant|kit-host|sql|tickets|services|service-levels|retention";
+  "incidents|windows|routing|preferences|on-call|dead-man|audit|flags|rollout|sign-in|secrets|personal-data|platform|transfers|people|single-sign-on|channels|push|permission-words|commands|registrations|home-assistant|kit-host|sql|tickets|services|service-levels|organisation-removal|retention";
 const shared = new RegExp(`/contract/src/(?!${ofPages})`);
 
 export default defineConfig({

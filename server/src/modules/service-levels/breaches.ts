@@ -83,16 +83,12 @@ export function createBreaches({ db, alarms, clock, log }: BreachDeps) {
       open.delete(was.id);
       turned.add(was.type);
     }
+    // What is open is said again each time, which says no more: a service that was renamed has an alarm of its new name.
+    for (const { type } of open.values()) turned.add(type);
+    const openOf = (type: BreachType) => [...open.values()].filter((one) => one.type === type);
     await alarms.take(
       tx,
-      [...turned].map((type) =>
-        signalOf(
-          service,
-          type,
-          [...open.values()].filter((one) => one.type === type),
-          now,
-        ),
-      ),
+      [...turned].map((type) => signalOf(service, type, openOf(type), now)),
     );
   }
 
@@ -147,7 +143,7 @@ export function createBreaches({ db, alarms, clock, log }: BreachDeps) {
       } while (some.length === servicesAtOnce);
     },
 
-    /** Ends the alarms of a service that is no more. */
+    /** Ends the alarms of a service that is no more, or bears another name from now on. */
     async forget(tx: Transaction, service: KeptService): Promise<void> {
       await alarms.take(
         tx,
@@ -246,11 +242,11 @@ function signalOf(service: KeptService, type: BreachType, open: readonly Service
     id: newId(),
     what: open.length > 0 ? "raise" : "clear",
     organisationId: service.organisationId,
-    source: `service:${service.id}`,
-    type: `service_level:${type}`,
+    source: service.name,
+    type: `service_level:${type}:${service.id}`,
     kind: "service_level",
     severity,
     at,
-    title: `${service.name}: ${words[type]}`,
+    title: words[type],
   };
 }

@@ -305,7 +305,7 @@ describe("service levels", () => {
       ]),
     );
     expect((await openAlarms()).map(({ type, severity, source }) => [type, severity, source])).toEqual([
-      ["service_level:response_time", "minor", `service:${one.id}`],
+      [`service_level:response_time:${one.id}`, "minor", "Fibre for Hansa"],
     ]);
     await alarms.acknowledge(ann, first as AlarmId, email);
     await levels.look();
@@ -329,6 +329,13 @@ describe("service levels", () => {
     const report = await levels.report(ann, one.id, {});
     expect(report).toMatchObject({ lateResponses: 2, lateResolutions: 1 });
     expect(report.breaches).toHaveLength(3);
+    // Under another name there is another alarm, and the old one ends.
+    await levels.change(ann, one.id, { name: "Fibre for Lübeck" });
+    await levels.look();
+    await levels.look();
+    expect(await openAlarms()).toMatchObject([
+      { source: "Fibre for Lübeck", type: `service_level:resolution_time:${one.id}`, occurrences: 1 },
+    ]);
     await levels.remove(ann, one.id);
     expect([await openAlarms(), await found()]).toEqual([[], []]);
   });
@@ -338,7 +345,9 @@ describe("service levels", () => {
     await down("olt-north", -30, 0);
     await levels.look();
     expect((await found()).filter(({ type }) => type === "availability")).toMatchObject([{ severity: "breached" }]);
-    expect(await openAlarms()).toMatchObject([{ severity: "major", title: "Fibre for Hansa: availability is below what was promised" }]);
+    expect(await openAlarms()).toMatchObject([
+      { severity: "major", source: "Fibre for Hansa", title: "availability is below what was promised" },
+    ]);
     nowMs = startMs + 60 * minuteMs;
     await down("olt-north", 10, 60);
     await levels.look();

@@ -225,6 +225,7 @@ export function createServiceLevels({ db, audit, alarms, clock, log }: ServiceLe
         const after = { ...changed(before, change), changedAt: new Date(clock.nowMs()) };
         await checkService(tx, organisationId, withoutGone(after, before, await store.findPlaces(tx, organisationId, before.carriedBy)));
         await store.saveService(tx, after);
+        if (after.name !== before.name) await breaches.forget(tx, before);
         const service = await kept(tx, organisationId, serviceId);
         await onRecord(tx, whose, "service.changed", { ...nameOf(service), before: shownService(before), after: service });
         return service;
@@ -233,8 +234,7 @@ export function createServiceLevels({ db, audit, alarms, clock, log }: ServiceLe
     /** @throws {AppError} `service_levels.service_not_found` */
     async remove(whose: Whose, serviceId: ServiceId): Promise<void> {
       const { organisationId } = whose;
-      // Its alarms are about no device: nobody's rows but the platform's own.
-      await db.transaction(async (tx) => {
+      await db.within(whose).transaction(async (tx) => {
         const service = await store.lockService(tx, serviceId, organisationId);
         if (service === undefined) throw serviceLevelErrors.service_not_found({ serviceId });
         await breaches.forget(tx, service);

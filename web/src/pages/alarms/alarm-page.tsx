@@ -214,6 +214,16 @@ function Facts({ alarm }: { readonly alarm: FullAlarm }) {
           <dd>{alarm.probableCause}</dd>
         </div>
       )}
+      {alarm.kind === "service_level" && (
+        <div>
+          <dt>Service</dt>
+          <dd>
+            <Link to="/services/$serviceId" params={{ serviceId: alarm.type.split(":").at(-1) ?? "" }}>
+              {alarm.source}
+            </Link>
+          </dd>
+        </div>
+      )}
       {alarm.deviceId !== undefined && (
         <div>
           <dt>Device</dt>
