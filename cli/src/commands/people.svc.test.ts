@@ -97,4 +97,21 @@ describe("people, places and hand-overs from the command line", () => {
     expect((await roost(keeper, "transfer", "list")).out).toMatch(/pump-1\s+out\s+done\s+Second/);
     expect((await roost(keeper, "administrator", "remove", "keeper@example.org")).err).toContain("platform.last_administrator");
   });
+
+  it("closes an organisation, says until when, and keeps it after all", async () => {
+    expect((await roost(keeper, "organisation", "remove", "--confirm", "Second")).err).toContain("organisations.removal_mismatch");
+    expect((await roost(keeper, "organisation", "keep")).err).toContain("organisations.not_closed");
+    expect((await roost(keeper, "organisation", "remove")).code).toBe(2);
+    expect((await roost(keeper, "organisation", "remove", "--confirm", "Home")).out).toMatch(
+      /state\s+closed[^]*closedBy\s+keeper@example\.org/,
+    );
+    expect((await json(keeper, "organisation", "show"))["removal"]).toMatchObject({ state: "closed" });
+    const tenants = (await json(keeper, "tenant", "list")).items.map(({ name, removedAt }) => [name, removedAt !== undefined]);
+    expect(tenants).toEqual([
+      ["Home", true],
+      ["Second", false],
+    ]);
+    expect((await roost(keeper, "organisation", "keep")).code).toBe(0);
+    expect((await json(keeper, "organisation", "show"))["removal"]).toBeUndefined();
+  });
 });

@@ -59,7 +59,7 @@ function addTenantCommands(program: Command, terminal: Terminal): void {
     .action(async (_options: object, command: Command) => {
       const bench = benchOf(terminal, command);
       const items = await eachPage(undefined, (page) => bench.call(listOrganisations, { query: page }));
-      bench.print(formatList(bench.format, items, ["name", "hasOwner", "createdAt", "id"], { items }, "No organisations."));
+      bench.print(formatList(bench.format, items, ["name", "hasOwner", "createdAt", "removedAt", "id"], { items }, "No organisations."));
     });
   tenant
     .command("add <name>")
