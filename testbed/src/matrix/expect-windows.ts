@@ -7,6 +7,8 @@ import type { Caller, Ids, World } from "./stage.ts";
 const noWindow: Refusal = [404, "windows.not_found"];
 const noPlace: Refusal = [422, "windows.unknown_place"];
 const dayMs = 86_400_000;
+// Longer than any run: one that ends by itself while nothing may change would look like a change.
+const silenceSeconds = 14_400;
 
 /** In a month: what stands in a matrix must not mute its alarms. */
 function ahead() {
@@ -55,7 +57,7 @@ export const windowExpectations: Expectations = {
   addSilence: {
     object: "device",
     absent: noPlace,
-    body: (ids) => ({ scope: { siteIds: [ids["siteId"]], kinds: ["delivery"] }, seconds: 60 }),
+    body: (ids) => ({ scope: { siteIds: [ids["siteId"]], kinds: ["delivery"] }, seconds: silenceSeconds }),
     except: [notTheirs],
   },
   endSilence: {
@@ -64,7 +66,7 @@ export const windowExpectations: Expectations = {
     fresh: async (world, place) => {
       const { siteId = "" } = world.places[place];
       const { id } = await world.owner(place)(addSilence, {
-        body: { scope: { siteIds: [siteId], kinds: ["delivery"] }, seconds: 60 },
+        body: { scope: { siteIds: [siteId], kinds: ["delivery"] }, seconds: silenceSeconds },
       });
       return { windowId: id };
     },

@@ -19,8 +19,9 @@ const livingColumns = [
   "watched_ms",
 ];
 
-// Work on care plans goes on by itself; who asked for it, and when, does not.
+// Work on care plans goes on by itself; who asked for it, and when, does not. The answer to a claim is wiped when it is not repeated any more.
 const livingColumnsOf: Readonly<Record<string, readonly string[]>> = {
+  claims: ["answer_sealed"],
   "kit_garden.care_jobs": ["reason", "run_after", "attempts", "lease", "lease_until", "finished_at", "strong_at", "seen"],
 };
 
