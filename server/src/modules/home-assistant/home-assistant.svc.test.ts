@@ -196,6 +196,7 @@ describe("the bridge to Home Assistant's broker, with Debian's Mosquitto", () =>
     const tell = (type: string) => db.transaction((tx) => emit(tx, { organisationId: id, type, nounId: id }));
     await bridge.set(broker, { publish: true });
     await announcedOf(device.id);
+    await connected();
     await db.query(sql`insert into organisation_removals values (${id}, ${id}, 'olga@example.org', now(), now())`);
     await tell("organisation.closed");
     await expect.poll(ownTopics, patience).toEqual([]);
