@@ -84,6 +84,10 @@ export function createDb({ connection, rotating, log, maxConnections = 10, ...op
     // The pool does not wait until its goodbyes are heard; a database that is stopped right after it answers some with an error.
     if (!closing) log.warn({ err: error }, "a pooled database connection was lost");
   });
+  // The pool stops listening to what it lends, and libraries do not begin to: whoever waits for an answer is told anyway.
+  pool.on("connect", (client) =>
+    client.on("error", (error) => log.debug({ err: error }, "a database connection was lost while it was used")),
+  );
 
   async function run<Row extends object>(client: pg.PoolClient, statement: Sql): Promise<Row[]> {
     const { text, name } = statement;
