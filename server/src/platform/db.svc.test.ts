@@ -13,7 +13,7 @@ it("R2: a connection that breaks while a library holds it is told to whoever ask
   const { rows } = await held.query<{ pid: number }>("select pg_backend_pid() as pid");
   const asked = held.query("select pg_sleep(60)");
   const told = expect(asked).rejects.toThrow(/terminat/);
-  const gone = new Promise((resolve) => held.on("end", resolve));
+  const gone = new Promise<void>((resolve) => held.on("end", () => resolve()));
   await db.query(sql`select pg_terminate_backend(${rows[0]?.pid})`);
   await told;
   await gone;
