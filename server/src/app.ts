@@ -8,15 +8,13 @@ import { routes } from "@roost/contract/routes";
 import { chosenKits, keptByKits } from "./chosen-kits.ts";
 import type { Config } from "./config.ts";
 import { doorSettings } from "./door-settings.ts";
-import { claimRepeatSeconds, deviceFlagContext, flagOverrides, gateReads } from "./flag-joins.ts";
+import { claimRepeatSeconds, flagOverrides, gateReads } from "./flag-joins.ts";
 import {
   alarmKeepers,
   allSamples,
   commandManifests,
   deviceAuthentication,
-  deviceLookup,
   factsInScope,
-  fleetReads,
   heartbeatMetrics,
   metricDescriptions,
   metricPrecision,
@@ -24,64 +22,38 @@ import {
   selfRegisteringKinds,
 } from "./joins.ts";
 import { ensureLocalDevice } from "./local-device.ts";
-import { mountAlarms } from "./modules/alarms/alarm-routes.ts";
 import { createAlarms } from "./modules/alarms/alarms.ts";
 import { createWindowMuting } from "./modules/alarms/window-muting.ts";
-import { mountWindows } from "./modules/alarms/window-routes.ts";
 import { createWindows } from "./modules/alarms/windows.ts";
 import { auditJobs } from "./modules/audit/audit-jobs.ts";
 import { loadAuditKey } from "./modules/audit/audit-key.ts";
-import { mountAudit } from "./modules/audit/audit-routes.ts";
 import { createAudit } from "./modules/audit/audit.ts";
-import { mountAuth } from "./modules/auth/auth-routes.ts";
 import { createAuth } from "./modules/auth/auth.ts";
-import { mountCommands } from "./modules/commands/command-routes.ts";
 import { createCommands } from "./modules/commands/commands.ts";
-import { mountConfigurations } from "./modules/devices/configuration-routes.ts";
 import { createConfigurations } from "./modules/devices/configuration.ts";
-import { mountDevices } from "./modules/devices/device-routes.ts";
 import { createDevices } from "./modules/devices/devices.ts";
-import { mountRegistrations } from "./modules/devices/registration-routes.ts";
 import { createRegistrations } from "./modules/devices/registrations.ts";
-import { mountTransfers } from "./modules/devices/transfer-routes.ts";
 import { createTransfers } from "./modules/devices/transfers.ts";
-import { mountExternalAlarms } from "./modules/external-alarms/external-alarm-routes.ts";
 import { createExternalAlarms } from "./modules/external-alarms/external-alarms.ts";
-import { mountFlags } from "./modules/flags/flag-routes.ts";
 import { createFlags } from "./modules/flags/flags.ts";
 import { createRolloutPlans } from "./modules/flags/rollout-plans.ts";
-import { mountHomeAssistant } from "./modules/home-assistant/home-assistant-routes.ts";
 import { createHomeAssistant } from "./modules/home-assistant/home-assistant.ts";
-import { mountIngest } from "./modules/ingest/ingest-routes.ts";
 import { createIngest } from "./modules/ingest/ingest.ts";
-import { mountKits } from "./modules/kits/kit-routes.ts";
 import { createKits } from "./modules/kits/kits.ts";
 import { createDeadMan } from "./modules/notifications/dead-man.ts";
-import { mountDeadMan, mountNotifications } from "./modules/notifications/notification-routes.ts";
 import { createNotifications } from "./modules/notifications/notifications.ts";
-import { mountRouting } from "./modules/notifications/routing-routes.ts";
-import { mountOnCall } from "./modules/on-call/on-call-routes.ts";
 import { createOnCall } from "./modules/on-call/on-call.ts";
-import { mountOrganisations } from "./modules/organisations/organisation-routes.ts";
 import { createOrganisations } from "./modules/organisations/organisations.ts";
 import { createOrganisationRemoval } from "./modules/personal/organisation-removal.ts";
-import { mountPersonal } from "./modules/personal/personal-routes.ts";
 import { createPersonal } from "./modules/personal/personal.ts";
-import { mountReadiness } from "./modules/readiness/readiness-routes.ts";
 import { createReadiness } from "./modules/readiness/readiness.ts";
-import { mountRules } from "./modules/rules/rule-routes.ts";
 import { createRules, offlineRules } from "./modules/rules/rules.ts";
-import { mountSecrets } from "./modules/secrets/secret-routes.ts";
 import { createSecrets } from "./modules/secrets/secrets.ts";
-import { mountServiceLevels } from "./modules/service-levels/service-level-routes.ts";
 import { createServiceLevels } from "./modules/service-levels/service-levels.ts";
-import { mountRetention } from "./modules/telemetry/retention-routes.ts";
 import { createSampleWriter } from "./modules/telemetry/sample-writer.ts";
 import { telemetryJobs } from "./modules/telemetry/telemetry-jobs.ts";
-import { mountTelemetry } from "./modules/telemetry/telemetry-routes.ts";
 import { createTelemetry } from "./modules/telemetry/telemetry.ts";
 import { countTickets } from "./modules/tickets/ticket-metrics.ts";
-import { mountTickets } from "./modules/tickets/ticket-routes.ts";
 import { createTickets } from "./modules/tickets/tickets.ts";
 import { openDatabase } from "./open-database.ts";
 import { openProbes } from "./own-probes.ts";
@@ -103,12 +75,14 @@ import type { Log } from "./platform/log.ts";
 import { createMail } from "./platform/mail.ts";
 import { createDoor } from "./platform/mqtt/door.ts";
 import { createRateLimits } from "./platform/rate-limits.ts";
+import type { Whose } from "./platform/tenancy.ts";
 import { createAuthenticate } from "./principals.ts";
 import { createReach } from "./reach.ts";
 import type { ReadyNotice } from "./ready-notice.ts";
 import { createRefusals } from "./refusals.ts";
 import { sealedColumns } from "./sealed-columns.ts";
 import { configuredSecrets, keyFiles, openSecrets } from "./secret-keys.ts";
+import { mountModules } from "./served-modules.ts";
 import { openSyslogDoor } from "./syslog-door.ts";
 import { mountSystem } from "./system-routes.ts";
 import { withVaultSecrets } from "./vault-secrets.ts";
@@ -303,16 +277,12 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   });
   await secrets.observe();
 
-  const personal = createPersonal({
-    db,
-    clock,
-    log,
-    audit,
-    removeMember: organisations.people.remove,
-    removeDevice: (whose, deviceId) => devices.remove(whose, deviceId, deviceId),
-    samplesCsv: allSamples(telemetry, clock),
+  const removing = {
+    removeDevice: (whose: Whose, deviceId: string) => devices.remove(whose, deviceId, deviceId),
     kitShares: keptByKits.shares,
-  });
+  };
+  const removeMember = organisations.people.remove;
+  const personal = createPersonal({ db, clock, log, audit, removeMember, samplesCsv: allSamples(telemetry, clock), ...removing });
   ends.push(() => personal.close());
 
   const chosen = chosenKits(config);
@@ -338,15 +308,7 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   ends.push(() => kits.stop());
 
   const idempotency = createIdempotency({ db, seal, clock, log });
-  const organisationRemoval = createOrganisationRemoval({
-    db,
-    clock,
-    log,
-    audit,
-    removeDevice: (whose, deviceId) => devices.remove(whose, deviceId, deviceId),
-    removeFiles: blobs.removeAllOf,
-    kitShares: keptByKits.shares,
-  });
+  const organisationRemoval = createOrganisationRemoval({ db, clock, log, audit, removeFiles: blobs.removeAllOf, ...removing });
 
   const byTheClock = [secrets, notifications, blobs, tickets, serviceLevels, kits, idempotency].flatMap((one) => one.jobs);
   const jobs = createJobs({
@@ -450,33 +412,37 @@ async function start(given: Config, log: Log, ends: (() => Promise<unknown> | vo
   const readiness = createReadiness({ db, ...probes, clock, secrets });
   const plans = createRolloutPlans({ db, clock, log, audit, flags, reads: gateReads({ readiness, alarms, metrics }) });
   ends.push(() => plans.close());
-  mountAudit(http.mount, audit);
-  mountAuth(http.mount, auth);
-  mountOrganisations(http.mount, organisations);
-  mountDevices(http.mount, devices, fleetReads(telemetry, alarms));
-  mountTransfers(http.mount, transfers);
-  mountRegistrations(http.mount, registrations);
-  mountTelemetry(http.mount, telemetry, deviceLookup(devices));
-  mountRetention(http.mount, telemetry);
-  mountConfigurations(http.mount, configurations);
-  mountCommands(http.mount, commands);
-  mountIngest(http.mount, ingest);
-  mountHomeAssistant(http.mount, homeAssistant);
-  mountAlarms(http.mount, alarms);
-  mountTickets(http.mount, tickets);
-  mountServiceLevels(http.mount, serviceLevels);
-  mountWindows(http.mount, windows);
-  mountRules(http.mount, rules);
-  mountExternalAlarms(http.mount, externalAlarms, { startedAt, version });
-  mountOnCall(http.mount, onCall);
-  mountNotifications(http.mount, notifications);
-  mountRouting(http.mount, notifications);
-  mountDeadMan(http.mount, deadMan);
-  mountPersonal(http.mount, personal);
-  mountSecrets(http.mount, secrets);
-  mountFlags(http.mount, { flags, plans, contextOf: deviceFlagContext(devices) });
-  mountKits(http.mount, kits);
-  mountReadiness(http.mount, { readiness, clock });
+  mountModules(http.mount, {
+    audit,
+    auth,
+    organisations,
+    devices,
+    transfers,
+    registrations,
+    telemetry,
+    configurations,
+    commands,
+    ingest,
+    homeAssistant,
+    alarms,
+    tickets,
+    serviceLevels,
+    windows,
+    rules,
+    externalAlarms,
+    onCall,
+    notifications,
+    deadMan,
+    personal,
+    secrets,
+    flags,
+    plans,
+    kits,
+    readiness,
+    clock,
+    startedAt,
+    version,
+  });
   const work = { commands, registrations, jobs, kits };
   mountSystem(http.mount, { db, metrics, readiness, devices, alarms, ingest, door, work, startedAt, version });
   mountEdge(http.mount, { routes: [...routes, ...chosen.routes], metrics, version, url: config.ROOST_PUBLIC_URL });

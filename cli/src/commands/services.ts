@@ -265,7 +265,7 @@ function show(bench: Bench, one: Service): void {
   bench.print(formatOne(bench.format, fieldsOf(one), one));
 }
 
-function fieldsOf({ carriedBy, outages, credits, serviceLevelId: _, ...rest }: Service): Row {
+function fieldsOf({ carriedBy, outages, credits, ...rest }: Service): Row {
   return {
     ...rest,
     devicesNamed: carriedBy.deviceIds.join(" "),
