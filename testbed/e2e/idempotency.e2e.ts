@@ -1,7 +1,6 @@
 import { addApiToken, removeApiToken } from "@roost/contract/auth";
 import { createClient } from "@roost/contract/client";
 import { addDevice, listDevices } from "@roost/contract/devices";
-import { switchKit } from "@roost/contract/kits";
 import { addSite, listSites } from "@roost/contract/organisations";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -34,10 +33,7 @@ describe("DESIGN contract: a request with an Idempotency-Key, on the running ser
 
   async function newToken() {
     const made = await keeper.call(addApiToken, {
-      body: {
-        name: "program",
-        permissions: ["devices:read", "devices:write", "sites:write", "organisation:read", "garden:read", "garden:write"],
-      },
+      body: { name: "program", permissions: ["devices:read", "devices:write", "sites:write", "organisation:read"] },
     });
     return { id: made.token.id, secret: made.secret };
   }
@@ -98,14 +94,6 @@ describe("DESIGN contract: a request with an Idempotency-Key, on the running ser
     await hold.letGo();
     expect(await added).toMatchObject({ name: "North" });
     expect(await siteNames()).toEqual(["North"]);
-  });
-
-  it("takes keys at the routes of kits too", async () => {
-    await keeper.call(switchKit, { params: { kitId: "garden" }, body: { on: true } });
-    const first = await post("/api/v1/kits/garden/plants", { name: "Basil" }, "plant-1");
-    expect([first.status, first.isRepeat]).toEqual([201, false]);
-    expect(await post("/api/v1/kits/garden/plants", { name: "Basil" }, "plant-1")).toEqual({ ...first, isRepeat: true });
-    expect(await askDatabase(server.ready, "select count(*)::int as n from kit_garden.plants")).toEqual([{ n: 1 }]);
   });
 
   it("R1: a server that was killed in the middle knows after its restart that it does not know, and what it had answered", async () => {

