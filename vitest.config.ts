@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+import LongestFirst from "./testbed/longest-first.ts";
+
 // Ends for what never comes: whatever is only slow, on a machine that does other things too, is not wrong by it.
 const quiet = { pool: "forks" as const, testTimeout: 120_000, hookTimeout: 180_000, expect: { poll: { timeout: 60_000 } } };
 
@@ -9,6 +11,7 @@ const alone = ["testbed/e2e/abuse.e2e.ts"];
 export default defineConfig({
   test: {
     reporters: ["default", "./testbed/summary-reporter.ts"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
